@@ -1,0 +1,58 @@
+"""Billing info: the billing profiles of the org and of its accounts."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import ADMIN, READER, WRITER
+from billing.api.app import BillingApp, no_content
+from billing.api.logger import logger
+from billing.api.params import AccountId, OrgId
+from billing.dto.v1_billing_info import (
+    AccountBillingDetailsRequestDTO,
+    AccountBillingDetailsResponseDTO,
+    BillingInfo,
+)
+from billing.persistence.accounts import AccountRepository
+
+app = BillingApp()
+
+ORG = "/v1/orgs/<orgId>/billing_info"
+ACCOUNT = "/v1/orgs/<orgId>/accounts/<accountId>/billing_details"
+
+
+@app.get(ORG, security=READER, tags=["v1 billing info"])
+def get_billing_info(org_id: OrgId) -> BillingInfo:
+    """Get the org's own billing profile"""
+    return BillingInfo.from_domain(AccountRepository().get_org(org_id))
+
+
+@app.put(ORG, security=ADMIN, status_code=204, tags=["v1 billing info"])
+def put_billing_info(org_id: OrgId, request: BillingInfo) -> Response[None]:
+    """Create or replace the org's own billing profile"""
+    AccountRepository().save_org(request.to_domain(org_id))
+    return no_content()
+
+
+@app.get(ACCOUNT, security=READER, tags=["v1 billing info"])
+def get_billing_details(org_id: OrgId, account_id: AccountId) -> AccountBillingDetailsResponseDTO:
+    """Get an account's next billing date and its billing profile"""
+    account = AccountRepository().get_account(org_id, account_id)
+    return AccountBillingDetailsResponseDTO.from_domain(account, clock.now())
+
+
+@app.put(ACCOUNT, security=WRITER, status_code=204, tags=["v1 billing info"])
+def put_billing_details(
+    org_id: OrgId, account_id: AccountId, request: AccountBillingDetailsRequestDTO
+) -> Response[None]:
+    """Create or replace an account's billing profile"""
+    AccountRepository().save_account(org_id, request.to_domain(account_id))
+    return no_content()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

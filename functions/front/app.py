@@ -1,0 +1,64 @@
+"""
+Front: what belongs to no other function.
+
+The route `$default` comes here: a path that nobody has is 404, a method that a path does not take
+is 405. The OpenAPI document and its reference page are open to everybody.
+"""
+
+import json
+import re
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing.api.access import OPEN
+from billing.api.app import BillingApp
+from billing.api.logger import logger
+from billing.domain.errors import MethodNotAllowedError, NotFoundError
+
+HERE = Path(__file__).parent
+
+app = BillingApp()
+
+
+@app.get("/openapi.json", security=OPEN, include_in_schema=False)
+def get_openapi() -> Response[str]:
+    """Get this API as an OpenAPI document"""
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, _document())
+
+
+@app.get("/docs", security=OPEN, include_in_schema=False, compress=True)
+def get_docs() -> Response[str]:
+    """Get a page to read this API and to try it"""
+    assets = files(swagger_ui)
+    page = (HERE / "docs.html").read_text()
+    page = page.replace("/* style */", (assets / "swagger-ui.min.css").read_text())
+    page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
+    return Response(HTTPStatus.OK, content_types.TEXT_HTML, page)
+
+
+@app.not_found
+def refuse(_: Exception) -> Response[str]:
+    """Tell a method that is not taken from a path that nobody has."""
+    path = app.current_event.path
+    for template, operations in json.loads(_document())["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            raise MethodNotAllowedError(method.upper() for method in operations)
+    raise NotFoundError("There is no such path; GET /openapi.json lists those there are.")
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+@cache
+def _document() -> str:
+    return (HERE / "openapi.json").read_text()

@@ -1,0 +1,225 @@
+"""Invoices: issue, list, fetch, link to and pay them, in three dialects."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import READER, WRITER
+from billing.api.app import BillingApp, created
+from billing.api.logger import logger
+from billing.api.params import AccountId, InvoiceId, OrgId
+from billing.domain.calendar import local_date, years_before
+from billing.domain.errors import InvalidRequestError, NotFoundError
+from billing.domain.invoices import InvoiceKey
+from billing.dto.base import Date
+from billing.dto.v1_common import GenericCreatedResponseDTO
+from billing.dto.v1_invoices import (
+    InvoicePublicLinkResponseDTO,
+    InvoiceRequestDTO,
+    PaymentRequestDTO,
+)
+from billing.dto.v2_invoices import InvoiceInfoList
+from billing.dto.v3_invoices import Invoice, InvoiceDetails, Range, RangedData
+from billing.persistence.accounts import AccountRepository
+from billing.persistence.documents import (
+    LINK_SECONDS,
+    PDF,
+    DocumentsFunction,
+    DocumentStore,
+    content_disposition,
+)
+from billing.persistence.invoices import InvoiceRepository
+from billing.services.issue_invoice import issue_invoice
+from billing.services.provide_pdf import provide_pdf
+from billing.services.receive_payment import receive_payment
+
+app = BillingApp()
+
+V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
+V3_INVOICES = "/v3/account/invoice"
+BODY_LIMIT = 4_000_000
+"""Bytes that fit into the answer of a function (6 MB) once they are base64."""
+
+Filter = Annotated[
+    str | None,
+    Query(
+        alias="filter",
+        min_length=1,
+        max_length=200,
+        description="Part of the description, in any case; nothing in it is special.",
+    ),
+]
+RangeHeader = Annotated[
+    RangedData | None,
+    Header(
+        alias="RANGED-DATA",
+        description="The rows wanted, newest first: `start=0,results=25`, the default.",
+    ),
+]
+Ordinal = Annotated[
+    int, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice to fetch.")
+]
+
+
+@app.get(V3_INVOICES, security=READER, tags=["v3 invoices"])
+def list_invoices(ranged_data: RangeHeader = None, text: Filter = None) -> Response[list[Invoice]]:
+    """Get all invoices of the account"""
+    return _list(ranged_data or Range(), text, unpaid=False)
+
+
+@app.get(f"{V3_INVOICES}/unpaid", security=READER, tags=["v3 invoices"])
+def list_unpaid_invoices(
+    ranged_data: RangeHeader = None, text: Filter = None
+) -> Response[list[Invoice]]:
+    """Get all unpaid invoices of the account, credit invoices excluded"""
+    return _list(ranged_data or Range(), text, unpaid=True)
+
+
+@app.get(f"{V3_INVOICES}/<invoiceId>", security=READER, tags=["v3 invoices"])
+def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
+    """Get invoice details by invoice ID"""
+    return _details(InvoiceKey(app.caller.org_id, app.caller.account_id, ordinal))
+
+
+@app.get(f"{V3_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v3 invoices"])
+def get_invoice_by_number(
+    number: Annotated[str, Path(alias="invoiceNumber", max_length=64, description="Its number.")],
+) -> list[InvoiceDetails]:
+    """Get invoice details by invoice number"""
+    account_id = app.caller.account_id
+    key = InvoiceRepository().find_number(app.caller.org_id, number)
+    if key is None or key.account_id != account_id:
+        raise NotFoundError
+    return _details(key)
+
+
+@app.get(f"{V3_INVOICES}/<invoiceId>/pdf", security=READER, tags=["v3 invoices"])
+def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
+    """Get invoice as PDF"""
+    key = InvoiceKey(app.caller.org_id, app.caller.account_id, ordinal)
+    pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
+    store = DocumentStore()
+    body = store.get(pdf)
+    if len(body) > BODY_LIMIT:
+        return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(pdf)})
+    headers = {"Content-Disposition": content_disposition(pdf), "ETag": f'"{pdf.sha256}"'}
+    return Response(HTTPStatus.OK, PDF, body, headers)
+
+
+@app.get("/v2/orgs/<orgId>/accounts/<accountId>/invoices", security=READER, tags=["v2 invoices"])
+def list_invoices_of_period(
+    org_id: OrgId,
+    account_id: Annotated[
+        str, Path(alias="accountId", pattern=r"^[0-9]{1,18}$", description="Account identifier.")
+    ],
+    start_date: Annotated[
+        Date | None, Query(description="First day, yyyy-mm-dd; by default a year before the last.")
+    ] = None,
+    end_date: Annotated[
+        Date | None, Query(description="Last day, yyyy-mm-dd; by default today.")
+    ] = None,
+) -> InvoiceInfoList:
+    """List the invoices of an account that were issued between two dates"""
+    now, accounts = clock.now(), AccountRepository()
+    if end_date is None:
+        end_date = local_date(now, accounts.get_both(org_id, account_id)[0].time_zone)
+    start_date = start_date or years_before(end_date, 1)
+    if start_date > end_date:
+        raise InvalidRequestError.of("start_date", "is after end_date")
+    if start_date < years_before(end_date, 5):
+        raise InvalidRequestError.of("start_date", "is more than five years before end_date")
+    invoices = InvoiceRepository().list_issued(org_id, account_id, start_date, end_date)
+    if not invoices:
+        accounts.get_account(org_id, account_id)
+    return InvoiceInfoList.from_domain(account_id, start_date, end_date, invoices, now)
+
+
+@app.post(V1_INVOICES, security=WRITER, status_code=201, tags=["v1 invoices"])
+def create_invoice(
+    org_id: OrgId, account_id: AccountId, request: InvoiceRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Issue a one-off invoice"""
+    key, replayed = issue_invoice(
+        request.to_domain(org_id, account_id),
+        request.external_id(request.external_invoice_unique_id, account_id),
+        now=clock.now(),
+        profiles=AccountRepository(),
+        invoices=InvoiceRepository(),
+    )
+    return created(str(key.ordinal), replayed=replayed)
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
+def get_public_link(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
+) -> InvoicePublicLinkResponseDTO:
+    """Get a link to the PDF of an invoice that works without a token for 15 minutes"""
+    key = _key(org_id, account_id, invoice_id)
+    pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
+    expires_at = clock.now().replace(microsecond=0) + timedelta(seconds=LINK_SECONDS)
+    return InvoicePublicLinkResponseDTO(
+        invoice_id=invoice_id,
+        url=DocumentStore().link(pdf),
+        expires_at=expires_at,
+        content_type="application/pdf",
+    )
+
+
+@app.post(
+    f"{V1_INVOICES}/<invoiceId>/payments", security=WRITER, status_code=201, tags=["v1 invoices"]
+)
+def create_payment(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: PaymentRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Record money received against an invoice"""
+    payment_id, replayed = receive_payment(
+        _key(org_id, account_id, invoice_id),
+        request.amount,
+        request.currency,
+        request.paid_datetime,
+        request.method,
+        request.external_id(request.external_payment_unique_id, account_id, invoice_id),
+        invoices=InvoiceRepository(),
+    )
+    return created(payment_id, replayed=replayed)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def _list(wanted: Range, text: str | None, *, unpaid: bool) -> Response[list[Invoice]]:
+    org_id, account_id = app.caller.org_id, app.caller.account_id
+    invoices = InvoiceRepository()
+    if text is not None:
+        page, total = invoices.search(
+            org_id, account_id, text, wanted.start, wanted.results, unpaid=unpaid
+        )
+    else:
+        list_page = invoices.list_unpaid_page if unpaid else invoices.list_page
+        page, total = list_page(org_id, account_id, wanted.start, wanted.results)
+    return Response(
+        HTTPStatus.OK,
+        content_types.APPLICATION_JSON,
+        [Invoice.from_domain(summary) for summary in page],
+        {"RANGED-DATA": wanted.of(total)},
+    )
+
+
+def _details(key: InvoiceKey) -> list[InvoiceDetails]:
+    invoice, summary = InvoiceRepository().get(key)
+    return [InvoiceDetails.from_domain(invoice, summary)]
+
+
+def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:
+    """Read an invoice id; one that is no ordinal names no invoice."""
+    if not (invoice_id.isascii() and invoice_id.isdigit() and len(invoice_id) <= 10):
+        raise NotFoundError
+    return InvoiceKey(org_id, account_id, int(invoice_id))

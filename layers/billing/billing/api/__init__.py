@@ -1,0 +1,1 @@
+"""The HTTP application, its errors and its logger."""

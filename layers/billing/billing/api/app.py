@@ -1,0 +1,177 @@
+"""
+The HTTP application: the only way to build a function's routes.
+
+It authenticates and authorises before any route runs, reads JSON exactly, and words every failure
+in the dialect of the path.
+"""
+
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from billing import clock, deadline
+from billing.api.access import SCHEME, Caller, caller_of
+from billing.api.errors import render, status_of
+from billing.api.json_body import parse_json
+from billing.api.logger import logger
+from billing.domain.errors import (
+    BillingError,
+    FieldError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UpstreamError,
+)
+from billing.domain.tokens import Role
+from billing.dto.v1_common import GenericCreatedResponseDTO
+
+UNROUTED = "$default"
+"""The route of whatever no other route of the gateway takes."""
+
+
+class BillingApp(APIGatewayHttpResolver):
+    """Powertools' resolver, with this API's access rules and errors."""
+
+    caller: Caller
+
+    def __init__(self) -> None:
+        super().__init__(enable_validation=True, json_body_deserializer=parse_json)
+        # Our own models need no second validation on the way out.
+        self._response_validation_middleware = _serialise  # type: ignore[assignment]
+        self.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_refuse)
+        self.exception_handler(Exception)(_pass_on)
+        self.not_found(_not_found)
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        deadline.start(context.get_remaining_time_in_millis())
+        try:
+            self._authorise(event)
+            answer = super().resolve(_checked(event), context)
+        except Exception as error:
+            answer = _failure(event, error)
+        finally:
+            deadline.clear()
+        answer["headers"]["x-request-id"] = _request_id(event)
+        return answer
+
+    def required_role(self, route_key: str) -> Role | None:
+        """
+        Tell what role a route asks for, by its key in the gateway; an open route asks for none.
+
+        Raises NotFoundError where there is no such route, and LookupError where it declares none.
+        """
+        for route in [*self._static_routes, *self._dynamic_routes]:
+            if f"{route.method} {route.openapi_path}" == route_key:
+                if route.security is None:
+                    raise LookupError(f"{route_key} declares no role")
+                return Role(route.security[0][SCHEME][0]) if route.security else None
+        raise NotFoundError
+
+    def _authorise(self, event: Mapping[str, Any]) -> None:
+        if event["routeKey"] == UNROUTED:
+            caller_of(event, clock.now())
+            return
+        parameters = event.get("pathParameters") or {}
+        if any("/" in value for value in parameters.values()):
+            raise NotFoundError
+        role = self.required_role(event["routeKey"])
+        if role is not None:
+            self.caller = caller_of(event, clock.now())
+            self.caller.must_reach_path(parameters)
+            self.caller.must_be(role)
+
+
+def created(
+    resource_id: str, *, replayed: bool = False, **headers: str
+) -> Response[GenericCreatedResponseDTO]:
+    """Answer 201; a replay of an earlier request says so."""
+    if replayed:
+        headers["idempotent-replayed"] = "true"
+    return Response(
+        HTTPStatus.CREATED,
+        content_types.APPLICATION_JSON,
+        GenericCreatedResponseDTO(id=resource_id),
+        headers,
+    )
+
+
+def no_content() -> Response[None]:
+    """Answer 204."""
+    return Response(HTTPStatus.NO_CONTENT, body="")
+
+
+def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse a body that is declared to be something else than JSON."""
+    content_type = (event.get("headers") or {}).get("content-type", "application/json")
+    if event.get("body") and not content_type.startswith("application/json"):
+        raise InvalidRequestError.of("content-type", "must be application/json")
+    return event
+
+
+def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
+    response: Response[Any] = next_middleware(app)
+    if isinstance(response.body, BaseModel):
+        response.body = response.body.model_dump_json()
+    elif isinstance(response.body, list):
+        response.body = f"[{','.join(model.model_dump_json() for model in response.body)}]"
+    return response
+
+
+def _refuse(error: RequestValidationError) -> Response[Any]:
+    details = [
+        FieldError(_field(each["loc"]), each["msg"].removeprefix("Value error, "))
+        for each in error.errors()
+    ]
+    raise InvalidRequestError("The request is not well-formed.", *details) from None
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    """Name a field from where pydantic found it: ('body', 'tax', 'type') is tax.type."""
+    part, *where = location
+    name = ".".join(map(str, where)) or str(part)
+    return name.upper() if part == "header" else name
+
+
+def _pass_on(error: Exception) -> Response[Any]:
+    raise error
+
+
+def _not_found(_: Exception) -> Response[Any]:
+    raise NotFoundError
+
+
+def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    """Answer an error; what we did not foresee is logged and told to nobody."""
+    if isinstance(error, UnicodeError):
+        error = InvalidRequestError.of("body", "is not UTF-8")
+    if not isinstance(error, BillingError):
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("unforeseen", extra={"error": type(error).__name__, "trace": trace})
+        error = BillingError("Something went wrong on our side.")
+    status = status_of(error)
+    message = error.message
+    if isinstance(error, UpstreamError):
+        logger.warning("upstream", extra={"error": type(error.__cause__ or error).__name__})
+        if event["requestContext"]["http"]["method"] != "GET":
+            message += " It may or may not have been done; the same request can be sent again."
+    headers = {"content-type": content_types.APPLICATION_JSON}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, MethodNotAllowedError):
+        headers["allow"] = error.allow
+    body = render(event["rawPath"], error, message, _request_id(event))
+    return {"statusCode": status.value, "headers": headers, "body": body}
+
+
+def _request_id(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["requestId"])

@@ -1,0 +1,54 @@
+"""
+The deadline of a request: no call begins that cannot end before Lambda would.
+
+An answer of ours, even a 504, beats the gateway's. Outside Lambda there is no deadline.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from billing.domain.errors import UpstreamBusyError, UpstreamTimeoutError
+
+RESERVE_SECONDS = 1.5
+"""What is kept back to word the answer."""
+
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=float("inf"))
+
+
+def start(remaining_ms: int) -> None:
+    """Begin a request that Lambda ends in so many milliseconds."""
+    _ends_at.set(time.monotonic() + remaining_ms / 1000)
+
+
+def clear() -> None:
+    """End the request."""
+    _ends_at.set(float("inf"))
+
+
+def seconds_left() -> float:
+    """Tell how many seconds may still be spent on calls."""
+    return _ends_at.get() - time.monotonic() - RESERVE_SECONDS
+
+
+def check(seconds: float) -> None:
+    """Raise UpstreamTimeoutError where a call of at most so many seconds could not end in time."""
+    if seconds_left() < seconds:
+        raise UpstreamTimeoutError
+
+
+def attempts(seconds: float = 3.0) -> Iterator[int]:
+    """
+    Count tries of something that others keep getting in the way of, with random pauses between.
+
+    It ends with UpstreamBusyError when the deadline has no room for another try of `seconds`.
+    """
+    attempt = 0
+    while True:
+        yield attempt
+        attempt += 1
+        pause = random.uniform(0, min(0.02 * 2**attempt, 0.5))
+        if seconds_left() < pause + seconds or attempt > 200:
+            raise UpstreamBusyError("Too many writes at once; send the same request again.")
+        time.sleep(pause)

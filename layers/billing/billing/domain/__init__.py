@@ -1,0 +1,1 @@
+"""Rules and value objects of billing; they import the standard library only."""

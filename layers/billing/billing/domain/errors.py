@@ -1,0 +1,200 @@
+"""
+Everything that can go wrong, named by meaning.
+
+    BillingError
+    ├── InvalidRequestError        the request can never be right
+    ├── UnauthenticatedError       nobody known is calling
+    ├── AccessDeniedError          somebody known asks for what is not theirs
+    ├── NotFoundError              there is no such thing, or not here
+    ├── MethodNotAllowedError      the thing is there, but not for this method
+    ├── ConflictError              the state of things forbids it
+    │   ├── ExternalIdReusedError
+    │   ├── ExternalIdChangedError
+    │   ├── AccountClosedError
+    │   ├── SubscriptionTakenError
+    │   ├── MovementNotRefundableError
+    │   ├── RefundExceedsMovementError
+    │   ├── RefundNotPendingError
+    │   ├── PaymentExceedsInvoiceError
+    │   └── DocumentNotReadyError
+    ├── PreconditionFailedError    the caller's If-Match is out of date
+    ├── TooLargeError              more than one request may carry
+    └── UpstreamError              a service behind us
+        ├── UpstreamFailedError    failed, or cut the line
+        ├── UpstreamTimeoutError   did not answer in time
+        └── UpstreamBusyError      throttled, or kept conflicting
+            └── ContentionError    somebody else wrote first; read again and retry
+                └── CycleMovedError
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: where it stands in the request, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class BillingError(Exception):
+    """The base of all errors; `code` is stable and meant for programs, the message for people."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same request may succeed, where waiting helps."""
+
+    def __init__(self, message: str, *details: FieldError) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidRequestError(BillingError):
+    code = "INVALID_REQUEST"
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "InvalidRequestError":
+        """Refuse one field."""
+        return cls(f"{field}: {message}", FieldError(field, message))
+
+
+class UnauthenticatedError(BillingError):
+    code = "UNAUTHENTICATED"
+
+
+class AccessDeniedError(BillingError):
+    code = "ACCESS_DENIED"
+
+
+class NotFoundError(BillingError):
+    code = "NOT_FOUND"
+
+    def __init__(self, message: str = "There is no such resource.") -> None:
+        super().__init__(message)
+
+
+class MethodNotAllowedError(BillingError):
+    code = "METHOD_NOT_ALLOWED"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allow = ", ".join(sorted(allowed))
+        super().__init__(f"This path takes {self.allow}.")
+
+
+class ConflictError(BillingError):
+    code = "CONFLICT"
+
+
+class ExternalIdReusedError(ConflictError):
+    code = "EXTERNAL_ID_REUSED"
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__(f"The external id {external_id!r} was used before with another request.")
+
+
+class ExternalIdChangedError(ConflictError):
+    code = "EXTERNAL_ID_CHANGED"
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__(f"The external id stays {external_id!r}; only the rest can be replaced.")
+
+
+class AccountClosedError(ConflictError):
+    code = "ACCOUNT_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__("The account is closed; nothing more can be charged to it.")
+
+
+class SubscriptionTakenError(ConflictError):
+    code = "SUBSCRIPTION_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("The subscription belongs to another account, for ever.")
+
+
+class MovementNotRefundableError(ConflictError):
+    code = "MOVEMENT_NOT_REFUNDABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The movement is an allowance; only charges can be refunded.")
+
+
+class RefundExceedsMovementError(ConflictError):
+    code = "REFUND_EXCEEDS_MOVEMENT"
+
+
+class RefundNotPendingError(ConflictError):
+    code = "REFUND_NOT_PENDING"
+
+    def __init__(self) -> None:
+        super().__init__("The cycle of the refund is closed; it can be changed no more.")
+
+
+class PaymentExceedsInvoiceError(ConflictError):
+    code = "PAYMENT_EXCEEDS_INVOICE"
+
+
+class DocumentNotReadyError(ConflictError):
+    code = "DOCUMENT_NOT_READY"
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__("The PDF of this invoice is being made; ask again in a few seconds.")
+
+
+class PreconditionFailedError(BillingError):
+    code = "PRECONDITION_FAILED"
+
+    def __init__(self) -> None:
+        super().__init__("If-Match names another version; read the resource again.")
+
+
+class TooLargeError(BillingError):
+    code = "TOO_LARGE"
+
+
+class UpstreamError(BillingError):
+    code = "UPSTREAM_ERROR"
+
+
+class UpstreamFailedError(UpstreamError):
+    code = "UPSTREAM_FAILED"
+
+    def __init__(self, message: str = "A service behind the API failed.") -> None:
+        super().__init__(message)
+
+
+class UpstreamTimeoutError(UpstreamError):
+    code = "UPSTREAM_TIMEOUT"
+
+    def __init__(self, message: str = "A service behind the API did not answer in time.") -> None:
+        super().__init__(message)
+
+
+class UpstreamBusyError(UpstreamError):
+    code = "UPSTREAM_BUSY"
+    retry_after = 1
+
+    def __init__(self, message: str = "A service behind the API is busy.") -> None:
+        super().__init__(message)
+
+
+class ContentionError(UpstreamBusyError):
+    """What was read is out of date: somebody else wrote first. Services read again and retry."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many writes at once; send the same request again.")
+
+
+class CycleMovedError(ContentionError):
+    """The open cycle is not the one that was assumed, but the one that ends on `open_cycle`."""
+
+    def __init__(self, open_cycle: date) -> None:
+        super().__init__()
+        self.open_cycle = open_cycle

@@ -1,0 +1,363 @@
+"""Invoices: how they are reckoned, numbered and chained, and what is still owed on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+
+from billing.domain.calendar import BillingPeriod, local_date, period_at
+from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
+from billing.domain.money import MAX_MINOR, Money
+from billing.domain.parties import Account, DeliveryMode, Org
+from billing.domain.tax import Tax, TaxTotal, tax_totals
+
+
+class InvoiceKind(StrEnum):
+    """What an issued document is; a credit note has negative amounts and a series of its own."""
+
+    INVOICE = "INVOICE"
+    CREDIT_NOTE = "CREDIT_NOTE"
+
+
+class PaymentStatus(StrEnum):
+    """How far an invoice is paid."""
+
+    UNPAID = "UNPAID"
+    PARTLY_PAID = "PARTLY_PAID"
+    PAID = "PAID"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceKey:
+    """
+    Where an invoice stands: the `ordinal` counts the documents of its account, 1, 2, 3 …
+
+    An issued invoice never disappears, so the ordinal is its id, and positions in lists are
+    arithmetic on it.
+    """
+
+    org_id: str
+    account_id: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinePeriod:
+    """The days a line covers, both included."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """
+    One line of an invoice.
+
+    `unit_price` is in major units and may have more decimals than the currency; `net` is
+    quantity × unit price + setup costs, rounded once.
+    """
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    setup_costs: Money
+    tax: Tax
+    net: Money
+    period: LinePeriod | None = None
+    order_id: str | None = None
+    remarks: str | None = None
+
+    @classmethod
+    def priced(
+        cls,
+        description: str,
+        quantity: Decimal,
+        unit_price: Decimal,
+        setup_costs: Money,
+        tax: Tax,
+        period: LinePeriod | None = None,
+        order_id: str | None = None,
+        remarks: str | None = None,
+    ) -> "Line":
+        """Reckon the net of a line."""
+        net = Money.rounded(quantity * unit_price + setup_costs.major, setup_costs.currency)
+        return cls(
+            description,
+            quantity,
+            unit_price,
+            setup_costs,
+            tax,
+            net,
+            period,
+            order_id,
+            remarks,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedInvoice:
+    """The original that a credit note corrects."""
+
+    ordinal: int
+    number: str
+    issue_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """
+    An issued, numbered, immutable document, with all that law asks it to say.
+
+    `seller` and `buyer` are as they were on the day of issue. `issued_at` is the instant (UTC),
+    `issue_date` and `due_date` are days in the seller's time zone.
+    """
+
+    key: InvoiceKey
+    number: str
+    kind: InvoiceKind
+    issued_at: datetime
+    issue_date: date
+    due_date: date
+    currency: str
+    description: str
+    seller: Org
+    buyer: Account
+    cycle: BillingPeriod
+    lines: tuple[Line, ...]
+    taxes: tuple[TaxTotal, ...]
+    corrects: CorrectedInvoice | None = None
+
+    @property
+    def net(self) -> Money:
+        return sum((total.net for total in self.taxes), Money.zero(self.currency))
+
+    @property
+    def tax(self) -> Money:
+        return sum((total.amount for total in self.taxes), Money.zero(self.currency))
+
+    @property
+    def gross(self) -> Money:
+        return self.net + self.tax
+
+    @property
+    def payment_term_days(self) -> int:
+        return (self.due_date - self.issue_date).days
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What has happened to an invoice since it was issued; `settled_at`: when nothing remained."""
+
+    paid: Money
+    credited: Money
+    settled_at: datetime | None
+
+    def plus_payment(self, amount: Money, paid_at: datetime, remaining: Money) -> "Settlement":
+        """
+        Add a payment.
+
+        Raises PaymentExceedsInvoiceError where more is paid than remains.
+        """
+        if remaining < amount:
+            raise PaymentExceedsInvoiceError(
+                f"{remaining} remain to be paid on this invoice, {amount} are more than that."
+            )
+        return Settlement(
+            self.paid + amount, self.credited, paid_at if amount == remaining else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSummary:
+    """What lists show of an invoice: the head of the document, and its settlement."""
+
+    key: InvoiceKey
+    number: str
+    hash: str
+    kind: InvoiceKind
+    issued_at: datetime
+    issue_date: date
+    due_date: date
+    time_zone: str
+    description: str
+    net: Money
+    gross: Money
+    delivery_mode: DeliveryMode
+    cycle: BillingPeriod
+    settlement: Settlement
+
+    @classmethod
+    def of(cls, invoice: Invoice, invoice_hash: str) -> "InvoiceSummary":
+        """Summarise an invoice as it is issued; one that asks for no money is settled at once."""
+        zero = Money.zero(invoice.currency)
+        return cls(
+            key=invoice.key,
+            number=invoice.number,
+            hash=invoice_hash,
+            kind=invoice.kind,
+            issued_at=invoice.issued_at,
+            issue_date=invoice.issue_date,
+            due_date=invoice.due_date,
+            time_zone=invoice.seller.time_zone,
+            description=invoice.description,
+            net=invoice.net,
+            gross=invoice.gross,
+            delivery_mode=invoice.buyer.delivery_mode,
+            cycle=invoice.cycle,
+            settlement=Settlement(zero, zero, None if zero < invoice.gross else invoice.issued_at),
+        )
+
+    @property
+    def is_credit(self) -> bool:
+        return self.kind is InvoiceKind.CREDIT_NOTE
+
+    @property
+    def remaining(self) -> Money:
+        """What is still owed; nothing is ever owed on a credit note."""
+        if self.is_credit:
+            return Money.zero(self.gross.currency)
+        return self.gross - self.settlement.paid - self.settlement.credited
+
+    @property
+    def payment_status(self) -> PaymentStatus:
+        if not self.remaining:
+            return PaymentStatus.PAID
+        untouched = self.remaining == self.gross
+        return PaymentStatus.UNPAID if untouched else PaymentStatus.PARTLY_PAID
+
+    @property
+    def is_fully_credited(self) -> bool:
+        return bool(self.settlement.credited) and self.settlement.credited == self.gross
+
+    def is_overdue(self, now: datetime) -> bool:
+        return bool(self.remaining) and local_date(now, self.time_zone) > self.due_date
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line as it is asked for; without a tax, that of the account's place is charged."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    setup_costs: Decimal
+    tax: Tax | None
+    period: LinePeriod | None
+    order_id: str | None
+    remarks: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvoice:
+    """A one-off invoice as it is asked for."""
+
+    org_id: str
+    account_id: str
+    description: str
+    currency: str | None
+    due_date: date | None
+    lines: Sequence[NewLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money received against an invoice."""
+
+    id: str
+    amount: Money
+    paid_at: datetime
+    method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPdf:
+    """Where a PDF is kept in the bucket, and the SHA-256 of its bytes, in hex."""
+
+    object_key: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """A number as the table keeps it; `record` are the bytes its hash was taken of, if found."""
+
+    key: InvoiceKey
+    sequence: int
+    hash: str
+    previous_hash: str
+    record: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """
+    What the next document follows: the last of its series in the year, and of its account.
+
+    `sequence` and `ordinal` are 0, `hash` is empty and `issue_date` None where it is the first.
+    """
+
+    sequence: int
+    hash: str
+    ordinal: int
+    issue_date: date | None
+
+
+def invoice_number(series: str, year: int, sequence: int) -> str:
+    """Write a number: series, year and a sequence without gaps, such as F2026-000001."""
+    return f"{series}{year}-{sequence:06}"
+
+
+def invoice_hash(record: bytes, previous: str) -> str:
+    """Chain a record to the one before it in its series: SHA-256 over both, in hex."""
+    return sha256(record + previous.encode()).hexdigest()
+
+
+def draft_invoice(
+    request: NewInvoice, org: Org, account: Account, default_tax: Tax, now: datetime, last: Position
+) -> Invoice:
+    """
+    Write the invoice that follows the last one.
+
+    It is dated today in the org's zone, and never before the documents it follows.
+    Raises InvalidRequestError where setup costs have too many decimals, or where the total is
+    negative (that is a credit note) or too large to be written exactly.
+    """
+    currency = request.currency or account.currency or org.currency
+    lines = tuple(
+        Line.priced(
+            line.description,
+            line.quantity,
+            line.unit_price,
+            Money.exactly(line.setup_costs, currency, f"lines.{index}.setup_costs"),
+            line.tax or default_tax,
+            line.period,
+            line.order_id,
+            line.remarks,
+        )
+        for index, line in enumerate(request.lines)
+    )
+    today = local_date(now, org.time_zone)
+    issue_date = max(today, last.issue_date or today)
+    invoice = Invoice(
+        key=InvoiceKey(request.org_id, request.account_id, last.ordinal + 1),
+        number=invoice_number(org.invoice_series, issue_date.year, last.sequence + 1),
+        kind=InvoiceKind.INVOICE,
+        issued_at=now,
+        issue_date=issue_date,
+        due_date=request.due_date or issue_date + timedelta(days=account.payment_term_days),
+        currency=currency,
+        description=request.description,
+        seller=org,
+        buyer=account,
+        cycle=period_at(account.billing_day, account.time_zone, now),
+        lines=lines,
+        taxes=tax_totals((line.tax, line.net) for line in lines),
+    )
+    if invoice.gross.minor < 0:
+        raise InvalidRequestError.of("lines", "the total is negative; issue a credit note instead")
+    if max(invoice.gross.minor, *(abs(line.net.minor) for line in lines)) >= MAX_MINOR:
+        raise InvalidRequestError.of("lines", "the total is too large")
+    return invoice

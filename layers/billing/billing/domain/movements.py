@@ -1,0 +1,187 @@
+"""Movements: what is charged to a subscription, or allowed it, and how much can be given back."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from billing.domain.calendar import Moment, MomentPeriod, local_date, next_billing_date
+from billing.domain.cycles import ClosedCycles, OpenCycle
+from billing.domain.errors import (
+    AccountClosedError,
+    FieldError,
+    InvalidRequestError,
+    MovementNotRefundableError,
+    RefundExceedsMovementError,
+    SubscriptionTakenError,
+)
+from billing.domain.money import Money
+from billing.domain.parties import Account, Org
+from billing.domain.tax import AskedAmount, TaxedAmount
+
+
+class OperationType(StrEnum):
+    """Which way the money goes: a charge, or an allowance."""
+
+    DEBIT = "DEBIT"
+    CREDIT = "CREDIT"
+
+
+class MovementKind(StrEnum):
+    """What a movement is for."""
+
+    RECURRING = "recurring"
+    USAGE = "usage"
+    ONE_OFF = "one_off"
+    DISCOUNT = "discount"
+    ADJUSTMENT = "adjustment"
+
+
+@dataclass(frozen=True, slots=True)
+class MovementKey:
+    """Where a movement stands."""
+
+    org_id: str
+    subscription_id: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMovement:
+    """A movement as it is asked for."""
+
+    account_id: str
+    at: Moment
+    period: MomentPeriod | None
+    amount: AskedAmount
+    operation_type: OperationType
+    kind: MovementKind
+    external_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What a new movement comes into.
+
+    `owner_id` is the account that the subscription belongs to, and `cycle` the open cycle of the
+    movement's account; either is None where this movement is the first.
+    """
+
+    org: Org
+    account: Account
+    owner_id: str | None
+    cycle: OpenCycle | None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """
+    A charge or an allowance; but for `refunded` it never changes.
+
+    `cycle` is the day on which its cycle ends. `billing_day` and `time_zone` are the account's on
+    the day it was made: by them the open cycle of a later day can be guessed.
+    """
+
+    key: MovementKey
+    request: NewMovement
+    currency: str
+    cycle: date
+    billing_day: int
+    time_zone: str
+    created_at: datetime
+    refunded: Money
+
+    @classmethod
+    def charged(
+        cls,
+        key: MovementKey,
+        request: NewMovement,
+        to: Surroundings,
+        cycle: OpenCycle,
+        now: datetime,
+    ) -> "Movement":
+        """
+        Charge a movement to the open cycle.
+
+        Raises AccountClosedError, SubscriptionTakenError where the subscription belongs to another
+        account, and InvalidRequestError where the amount cannot be right.
+        """
+        if to.account.closed:
+            raise AccountClosedError
+        if to.owner_id not in (None, request.account_id):
+            raise SubscriptionTakenError
+        currency = request.amount.currency or to.account.currency or to.org.currency
+        request.amount.taxed(currency)
+        return cls(
+            key=key,
+            request=request,
+            currency=currency,
+            cycle=cycle.ends_on,
+            billing_day=to.account.billing_day,
+            time_zone=to.account.time_zone,
+            created_at=now,
+            refunded=Money.zero(currency),
+        )
+
+    @property
+    def account_id(self) -> str:
+        return self.request.account_id
+
+    @property
+    def amount(self) -> TaxedAmount:
+        return self.request.amount.taxed(self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        """What can still be given back: nothing of an allowance."""
+        if self.request.operation_type is OperationType.CREDIT:
+            return Money.zero(self.currency)
+        return self.amount.gross - self.refunded
+
+    def likely_cycle(self, now: datetime) -> date:
+        """Guess which cycle of the account is open; only writing tells."""
+        return max(self.cycle, next_billing_date(self.billing_day, local_date(now, self.time_zone)))
+
+    def invoice(self, closed: ClosedCycles) -> int | None:
+        """Tell which document bills it, where one does."""
+        cycle = closed.get(self.cycle)
+        return cycle.invoice_in(self.currency) if cycle else None
+
+    def check_refund(
+        self, asked: AskedAmount, period: MomentPeriod | None, freed: Money | None = None
+    ) -> TaxedAmount:
+        """
+        Reckon a refund, or one that frees an earlier amount by taking its place.
+
+        Raises MovementNotRefundableError where the movement is an allowance, InvalidRequestError
+        naming all that is not as in the movement, and RefundExceedsMovementError where less is
+        left of it.
+        """
+        if self.request.operation_type is not OperationType.DEBIT:
+            raise MovementNotRefundableError
+        amount, own = asked.taxed(self.currency), self.request
+        wrong = {
+            "amount.value_with_taxes": amount.gross.minor <= 0 and "must be more than 0",
+            "amount.value_without_taxes": amount.net.minor <= 0 and "must be more than 0",
+            "amount.currency": amount.gross.currency != self.currency
+            and f"the movement is in {self.currency}",
+            "amount.tax.type": asked.tax.type != own.amount.tax.type
+            and f"the movement's is {own.amount.tax.type}",
+            "amount.tax.percentage": asked.tax.percentage != own.amount.tax.percentage
+            and f"the movement's is {own.amount.tax.percentage}",
+            "period_start_datetime": own.period is not None
+            and period is not None
+            and not own.period.contains(period)
+            and f"the period is not inside the movement's, "
+            f"{own.period.start.text} to {own.period.end.text}",
+        }
+        details = [FieldError(field, message) for field, message in wrong.items() if message]
+        if details:
+            raise InvalidRequestError("The refund does not fit the movement.", *details)
+        left = self.refundable + (freed or Money.zero(self.currency))
+        if left < amount.gross:
+            raise RefundExceedsMovementError(
+                f"{left} are left of this movement, {amount.gross} are more than that."
+            )
+        return amount

@@ -1,0 +1,133 @@
+"""Refunds: what is given back of a movement."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from billing.domain.calendar import Moment, MomentPeriod
+from billing.domain.cycles import ClosedCycles
+from billing.domain.errors import ExternalIdChangedError
+from billing.domain.movements import Movement, MovementKey
+from billing.domain.tax import AskedAmount, TaxedAmount
+
+
+class RefundStatus(StrEnum):
+    """How far a refund is: a billed one stands on a document, a settled one went elsewhere."""
+
+    PENDING = "pending"
+    BILLED = "billed"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundKey:
+    """Where a refund stands."""
+
+    movement: MovementKey
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """
+    A refund as it is asked for; only one of a billable kind is credited by a billing run.
+
+    `transaction_type_id` is given for products that nobody can subscribe to, and for no others.
+    """
+
+    at: Moment
+    period: MomentPeriod | None
+    amount: AskedAmount
+    billable: bool
+    external_id: str | None
+    external_invoice_id: str | None
+    transaction_type_id: str | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """
+    Money given back.
+
+    `cycle` is the day on which its own cycle ends, `movement_cycle` that of the movement's;
+    `version` counts how often it was written.
+    """
+
+    key: RefundKey
+    request: NewRefund
+    account_id: str
+    currency: str
+    cycle: date
+    movement_cycle: date
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def pending(
+        cls, key: RefundKey, request: NewRefund, movement: Movement, cycle: date, now: datetime
+    ) -> "Refund":
+        """Give money back in a cycle. Raises what Movement.check_refund() does."""
+        movement.check_refund(request.amount, request.period)
+        return cls(
+            key=key,
+            request=request,
+            account_id=movement.account_id,
+            currency=movement.currency,
+            cycle=cycle,
+            movement_cycle=movement.cycle,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+
+    def replaced(self, request: NewRefund, movement: Movement, now: datetime) -> "Refund":
+        """
+        Say something else, but for the external id and the type of transaction, which stay.
+
+        Answers itself where the request says nothing new. Raises ExternalIdChangedError where the
+        external id is another, and what Movement.check_refund() does.
+        """
+        own = self.request
+        if own.external_id not in (None, request.external_id):
+            raise ExternalIdChangedError(own.external_id)
+        request = replace(request, transaction_type_id=own.transaction_type_id)
+        if request == own:
+            return self
+        movement.check_refund(request.amount, request.period, freed=self.amount.gross)
+        return replace(self, request=request, version=self.version + 1, updated_at=now)
+
+    @property
+    def amount(self) -> TaxedAmount:
+        return self.request.amount.taxed(self.currency)
+
+    @property
+    def cycles(self) -> frozenset[date]:
+        """The cycles that tell how far it is."""
+        return frozenset({self.cycle, self.movement_cycle})
+
+    def status(self, closed: ClosedCycles) -> RefundStatus:
+        """Tell how far it is; it is pending until the documents of its cycle are issued."""
+        cycle = closed.get(self.cycle)
+        if cycle is None:
+            return RefundStatus.PENDING
+        if not self.request.billable:
+            return RefundStatus.SETTLED
+        return RefundStatus.BILLED if cycle.documents else RefundStatus.PENDING
+
+    def invoice(self, closed: ClosedCycles) -> int | None:
+        """
+        Tell which document bills it, where one does.
+
+        It is the credit note of the movement's invoice; where that movement was not invoiced
+        before, it is the invoice that has the movement itself.
+        """
+        cycle = closed.get(self.cycle)
+        if not self.request.billable or cycle is None or cycle.documents is None:
+            return None
+        original = closed.get(self.movement_cycle)
+        corrected = original.invoice_in(self.currency) if original else None
+        return cycle.documents.credit_notes.get(
+            corrected or 0, cycle.invoice_in(self.currency)
+        )

@@ -1,0 +1,1 @@
+"""What API clients send and receive: one module per dialect and group."""

@@ -1,0 +1,95 @@
+"""
+Clients of AWS: made on first use, in time or not at all, their failures in our words.
+
+A call may take 1 s to connect and 2 s to be read, three times; none begins that the request's
+deadline has no room for. Whatever botocore raises becomes an UpstreamError.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from billing import deadline
+from billing.domain.errors import UpstreamBusyError, UpstreamFailedError, UpstreamTimeoutError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_SECONDS = 1
+READ_SECONDS = 2
+CALL_SECONDS = CONNECT_SECONDS + READ_SECONDS
+
+_BUSY = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    return _client("dynamodb")  # type: ignore[no-any-return]
+
+
+@cache
+def s3() -> "S3Client":
+    # Signature version 4 on the regional host: what pre-signed links need in every region.
+    return _client("s3", signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})  # type: ignore[no-any-return]
+
+
+@cache
+def lambda_() -> "LambdaClient":
+    """Make a client for calling other functions, which take longer than tables do."""
+    return _client("lambda", read_timeout=10, retries={"total_max_attempts": 1})  # type: ignore[no-any-return]
+
+
+def call[T](operation: Callable[..., T], **request: Any) -> T:
+    """
+    Call AWS, and say in our words what went wrong.
+
+    Raises UpstreamBusyError where we were throttled, UpstreamTimeoutError where no answer came in
+    time, UpstreamFailedError where the service or the line broke. A ClientError that tells of the
+    request itself (a condition that failed, say) passes through to the caller.
+    """
+    try:
+        return operation(**request)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _BUSY or status == 503:
+            raise UpstreamBusyError from error
+        if status >= 500:
+            raise UpstreamFailedError from error
+        raise
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        raise UpstreamTimeoutError from error
+    except (HTTPClientError, ConnectionClosedError) as error:
+        raise UpstreamFailedError from error
+
+
+def _client(service: str, **options: Any) -> Any:
+    settings: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "retries": {"mode": "standard", "total_max_attempts": 3},
+        **options,
+    }
+    client = botocore.session.get_session().create_client(service, config=Config(**settings))
+    needed = settings["connect_timeout"] + settings["read_timeout"]
+    client.meta.events.register("before-send", lambda **_: deadline.check(needed))
+    return client

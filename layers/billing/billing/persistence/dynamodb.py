@@ -1,0 +1,223 @@
+"""DynamoDB as the repositories use it: keys, batches, and transactions that can be retried."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from billing import deadline
+from billing.domain.errors import UpstreamBusyError
+from billing.persistence.aws import call, dynamodb
+
+type Item = Mapping[str, Any]
+type Key = tuple[str, str]
+"""Partition key and sort key."""
+type Expected = Mapping[str, int | str]
+"""Attributes that an item must have, by name."""
+
+SEPARATOR = "#"
+"""No id can contain it, so no two keys of several parts are alike."""
+
+
+class ConditionFailedError(Exception):
+    """
+    Some conditions of a transaction did not hold.
+
+    `failed` has, by the place of each write in the transaction, the item as it was found (empty
+    where there was none).
+    """
+
+    def __init__(self, failed: Mapping[int, Item]) -> None:
+        super().__init__()
+        self.failed = failed
+
+
+def joined(*parts: str | int) -> str:
+    """Build a key of several parts."""
+    return SEPARATOR.join(map(str, parts))
+
+
+def key_of(key: Key) -> dict[str, Any]:
+    """Write a key as DynamoDB wants it."""
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def to_json(value: Any) -> str:
+    """Write a record canonically: the same record gives the same text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def get_item(table: str, key: Key) -> Item | None:
+    """Read one item, as it is now."""
+    answer = call(dynamodb().get_item, TableName=table, Key=key_of(key), ConsistentRead=True)
+    return answer.get("Item")
+
+
+def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], Item]:
+    """
+    Read up to 100 items of several tables, as they are now, in one request.
+
+    Answers them by (table, partition key, sort key); what does not exist is left out.
+    """
+    request: Any = {
+        table: {"Keys": [key_of(key) for key in some], "ConsistentRead": True}
+        for table, some in keys.items()
+    }
+    found: dict[tuple[str, str, str], Item] = {}
+    for _ in deadline.attempts():
+        answer = call(dynamodb().batch_get_item, RequestItems=request)
+        for table, items in answer["Responses"].items():
+            found |= {(table, item["pk"]["S"], item["sk"]["S"]): item for item in items}
+        request = answer.get("UnprocessedKeys")
+        if not request:
+            break
+    return found
+
+
+def query(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Item]:
+    """Read the items of a partition in order, page after page, as they are now."""
+    request = {
+        "TableName": table,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        "ConsistentRead": "IndexName" not in options,
+        **options,
+    }
+    while True:
+        answer = call(dynamodb().query, **request)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def list_after(table: str, pk: str, prefix: str, after: str | None, limit: int) -> list[Item]:
+    """Read at most `limit` items of a partition, last first, from the one before `after` on."""
+    options: dict[str, Any] = {"ExclusiveStartKey": key_of((pk, after))} if after else {}
+    found = query(
+        table,
+        "pk = :pk AND begins_with(sk, :prefix)",
+        {":pk": {"S": pk}, ":prefix": {"S": prefix}},
+        ScanIndexForward=False,
+        Limit=limit,
+        **options,
+    )
+    return list(islice(found, limit))
+
+
+def put_item(table: str, key: Key, attributes: Item) -> None:
+    """Write one item, whatever was there."""
+    call(dynamodb().put_item, TableName=table, Item={**key_of(key), **attributes})
+
+
+def transact(writes: Sequence[Any]) -> None:
+    """
+    Write all of it or nothing.
+
+    One token stands for all our tries, so that a reply lost after the commit cannot apply it
+    twice. Conflicts with other transactions, which no SDK retries, are tried again within the
+    deadline. Raises ConditionFailedError where a condition does not hold.
+    """
+    token = str(uuid.uuid4())
+    for write in writes:
+        for action in write.values():
+            action["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    for _ in deadline.attempts():
+        try:
+            call(dynamodb().transact_write_items, TransactItems=writes, ClientRequestToken=token)
+            return
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons", [])
+            codes = {reason.get("Code") for reason in reasons}
+            if "ConditionalCheckFailed" in codes:
+                raise ConditionFailedError(
+                    {
+                        place: reason.get("Item", {})
+                        for place, reason in enumerate(reasons)
+                        if reason["Code"] == "ConditionalCheckFailed"
+                    }
+                ) from error
+            if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+                raise UpstreamBusyError from error
+            if "TransactionConflict" not in codes:
+                raise
+
+
+def put(
+    table: str, key: Key, attributes: Item, *, new: bool = True, expected: Expected | None = None
+) -> dict[str, Any]:
+    """
+    Put an item within a transaction; unless `new` is False it must not exist yet.
+
+    With `expected` it replaces an item that must still have these attributes.
+    """
+    action: dict[str, Any] = {"TableName": table, "Item": {**key_of(key), **attributes}}
+    if expected or new:
+        action |= _where(expected or {})
+    return {"Put": action}
+
+
+def update(
+    table: str,
+    key: Key,
+    expression: str,
+    values: Item,
+    *,
+    expected: Expected | None = None,
+    at_most: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """
+    Update an item within a transaction.
+
+    With `expected` it must still have these attributes; with none expected it must not exist yet.
+    With `at_most` its numbers must not be larger than these.
+    """
+    action: dict[str, Any] = {
+        "TableName": table,
+        "Key": key_of(key),
+        "UpdateExpression": expression,
+        "ExpressionAttributeValues": values,
+    }
+    if expected is not None or at_most:
+        where = _where(expected or {}, at_most)
+        where["ExpressionAttributeValues"] = {
+            **values,
+            **where.get("ExpressionAttributeValues", {}),
+        }
+        action |= where
+    return {"Update": action}
+
+
+def delete(table: str, key: Key, *, expected: Expected | None = None) -> dict[str, Any]:
+    """Delete an item within a transaction; with `expected` it must still have these attributes."""
+    action: dict[str, Any] = {"TableName": table, "Key": key_of(key)}
+    if expected:
+        action |= _where(expected)
+    return {"Delete": action}
+
+
+def check(table: str, key: Key, expected: Expected) -> dict[str, Any]:
+    """Make a transaction depend on an item that it does not write."""
+    return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **_where(expected)}}
+
+
+def _where(expected: Expected, at_most: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Write what an item's attributes must be; where nothing is asked, it must not exist."""
+    conditions = [f"{name} = :expected_{name}" for name in expected]
+    values = {f":expected_{name}": _attribute(value) for name, value in expected.items()}
+    for name, most in (at_most or {}).items():
+        conditions.append(f"{name} <= :most_{name}")
+        values[f":most_{name}"] = _attribute(most)
+    where: dict[str, Any] = {
+        "ConditionExpression": " AND ".join(conditions) or "attribute_not_exists(pk)"
+    }
+    if values:
+        where["ExpressionAttributeValues"] = values
+    return where
+
+
+def _attribute(value: int | str) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}

@@ -1,0 +1,205 @@
+"""
+Movements, and how much of each was refunded.
+
+    pk                                sk                              what
+    subscription#<org>#<sub>          account                         whose it is, for ever
+                                      movement#<id>                   a movement; `refunded` in
+                                                                      minor units
+    cycle#<org>#<account>#<date>      movement#<subscription>#<id>    a copy of each movement of a
+                                                                      cycle, to be billed together
+    external#<org>#movement#<id>      external                        the one with that external id
+
+Ids sort by time, so a subscription's movements do. A copy has all but `refunded`, which is the
+one thing about a movement that changes.
+"""
+
+import json
+from datetime import date
+from typing import Any
+
+from billing import config
+from billing.domain.calendar import Moment
+from billing.domain.cycles import OpenCycle
+from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.external_ids import ExternalId
+from billing.domain.money import Money
+from billing.domain.movements import (
+    Movement,
+    MovementKey,
+    MovementKind,
+    NewMovement,
+    OperationType,
+    Surroundings,
+)
+from billing.persistence.accounts import account_key, account_of, org_key, org_of
+from billing.persistence.cycles import (
+    check_open_cycle,
+    members,
+    open_cycle_key,
+    put_open_cycle,
+    to_open_cycle,
+)
+from billing.persistence.dynamodb import (
+    ConditionFailedError,
+    Item,
+    Key,
+    get_item,
+    get_items,
+    joined,
+    list_after,
+    put,
+    to_json,
+    transact,
+)
+from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.records import (
+    Record,
+    asked_record,
+    instant,
+    moments_record,
+    to_asked,
+    to_instant,
+    to_moments,
+)
+
+
+class MovementRepository:
+    """The movements of all subscriptions."""
+
+    def __init__(self) -> None:
+        self._accounts = config.accounts_table()
+        self._table = config.movements_table()
+
+    def surroundings(
+        self, key: MovementKey, account_id: str, external: ExternalId
+    ) -> Surroundings | str:
+        """
+        Tell what a new movement comes into, or which one has its external id already.
+
+        Raises NotFoundError where the org or the account has no profile, and
+        ExternalIdReusedError where the external id was used with another request.
+        """
+        org, account = org_key(key.org_id), account_key(key.org_id, account_id)
+        cycle, owner = open_cycle_key(key.org_id, account_id), _owner_key(key)
+        taken = external_key(key.org_id, "movement", external.value)
+        found = get_items({self._accounts: [org, account, cycle], self._table: [owner, taken]})
+        if known_id := external.replayed(to_taken(found.get((self._table, *taken)))):
+            return known_id
+        owner_item = found.get((self._table, *owner))
+        cycle_item = found.get((self._accounts, *cycle))
+        return Surroundings(
+            account=account_of(found.get((self._accounts, *account))),
+            org=org_of(found.get((self._accounts, *org))),
+            owner_id=owner_item["account_id"]["S"] if owner_item else None,
+            cycle=to_open_cycle(cycle_item) if cycle_item else None,
+        )
+
+    def add(
+        self, movement: Movement, to: Surroundings, cycle: OpenCycle, external: ExternalId
+    ) -> None:
+        """
+        Charge a movement to the open cycle, all or nothing.
+
+        Raises ContentionError where the surroundings have changed: another cycle is open, the
+        subscription has an owner, or the external id was taken.
+        """
+        key, table = movement.key, self._table
+        record = {"record": {"S": to_json(_record(movement))}}
+        cycle_key = open_cycle_key(key.org_id, movement.account_id)
+        writes = [
+            put(table, movement_key(key), {**record, "refunded": {"N": "0"}}),
+            put(
+                table,
+                (
+                    members(key.org_id, movement.account_id, movement.cycle),
+                    joined("movement", key.subscription_id, key.id),
+                ),
+                record,
+            ),
+            put_external(
+                table, external_key(key.org_id, "movement", external.value), key.id, external
+            ),
+            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
+            if to.cycle
+            else put_open_cycle(self._accounts, cycle_key, cycle),
+        ]
+        if to.owner_id is None:
+            writes.append(
+                put(table, _owner_key(key), {"account_id": {"S": movement.account_id}})
+            )
+        try:
+            transact(writes)
+        except ConditionFailedError as error:
+            raise ContentionError from error
+
+    def get(self, key: MovementKey) -> Movement:
+        item = get_item(self._table, movement_key(key))
+        if item is None:
+            raise NotFoundError
+        return to_movement(item)
+
+    def list_page(
+        self, org_id: str, subscription_id: str, after: str | None, limit: int
+    ) -> list[Movement]:
+        """List a subscription's movements, newest first, from the one after `after` on."""
+        pk, sk = movement_key(MovementKey(org_id, subscription_id, after or ""))
+        items = list_after(self._table, pk, joined("movement", ""), sk if after else None, limit)
+        return [to_movement(item) for item in items]
+
+
+def movement_key(key: MovementKey) -> Key:
+    return _subscription(key), joined("movement", key.id)
+
+
+def _owner_key(key: MovementKey) -> Key:
+    return _subscription(key), "account"
+
+
+def _subscription(key: MovementKey) -> str:
+    return joined("subscription", key.org_id, key.subscription_id)
+
+
+def to_movement(item: Item) -> Movement:
+    record: Record = json.loads(item["record"]["S"])
+    currency = record["currency"]
+    return Movement(
+        key=MovementKey(record["org_id"], record["subscription_id"], record["id"]),
+        request=NewMovement(
+            account_id=record["account_id"],
+            at=Moment.of(record["at"]),
+            period=to_moments(record["period"]),
+            amount=to_asked(record["amount"]),
+            operation_type=OperationType(record["operation_type"]),
+            kind=MovementKind(record["kind"]),
+            external_id=record["external_id"],
+            description=record["description"],
+        ),
+        currency=currency,
+        cycle=date.fromisoformat(record["cycle"]),
+        billing_day=record["billing_day"],
+        time_zone=record["time_zone"],
+        created_at=to_instant(record["created_at"]),
+        refunded=Money(int(item["refunded"]["N"]), currency),
+    )
+
+
+def _record(movement: Movement) -> Record:
+    key, request = movement.key, movement.request
+    return {
+        "org_id": key.org_id,
+        "subscription_id": key.subscription_id,
+        "id": key.id,
+        "account_id": request.account_id,
+        "at": request.at.text,
+        "period": moments_record(request.period),
+        "amount": asked_record(request.amount),
+        "operation_type": request.operation_type.value,
+        "kind": request.kind.value,
+        "external_id": request.external_id,
+        "description": request.description,
+        "currency": movement.currency,
+        "cycle": movement.cycle.isoformat(),
+        "billing_day": movement.billing_day,
+        "time_zone": movement.time_zone,
+        "created_at": instant(movement.created_at),
+    }

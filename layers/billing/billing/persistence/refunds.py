@@ -1,0 +1,285 @@
+"""
+Refunds.
+
+    pk                              sk                                    what
+    movement#<org>#<sub>#<mov>      refund#<id>                           a refund, and its version
+    cycle#<org>#<account>#<date>    refund#<subscription>#<mov>#<id>      a copy of each billable
+                                                                          refund of a cycle, to be
+                                                                          billed together
+    external#<org>#refund#<id>      external                              the one with that
+                                                                          external id; it stays
+                                                                          when the refund goes
+
+What refunds leave of a movement is kept with the movement: `refunded`, in the movements' table,
+moves in the same transaction as the refund.
+"""
+
+import json
+from datetime import date
+from typing import Any
+
+from billing import config
+from billing.domain.calendar import Moment
+from billing.domain.errors import (
+    ContentionError,
+    CycleMovedError,
+    NotFoundError,
+    RefundNotPendingError,
+)
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.movements import Movement, MovementKey
+from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.persistence.cycles import check_open_cycle, members, open_cycle_key
+from billing.persistence.dynamodb import (
+    ConditionFailedError,
+    Item,
+    Key,
+    delete,
+    get_item,
+    get_items,
+    joined,
+    list_after,
+    put,
+    to_json,
+    transact,
+    update,
+)
+from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.movements import movement_key, to_movement
+from billing.persistence.records import (
+    Record,
+    asked_record,
+    instant,
+    moments_record,
+    to_asked,
+    to_instant,
+    to_moments,
+)
+
+_CYCLE = 0
+"""The place of the check of the open cycle in every transaction."""
+
+
+class RefundRepository:
+    """The refunds of all movements."""
+
+    def __init__(self) -> None:
+        self._accounts = config.accounts_table()
+        self._movements = config.movements_table()
+        self._table = config.refunds_table()
+
+    # ---------------------------------------------------------------- read
+
+    def get(self, key: RefundKey) -> Refund:
+        refund = self.find(key)
+        if refund is None:
+            raise NotFoundError
+        return refund
+
+    def find(self, key: RefundKey) -> Refund | None:
+        item = get_item(self._table, _refund_key(key))
+        return _to_refund(item) if item else None
+
+    def list_page(self, key: MovementKey, after: str | None, limit: int) -> list[Refund]:
+        """List a movement's refunds, newest first, from the one after `after` on."""
+        pk, sk = _refund_key(RefundKey(key, after or ""))
+        items = list_after(self._table, pk, joined("refund", ""), sk if after else None, limit)
+        return [_to_refund(item) for item in items]
+
+    def get_for_issue(
+        self, key: MovementKey, external: ExternalId | None
+    ) -> tuple[Movement, TakenId | None]:
+        """Read the movement of a new refund, and what has its external id already, if it has one."""
+        movement, taken = movement_key(key), _external_key(key.org_id, external)
+        found = get_items(
+            {self._movements: [movement], **({self._table: [taken]} if taken else {})}
+        )
+        if (self._movements, *movement) not in found:
+            raise NotFoundError
+        return (
+            to_movement(found[self._movements, *movement]),
+            to_taken(found.get((self._table, *taken))) if taken else None,
+        )
+
+    def get_for_change(
+        self, key: RefundKey, external: ExternalId | None = None
+    ) -> tuple[Refund, Movement, TakenId | None]:
+        """Read a refund, its movement, and what has an external id already."""
+        movement, refund = movement_key(key.movement), _refund_key(key)
+        taken = _external_key(key.movement.org_id, external)
+        found = get_items(
+            {self._movements: [movement], self._table: [refund, *([taken] if taken else [])]}
+        )
+        if (self._table, *refund) not in found:
+            raise NotFoundError
+        return (
+            _to_refund(found[self._table, *refund]),
+            to_movement(found[self._movements, *movement]),
+            to_taken(found.get((self._table, *taken))) if taken else None,
+        )
+
+    # ---------------------------------------------------------------- write
+
+    def add(self, refund: Refund, movement: Movement, external: ExternalId | None) -> None:
+        """
+        Give money back, all or nothing, as long as so much is left of the movement.
+
+        Raises CycleMovedError where another cycle is open, and ContentionError where less is left
+        or the external id was taken meanwhile.
+        """
+        writes = [
+            self._check_cycle(refund),
+            put(self._table, _refund_key(refund.key), _item(refund)),
+            self._move_cap(movement, refund.amount.gross.minor),
+            *self._take(refund, external),
+            *self._copy(refund),
+        ]
+        try:
+            transact(writes)
+        except ConditionFailedError as error:
+            if _CYCLE in error.failed:
+                open_cycle = date.fromisoformat(error.failed[_CYCLE]["ends_on"]["S"])
+                raise CycleMovedError(open_cycle) from error
+            raise ContentionError from error
+
+    def replace(
+        self, refund: Refund, replaced: Refund, movement: Movement, external: ExternalId
+    ) -> None:
+        """
+        Put a refund in the place of its earlier version, all or nothing.
+
+        Raises RefundNotPendingError where its cycle is closed, and ContentionError where it is not
+        what `refund` says any more, or less is left of the movement.
+        """
+        more = replaced.amount.gross.minor - refund.amount.gross.minor
+        writes = [
+            self._check_cycle(refund),
+            put(
+                self._table,
+                _refund_key(refund.key),
+                _item(replaced),
+                expected={"version": refund.version},
+            ),
+            *([self._move_cap(movement, more)] if more else []),
+            *([] if refund.request.external_id else self._take(replaced, external)),
+            *(self._copy(replaced) if replaced.request.billable else self._forget_copy(refund)),
+        ]
+        self._transact(writes)
+
+    def remove(self, refund: Refund, movement: Movement) -> None:
+        """
+        Take a refund back and free what it took of the movement, all or nothing.
+
+        Raises as replace() does.
+        """
+        writes = [
+            self._check_cycle(refund),
+            delete(self._table, _refund_key(refund.key), expected={"version": refund.version}),
+            self._move_cap(movement, -refund.amount.gross.minor),
+            *self._forget_copy(refund),
+        ]
+        self._transact(writes)
+
+    # ---------------------------------------------------------------- inside
+
+    def _transact(self, writes: list[Any]) -> None:
+        try:
+            transact(writes)
+        except ConditionFailedError as error:
+            if error.failed.keys() == {_CYCLE}:
+                raise RefundNotPendingError from error
+            raise ContentionError from error
+
+    def _check_cycle(self, refund: Refund) -> Any:
+        key = open_cycle_key(refund.key.movement.org_id, refund.account_id)
+        return check_open_cycle(self._accounts, key, refund.cycle)
+
+    def _move_cap(self, movement: Movement, more: int) -> Any:
+        """Count minor units as refunded; never more than the movement has."""
+        return update(
+            self._movements,
+            movement_key(movement.key),
+            "SET refunded = refunded + :more",
+            {":more": {"N": str(more)}},
+            at_most={"refunded": movement.amount.gross.minor - more},
+        )
+
+    def _take(self, refund: Refund, external: ExternalId | None) -> list[Any]:
+        key = _external_key(refund.key.movement.org_id, external)
+        return [put_external(self._table, key, refund.key.id, external)] if key and external else []
+
+    def _copy(self, refund: Refund) -> list[Any]:
+        if not refund.request.billable:
+            return []
+        return [put(self._table, _copy_key(refund), _item(refund), new=False)]
+
+    def _forget_copy(self, refund: Refund) -> list[Any]:
+        return [delete(self._table, _copy_key(refund))] if refund.request.billable else []
+
+
+def _refund_key(key: RefundKey) -> Key:
+    movement = key.movement
+    pk = joined("movement", movement.org_id, movement.subscription_id, movement.id)
+    return pk, joined("refund", key.id)
+
+
+def _copy_key(refund: Refund) -> Key:
+    movement = refund.key.movement
+    return (
+        members(movement.org_id, refund.account_id, refund.cycle),
+        joined("refund", movement.subscription_id, movement.id, refund.key.id),
+    )
+
+
+def _external_key(org_id: str, external: ExternalId | None) -> Key | None:
+    return external_key(org_id, "refund", external.value) if external else None
+
+
+def _item(refund: Refund) -> dict[str, Any]:
+    movement, request = refund.key.movement, refund.request
+    record: Record = {
+        "org_id": movement.org_id,
+        "subscription_id": movement.subscription_id,
+        "movement_id": movement.id,
+        "id": refund.key.id,
+        "account_id": refund.account_id,
+        "at": request.at.text,
+        "period": moments_record(request.period),
+        "amount": asked_record(request.amount),
+        "billable": request.billable,
+        "external_id": request.external_id,
+        "external_invoice_id": request.external_invoice_id,
+        "transaction_type_id": request.transaction_type_id,
+        "description": request.description,
+        "currency": refund.currency,
+        "cycle": refund.cycle.isoformat(),
+        "movement_cycle": refund.movement_cycle.isoformat(),
+        "created_at": instant(refund.created_at),
+        "updated_at": instant(refund.updated_at),
+    }
+    return {"record": {"S": to_json(record)}, "version": {"N": str(refund.version)}}
+
+
+def _to_refund(item: Item) -> Refund:
+    record: Record = json.loads(item["record"]["S"])
+    movement = MovementKey(record["org_id"], record["subscription_id"], record["movement_id"])
+    return Refund(
+        key=RefundKey(movement, record["id"]),
+        request=NewRefund(
+            at=Moment.of(record["at"]),
+            period=to_moments(record["period"]),
+            amount=to_asked(record["amount"]),
+            billable=record["billable"],
+            external_id=record["external_id"],
+            external_invoice_id=record["external_invoice_id"],
+            transaction_type_id=record["transaction_type_id"],
+            description=record["description"],
+        ),
+        account_id=record["account_id"],
+        currency=record["currency"],
+        cycle=date.fromisoformat(record["cycle"]),
+        movement_cycle=date.fromisoformat(record["movement_cycle"]),
+        version=int(item["version"]["N"]),
+        created_at=to_instant(record["created_at"]),
+        updated_at=to_instant(record["updated_at"]),
+    )

@@ -1,0 +1,52 @@
+"""Provide the PDF of an invoice: made once, when it is issued or first asked for."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Protocol
+
+from billing.domain.invoices import Invoice, InvoiceKey, StoredPdf
+
+
+class Pdfs(Protocol):
+    def find_pdf(self, key: InvoiceKey) -> StoredPdf | None: ...
+
+
+class Documents(Protocol):
+    def get_document(self, key: InvoiceKey) -> tuple[Invoice, StoredPdf | None]: ...
+
+    def add_pdf(self, key: InvoiceKey, pdf: StoredPdf) -> None: ...
+
+
+class Maker(Protocol):
+    def make_pdf(self, key: InvoiceKey) -> StoredPdf: ...
+
+
+class Store(Protocol):
+    def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredPdf: ...
+
+
+def provide_pdf(key: InvoiceKey, *, invoices: Pdfs, maker: Maker) -> StoredPdf:
+    """Find the PDF of an invoice, or have it made now."""
+    return invoices.find_pdf(key) or maker.make_pdf(key)
+
+
+def make_pdf(
+    key: InvoiceKey,
+    object_key: Callable[[InvoiceKey, str], str],
+    *,
+    render: Callable[[Invoice], bytes],
+    invoices: Documents,
+    store: Store,
+) -> StoredPdf:
+    """
+    Render and store the PDF of an invoice, unless that was done.
+
+    Every step can be repeated: what is stored first stays, and is what is recorded.
+    """
+    invoice, stored = invoices.get_document(key)
+    if stored:
+        return stored
+    pdf = render(invoice)
+    stored = store.put_once(object_key(key, invoice.number), pdf, sha256(pdf).hexdigest())
+    invoices.add_pdf(key, stored)
+    return stored
