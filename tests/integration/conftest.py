@@ -1,0 +1,141 @@
+"""Calls of functions as the gateway makes them, with the events of events/."""
+
+import base64
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+type Json = dict[str, Any]
+
+
+@dataclass
+class LambdaContext:
+    """What Lambda tells a function about its invocation."""
+
+    remaining_ms: int = 20_000
+    function_name: str = "function"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@dataclass
+class Answer:
+    """What a function answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    content: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Invoker:
+    """Calls functions in the name of one org."""
+
+    def __init__(self, org_id: str) -> None:
+        self.org_id = org_id
+
+    def event(self, name: str, **path: str | int) -> Json:
+        """Read an event, for this org and other path parameters."""
+        event: Json = json.loads((EVENTS / f"{name}.json").read_text().replace("demo", self.org_id))
+        parameters = {**event.get("pathParameters", {}), **{k: str(v) for k, v in path.items()}}
+        url = event["routeKey"].split(" ")[-1]
+        for parameter, value in parameters.items():
+            url = url.replace(f"{{{parameter}}}", value)
+        if parameters:
+            event["pathParameters"] = parameters
+            event["rawPath"] = event["requestContext"]["http"]["path"] = url
+        return event
+
+    def __call__(  # one argument for each thing that a call can vary
+        self,
+        name: str,
+        body: Any = None,
+        *,
+        caller: Json | None = None,
+        headers: Json | None = None,
+        query: Json | None = None,
+        remaining_ms: int = 20_000,
+        **path: str | int,
+    ) -> Answer:
+        """Call the function that an event is for; `body` merges into the event's own."""
+        event = self.event(name, **path)
+        if isinstance(body, dict):
+            event["body"] = json.dumps({**json.loads(event["body"]), **body})
+        elif body is not None:
+            event["body"] = body
+        if query is not None:
+            event["queryStringParameters"] = query
+        event["headers"] = {**event["headers"], **(headers or {})}
+        if "authorizer" in event["requestContext"]:
+            event["requestContext"]["authorizer"]["lambda"].update(caller or {})
+        return self.call(function_of(name), event, remaining_ms)
+
+    def call(self, function: str, event: Json, remaining_ms: int = 20_000) -> Answer:
+        """Call a function with a whole event."""
+        module = importlib.import_module(f"functions.{function}.app")
+        answer = module.lambda_handler(event, LambdaContext(remaining_ms))
+        body = answer.get("body") or ""
+        content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+        headers = {name.lower(): value for name, value in answer["headers"].items()}
+        return Answer(int(answer["statusCode"]), headers, body, content)
+
+
+FUNCTIONS = sorted(
+    (path.parent.name for path in EVENTS.parent.glob("functions/*/app.py")), key=len, reverse=True
+)
+
+
+def function_of(event_name: str) -> str:
+    return next(name for name in FUNCTIONS if event_name.startswith(f"{name}_"))
+
+
+@pytest.fixture
+def invoke(aws: None, org_id: str) -> Invoker:
+    """Call functions in the name of an org of its own, without any data."""
+    return Invoker(org_id)
+
+
+@pytest.fixture
+def billed(invoke: Invoker) -> Invoker:
+    """Call functions in the name of an org that has a profile, and an account 100001 with one."""
+    assert invoke("billing_info_put_org").status == 204
+    assert invoke("billing_info_put_account").status == 204
+    return invoke
+
+
+@pytest.fixture
+def aws_calls() -> Iterator[Callable[[], list[str]]]:
+    """Record what is asked of AWS: answers the names of the operations since the last time."""
+    from billing.persistence import aws
+
+    names: list[str] = []
+
+    def record(model: Any, **_: Any) -> None:
+        names.append(model.name)
+
+    def since_last_time() -> list[str]:
+        recorded = names.copy()
+        names.clear()
+        return recorded
+
+    clients = [aws.dynamodb(), aws.s3(), aws.lambda_()]
+    for client in clients:
+        client.meta.events.register("before-call", record, unique_id="aws_calls")
+    yield since_last_time
+    for client in clients:
+        client.meta.events.unregister("before-call", record, unique_id="aws_calls")

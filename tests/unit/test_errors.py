@@ -1,0 +1,95 @@
+"""Every error of the domain has a status and a code, and every dialect words it."""
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from billing.api.errors import STATUS_BY_ERROR, render, status_of
+from billing.domain.errors import (
+    BillingError,
+    ConflictError,
+    InvalidRequestError,
+    UpstreamBusyError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+
+
+def _all(kind: type[BillingError]) -> Iterator[type[BillingError]]:
+    yield kind
+    for subclass in kind.__subclasses__():
+        yield from _all(subclass)
+
+
+ERRORS = list(_all(BillingError))
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_has_a_status(kind: type[BillingError]) -> None:
+    error = kind.__new__(kind)
+
+    status = status_of(error)
+
+    assert status in STATUS_BY_ERROR.values()
+    assert (status == HTTPStatus.INTERNAL_SERVER_ERROR) == (kind is BillingError)
+
+
+def test_every_code_belongs_to_one_status() -> None:
+    status_by_code: dict[str, set[HTTPStatus]] = {}
+    for kind in ERRORS:
+        status_by_code.setdefault(kind.code, set()).add(status_of(kind.__new__(kind)))
+
+    assert {code: len(statuses) for code, statuses in status_by_code.items()} == dict.fromkeys(
+        status_by_code, 1
+    )
+
+
+def test_waiting_helps_where_we_say_so() -> None:
+    helped = {kind for kind in ERRORS if kind.retry_after is not None}
+
+    assert all(issubclass(kind, ConflictError | UpstreamBusyError) for kind in helped)
+    assert status_of(UpstreamError("")) is HTTPStatus.BAD_GATEWAY
+    assert status_of(UpstreamBusyError()) is HTTPStatus.SERVICE_UNAVAILABLE
+    assert status_of(UpstreamTimeoutError()) is HTTPStatus.GATEWAY_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param(
+            "/v1/orgs/demo",
+            {
+                "code": "INVALID_REQUEST",
+                "message": "a: is wrong",
+                "details": [{"field": "a", "message": "is wrong"}],
+                "trace_id": "trace",
+            },
+            id="v1",
+        ),
+        pytest.param(
+            "/v2/orgs/demo",
+            {
+                "code": 400,
+                "status": "Bad Request",
+                "message": "a: is wrong",
+                "detailMsg": "a: is wrong",
+            },
+            id="v2",
+        ),
+        pytest.param(
+            "/v3/account",
+            {
+                "errorCode": "INVALID_REQUEST",
+                "errorMessage": "a: is wrong",
+                "errors": [{"property": "a", "message": "is wrong"}],
+            },
+            id="v3",
+        ),
+    ],
+)
+def test_words_an_error_in_the_dialect_of_the_path(path: str, body: object) -> None:
+    error = InvalidRequestError.of("a", "is wrong")
+
+    assert json.loads(render(path, error, error.message, "trace")) == body
