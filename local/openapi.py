@@ -16,13 +16,14 @@ from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
 from billing.api.access import SCHEME
 from billing.api.app import BillingApp
+from billing.dto.base import Dto
 from billing.dto.v1_common import GenericResponseDTO
 from billing.dto.v2_invoices import ErrorMessage
 from billing.dto.v3_invoices import ErrorResponse
 from local.stack import ROOT
 
 FILE = ROOT / "functions" / "front" / "openapi.json"
-ERRORS = {"v1": GenericResponseDTO, "v2": ErrorMessage, "v3": ErrorResponse}
+ERRORS: dict[str, type[Dto]] = {"v1": GenericResponseDTO, "v2": ErrorMessage, "v3": ErrorResponse}
 FAILURES = {
     "400": "The request could not be processed because it was malformed",
     "401": "The user is not authorized",

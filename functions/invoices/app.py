@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
@@ -18,6 +18,8 @@ from billing.domain.calendar import local_date, years_before
 from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.invoices import InvoiceKey
 from billing.dto.base import Date
+from billing.dto.cii import to_cii
+from billing.dto.ubl import to_ubl
 from billing.dto.v1_common import GenericCreatedResponseDTO
 from billing.dto.v1_invoices import (
     InvoicePublicLinkResponseDTO,
@@ -169,6 +171,22 @@ def get_public_link(
         expires_at=expires_at,
         content_type="application/pdf",
     )
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/e_invoice", security=READER, tags=["v1 invoices"])
+def get_e_invoice(
+    org_id: OrgId,
+    account_id: AccountId,
+    invoice_id: InvoiceId,
+    syntax: Annotated[
+        Literal["cii", "ubl"],
+        Query(alias="format", description="`cii` as in the PDF (Factur-X), or `ubl` (UBL 2.1)."),
+    ],
+) -> Response[str]:
+    """Get an invoice as EN 16931 has it, for machines"""
+    invoice, _ = InvoiceRepository().get(_key(org_id, account_id, invoice_id))
+    document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)
+    return Response(HTTPStatus.OK, "application/xml", document.decode())
 
 
 @app.post(

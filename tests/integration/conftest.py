@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 EVENTS = Path(__file__).parents[2] / "events"
 
 type Json = dict[str, Any]
 
 
-@dataclass
-class LambdaContext:
+class Context(LambdaContext):
     """What Lambda tells a function about its invocation."""
 
-    remaining_ms: int = 20_000
-    function_name: str = "function"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    def __init__(self, remaining_ms: int = 20_000) -> None:
+        self._remaining_ms = remaining_ms
+        self._function_name = "function"
+        self._memory_limit_in_mb = 1024
+        self._invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+        self._aws_request_id = "00000000-0000-0000-0000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
+        return self._remaining_ms
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Invoker:
     def call(self, function: str, event: Json, remaining_ms: int = 20_000) -> Answer:
         """Call a function with a whole event."""
         module = importlib.import_module(f"functions.{function}.app")
-        answer = module.lambda_handler(event, LambdaContext(remaining_ms))
+        answer = module.lambda_handler(event, Context(remaining_ms))
         body = answer.get("body") or ""
         content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
         headers = {name.lower(): value for name, value in answer["headers"].items()}

@@ -12,7 +12,7 @@ from billing.domain.tokens import Role, new_token
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 from functions.authorizer.app import lambda_handler as authorize
-from tests.integration.conftest import EVENTS, Invoker, function_of
+from tests.integration.conftest import EVENTS, Context, Invoker, function_of
 
 EVENT_BY_NAME = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
 ROUTED = [
@@ -106,6 +106,7 @@ def test_the_authorizer_tells_who_is_calling(aws: None, org_id: str) -> None:
     assert answer == {
         "isAuthorized": True,
         "context": {
+            "token_id": grant.id,
             "org_id": org_id,
             "role": "writer",
             "accounts": "1,2",
@@ -151,7 +152,7 @@ def test_a_token_costs_one_read(aws: None, aws_calls: Any) -> None:
 
 def _authorize(token: str) -> Any:
     event = {**EVENT_BY_NAME["authorizer_request"], "identitySource": [token]}
-    return authorize(event, None)  # type: ignore[arg-type]
+    return authorize(event, Context())
 
 
 def _code(name: str, body: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
-    ConnectionClosedError,
+    ConnectionError,  # noqa: A004 - botocore's own
     ConnectTimeoutError,
     HTTPClientError,
     ReadTimeoutError,
@@ -78,7 +78,7 @@ def call[T](operation: Callable[..., T], **request: Any) -> T:
         raise
     except (ConnectTimeoutError, ReadTimeoutError) as error:
         raise UpstreamTimeoutError from error
-    except (HTTPClientError, ConnectionClosedError) as error:
+    except (HTTPClientError, ConnectionError) as error:
         raise UpstreamFailedError from error
 
 

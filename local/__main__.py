@@ -1,0 +1,254 @@
+"""
+The commands behind the Makefile: start, run, stop, clean, logs, exec, with.
+
+    python -m local start     start, deploy and seed what is not yet; return when the API answers
+    python -m local run       the same, then stay until Ctrl-C
+    python -m local stop      end it and keep its state
+    python -m local clean     end all and forget their state
+    python -m local logs      follow what the functions log
+    python -m local exec COMMAND…   run a command with the settings of the running stack
+    python -m local with COMMAND…   run a command against a fresh stack on a free port
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local import deploy, emulator, seed
+from local.stack import NAME, ROOT, Stack, StackError, from_environment, say, step
+
+SEEDED = "/local/seeded"
+ANSWER_SECONDS = 60
+
+
+def start(stack: Stack) -> None:
+    """Bring the stack up to date, then tell how to use it."""
+    bring_up(stack)
+    _print_greeting(stack)
+
+
+def bring_up(stack: Stack) -> None:
+    """Bring the stack up to date with the sources, doing only what is not done yet."""
+    with _one_start_at_a_time(stack):
+        was_running = emulator.is_running(stack)
+        try:
+            _do_what_is_due(stack)
+        except BaseException:
+            if not was_running:
+                emulator.stop(stack)
+            raise
+
+
+def run(stack: Stack) -> None:
+    """Start, and stay until Ctrl-C."""
+    start(stack)
+    print("\n  Ctrl-C ends it and keeps its data.", flush=True)
+    try:
+        while emulator.is_running(stack):
+            time.sleep(0.5)
+        raise StackError("The emulator was ended from elsewhere")
+    except KeyboardInterrupt:
+        print()
+        stop(stack)
+
+
+def stop(stack: Stack) -> None:
+    """End the stack and keep its state."""
+    if not emulator.is_running(stack):
+        say("stop", "nothing runs")
+        return
+    with step("stop", "saving the state"):
+        emulator.stop(stack)
+
+
+def clean(_: Stack) -> None:
+    """End every stack of this folder and forget all state; the environments stay."""
+    home = ROOT / ".local"
+    for pid_file in [*home.glob("emulator.pid"), *home.glob("*/emulator.pid")]:
+        stop(Stack(0, pid_file.parent))
+    for path in home.iterdir() if home.exists() else ():
+        if path != emulator.ENVIRONMENT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def logs(stack: Stack) -> None:
+    """Print what the functions log, and go on until Ctrl-C."""
+    cloudwatch = deploy.client(stack, "logs")
+    group = deploy.physical_id(stack, "LogGroup")
+    since = int(time.time() - 300) * 1000
+    seen: set[tuple[str, int, str]] = set()
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            pages = cloudwatch.get_paginator("filter_log_events")
+            for page in pages.paginate(logGroupName=group, startTime=since):
+                for event in page["events"]:
+                    key = (event["logStreamName"], event["timestamp"], event["message"])
+                    if key not in seen:
+                        seen.add(key)
+                        print(event["message"].rstrip(), flush=True)
+            time.sleep(1)
+
+
+def run_here(command: list[str]) -> int:
+    """Run a command with what it needs to reach the running stack's AWS."""
+    stack = from_environment()
+    if not emulator.is_running(stack):
+        raise StackError("No stack runs: `make start` first")
+    environment = {**os.environ, **stack.aws_environment()}
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def run_with(command: list[str]) -> int:
+    """Run a command against a fresh stack of its own, and stop that, however the command ends."""
+    stack = Stack(emulator.free_port(), ROOT / ".local" / "test")
+    emulator.stop(stack)
+    _forget(stack)
+    bring_up(stack)
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(stack.port),
+        "LOCAL_DIR": str(stack.directory),
+        "STACK_FILE": str(stack.file),
+    }
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        emulator.stop(stack)  # without a word: the command's last line stays the last
+
+
+def _do_what_is_due(stack: Stack) -> None:
+    sources = deploy.sources_hash()
+    if not deploy.is_built(sources):
+        with step("build", "sam build"):
+            deploy.build(sources)
+    if not emulator.is_running(stack):
+        with step("aws", f"ministack on {stack.endpoint}"):
+            emulator.start(stack)
+    else:
+        say("aws", f"ministack already on {stack.endpoint}")
+    if deploy.is_broken(stack):
+        with step("aws", "an unfinished deployment: starting over"):
+            emulator.stop(stack)
+            _forget(stack)
+            emulator.start(stack)
+    if deploy.deployed(stack) != sources:
+        with step("deploy", "sam deploy, routes"):
+            deploy.deploy(stack, sources)
+    with step("api", f"waiting for {stack.base_url}"):
+        _wait_for_api(stack)
+    _seed_once(stack)
+    emulator.save(stack)
+
+
+def _seed_once(stack: Stack) -> None:
+    """Seed, unless this emulator was seeded by this very seed before."""
+    ssm = deploy.client(stack, "ssm")
+    try:
+        noted = json.loads(ssm.get_parameter(Name=SEEDED)["Parameter"]["Value"])
+    except ssm.exceptions.ParameterNotFound:
+        noted = {}
+    if noted.get("version") != seed.version():
+        with step("seed", "two orgs, their accounts and invoices"):
+            facts = seed.run(stack, noted.get("stack"))
+        noted = {"version": seed.version(), "stack": facts}
+        ssm.put_parameter(Name=SEEDED, Value=json.dumps(noted), Type="String", Overwrite=True)
+    # Readable by its owner alone: it holds tokens.
+    partial = stack.file.with_suffix(".new")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(noted["stack"], indent=2) + "\n")
+    partial.replace(stack.file)
+
+
+def _wait_for_api(stack: Stack) -> None:
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{stack.base_url}/openapi.json", timeout=30):
+                return
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise StackError(f"The API does not answer: {error}; try `make logs`") from error
+            time.sleep(0.2)
+
+
+def _print_greeting(stack: Stack) -> None:
+    facts: dict[str, Any] = json.loads(stack.file.read_text())
+    account, token = next(iter(facts["accounts"].items()))
+    print(
+        f"""
+  The API     {facts["base_url"]}
+  Reference   {facts["base_url"]}/docs
+  AWS         {stack.endpoint}   (key and secret: test)
+
+  Org         {facts["org_id"]}
+  Admin       {facts["admin_token"]}
+  Reader      {facts["reader_token"]}
+  Account     {account}: {token}
+  The rest    {_relative(stack.file)}
+
+  curl -H 'PRIVATE-TOKEN: {token}' {facts["base_url"]}/v3/account/invoice""",
+        flush=True,
+    )
+
+
+def _forget(stack: Stack) -> None:
+    shutil.rmtree(stack.state, ignore_errors=True)
+    stack.file.unlink(missing_ok=True)
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@contextlib.contextmanager
+def _one_start_at_a_time(stack: Stack) -> Iterator[None]:
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    with (stack.directory / "start.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError("Another start of this stack is under way") from None
+        yield
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=f"The local {NAME} stack")
+    commands = {"start": start, "run": run, "stop": stop, "clean": clean, "logs": logs}
+    takes_command = {"exec": run_here, "with": run_with}
+    parser.add_argument("command", choices=[*commands, *takes_command])
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # end in order, in the background too
+        signal.signal(number, _interrupt)
+    try:
+        if options.command in takes_command:
+            return takes_command[options.command](options.arguments)
+        commands[options.command](from_environment())
+    except StackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""
+Builds template.yaml and deploys it with stock sam, then adds what the emulator leaves out.
+
+What was deployed is noted in the emulator itself, as a parameter, so that the note is lost and
+kept together with the thing it is about.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
+
+# Not .aws-sam, which is for AWS: a build for its processors would be deployed here by mistake.
+BUILD = ROOT / ".local" / "build"
+SOURCES = ("template.yaml", "functions", "layers")
+ARTIFACTS = "local-artifacts"
+DEPLOYED = "/local/deployed"
+HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+
+
+def sources_hash() -> str:
+    """Name the state of everything that goes into a deployment, this module included."""
+    digest = hashlib.sha256(f"{ARCHITECTURE} {sys.version}".encode())
+    for file in sorted(_source_files()):
+        digest.update(f"{file.relative_to(ROOT)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_built(sources: str) -> bool:
+    """Tell whether the last complete build was made from these sources."""
+    return _build_stamp().exists() and _build_stamp().read_text() == sources
+
+
+def build(sources: str) -> None:
+    """Run `sam build` for this machine's processor."""
+    with _one_at_a_time():
+        if is_built(sources):
+            return
+        _build_stamp().unlink(missing_ok=True)
+        _sam(
+            "build", "--cached", "--parallel",
+            "--build-dir", str(BUILD / "out"),
+            "--cache-dir", str(BUILD / "cache"),
+            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+        )  # fmt: skip
+        _compile_python(BUILD / "out")
+        _build_stamp().write_text(sources)
+
+
+def deployed(stack: Stack) -> str | None:
+    """Read which sources the emulator runs; None where the last deployment did not end well."""
+    status = _stack_status(stack)
+    if status is None:
+        return None
+    ssm = client(stack, "ssm")
+    try:
+        parameter = ssm.get_parameter(Name=DEPLOYED)
+    except ssm.exceptions.ParameterNotFound:
+        return None
+    return str(parameter["Parameter"]["Value"]) if status in HEALTHY else None
+
+
+def is_broken(stack: Stack) -> bool:
+    """Tell whether an interrupted deployment left a stack that cannot be updated."""
+    status = _stack_status(stack)
+    return status is not None and status not in HEALTHY
+
+
+def deploy(stack: Stack, sources: str) -> None:
+    """Run `sam deploy` with the build, and finish what the emulator does not do itself."""
+    with _one_at_a_time():
+        _make_artifacts_bucket(stack)
+        _sam(
+            "deploy",
+            "--template-file", str(BUILD / "out" / "template.yaml"),
+            "--stack-name", NAME,
+            "--s3-bucket", ARTIFACTS,
+            "--capabilities", "CAPABILITY_IAM",
+            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+            "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
+            stack=stack,
+        )  # fmt: skip
+    finish(stack)
+    client(stack, "ssm").put_parameter(Name=DEPLOYED, Value=sources, Type="String", Overwrite=True)
+
+
+def finish(stack: Stack) -> None:
+    """Create what the template asks for and the emulator passes over: routes and TTLs."""
+    cloudformation = client(stack, "cloudformation")
+    template = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
+    resources: Mapping[str, Any] = template["TemplateBody"]["Resources"]
+    physical_ids = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME)
+        for resource in page["StackResourceSummaries"]
+    }
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in properties:
+            api_id = physical_ids[logical_id]
+            _create_routes(stack, api_id, properties["Body"], physical_ids)
+            stack.api_id_file.parent.mkdir(parents=True, exist_ok=True)
+            stack.api_id_file.write_text(api_id)
+        elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
+            _set_time_to_live(
+                stack, physical_ids[logical_id], properties["TimeToLiveSpecification"]
+            )
+
+
+def outputs(stack: Stack) -> dict[str, str]:
+    """Read the outputs of the template: the names of tables, buckets and queues."""
+    described = client(stack, "cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def physical_id(stack: Stack, logical_id: str) -> str:
+    """Find the name under which a resource of the template was created."""
+    detail = client(stack, "cloudformation").describe_stack_resource(
+        StackName=NAME, LogicalResourceId=logical_id
+    )
+    return str(detail["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def client(stack: Stack, service: str) -> Any:
+    """Make a boto3 client of this stack, whatever the caller's environment says."""
+    session = boto3.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
+    )
+    return session.client(  # type: ignore[call-overload]
+        service, endpoint_url=stack.endpoint, config=Config(retries={"mode": "standard"})
+    )
+
+
+def _create_routes(
+    stack: Stack, api_id: str, body: Mapping[str, Any], physical_ids: Mapping[str, str]
+) -> None:
+    """Create the authorizers, integrations and routes of an API's OpenAPI document anew."""
+    api = client(stack, "apigatewayv2")
+    for route in api.get_routes(ApiId=api_id)["Items"]:
+        api.delete_route(ApiId=api_id, RouteId=route["RouteId"])
+    for integration in api.get_integrations(ApiId=api_id)["Items"]:
+        api.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
+    for authorizer in api.get_authorizers(ApiId=api_id)["Items"]:
+        api.delete_authorizer(ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
+
+    authorizers: dict[str, str] = {}
+    for name, scheme in body.get("components", {}).get("securitySchemes", {}).items():
+        wanted = scheme["x-amazon-apigateway-authorizer"]
+        sources = wanted["identitySource"]
+        authorizers[name] = api.create_authorizer(
+            ApiId=api_id,
+            Name=name,
+            AuthorizerType="REQUEST",
+            AuthorizerUri=_function_arn(stack, wanted["authorizerUri"], physical_ids),
+            AuthorizerPayloadFormatVersion=wanted["authorizerPayloadFormatVersion"],
+            EnableSimpleResponses=wanted.get("enableSimpleResponses", False),
+            AuthorizerResultTtlInSeconds=wanted.get("authorizerResultTtlInSeconds", 0),
+            IdentitySource=sources.split(",") if isinstance(sources, str) else sources,
+        )["AuthorizerId"]
+
+    integrations: dict[str, str] = {}
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            uri = _function_arn(
+                stack, operation["x-amazon-apigateway-integration"]["uri"], physical_ids
+            )
+            if uri not in integrations:
+                integrations[uri] = api.create_integration(
+                    ApiId=api_id,
+                    IntegrationType="AWS_PROXY",
+                    IntegrationUri=uri,
+                    PayloadFormatVersion="2.0",
+                )["IntegrationId"]
+            names = [name for entry in operation.get("security", []) for name in entry]
+            authorizer_id = next((authorizers[name] for name in names if name in authorizers), None)
+            api.create_route(
+                ApiId=api_id,
+                RouteKey=_route_key(path, method),
+                Target=f"integrations/{integrations[uri]}",
+                **(
+                    {"AuthorizationType": "CUSTOM", "AuthorizerId": authorizer_id}
+                    if authorizer_id
+                    else {"AuthorizationType": "NONE"}
+                ),
+            )
+
+
+def _route_key(path: str, method: str) -> str:
+    if path == "$default":
+        return "$default"
+    return f"{'ANY' if method == 'x-amazon-apigateway-any-method' else method.upper()} {path}"
+
+
+def _function_arn(stack: Stack, uri: Any, physical_ids: Mapping[str, str]) -> str:
+    """Find the function that an integration's URI names, by `${X.Arn}` or `Fn::GetAtt`."""
+    match = re.search(r'\$\{(\w+)\.Arn\}|"Fn::GetAtt": \["(\w+)", "Arn"\]', json.dumps(uri))
+    if match is None:
+        raise StackError(f"An integration names no function of this template: {uri}")
+    function = client(stack, "lambda").get_function(FunctionName=physical_ids[match[1] or match[2]])
+    return str(function["Configuration"]["FunctionArn"])
+
+
+def _set_time_to_live(stack: Stack, table: str, wanted: Mapping[str, Any]) -> None:
+    dynamodb = client(stack, "dynamodb")
+    current = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if (current["TimeToLiveStatus"] == "ENABLED") != wanted["Enabled"]:
+        dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=dict(wanted))
+
+
+def _stack_status(stack: Stack) -> str | None:
+    cloudformation = client(stack, "cloudformation")
+    try:
+        return str(cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"])
+    except cloudformation.exceptions.ClientError:
+        return None
+
+
+def _make_artifacts_bucket(stack: Stack) -> None:
+    s3 = client(stack, "s3")
+    if ARTIFACTS not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=ARTIFACTS)
+
+
+def _source_files() -> Iterator[Path]:
+    yield Path(__file__)
+    for name in SOURCES:
+        path = ROOT / name
+        if path.is_file():
+            yield path
+            continue
+        for folder, folders, files in os.walk(path):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            yield from (Path(folder) / file for file in files if not file.startswith("."))
+
+
+def _build_stamp() -> Path:
+    return BUILD / "sources"
+
+
+def _compile_python(folder: Path) -> None:
+    """
+    Put byte code beside the sources, which halves the start of a Lambda process.
+
+    Unchecked, as packing changes the time stamps that would otherwise vouch for it.
+    """
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "-j", "0",
+         "--invalidation-mode", "unchecked-hash", str(folder)],
+        check=False, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _sam(*arguments: str, stack: Stack | None = None) -> None:
+    """Run sam of this environment; its output is shown only where it fails."""
+    binaries = Path(sys.executable).parent
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))
+    }
+    environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    environment["SAM_CLI_TELEMETRY"] = "0"
+    if stack is not None:
+        environment.update(stack.aws_environment())
+    run = subprocess.run(
+        [str(binaries / "sam"), *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        tail = "\n".join(run.stdout.splitlines()[-40:])
+        raise StackError(f"`sam {arguments[0]}` failed:\n{tail}")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep two stacks from using the build at once."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

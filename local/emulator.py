@@ -1,0 +1,159 @@
+"""Starts and stops the emulated AWS: one background process per stack."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from local.stack import REGION, ROOT, Stack, StackError
+
+ENVIRONMENT = ROOT / ".local" / "venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+START_SECONDS = 60
+STOP_SECONDS = 60
+# Calls to the API that run at once: more would only share the same processors.
+CONCURRENCY = max(4, 2 * (os.cpu_count() or 1))
+
+
+def is_running(stack: Stack) -> bool:
+    """
+    Tell whether this stack's own process is alive.
+
+    The process holds a lock on its pid file for as long as it lives, so that a number left
+    behind by a killed one, or taken over by a stranger, is never mistaken for it.
+    """
+    try:
+        with _pid_file(stack).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def start(stack: Stack) -> None:
+    """Start the process and wait until it answers."""
+    if _port_is_taken(stack.port):
+        raise StackError(
+            f"Port {stack.port} is in use by another program. "
+            f"End it, or take another port: GATEWAY_PORT={stack.port + 100} make run"
+        )
+    # What Lambda processes of an earlier run left behind when they were killed.
+    temporary = stack.directory / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+
+    with _log_file(stack).open("ab") as log, _pid_file(stack).open("w") as pid_file:
+        fcntl.flock(pid_file, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [PYTHON, "-m", "local.gateway"],
+            cwd=ROOT,
+            env=_environment(stack, temporary),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[pid_file.fileno()],
+            start_new_session=True,  # Ctrl-C reaches us, and we stop it in order
+        )
+        pid_file.write(str(process.pid))
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(stack):
+        if process.poll() is not None:
+            raise StackError(f"The emulator ended at once:\n{_log_tail(stack)}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise StackError(f"The emulator does not answer:\n{_log_tail(stack)}")
+        time.sleep(0.05)
+
+
+def stop(stack: Stack) -> None:
+    """End the process in order, which saves its state, and wait until it is gone."""
+    if is_running(stack):
+        os.kill(_pid(stack), signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while is_running(stack):
+            if time.monotonic() > deadline:
+                os.kill(_pid(stack), signal.SIGKILL)
+                raise StackError("The emulator did not end and was killed; its last state is lost")
+            time.sleep(0.05)
+    _pid_file(stack).unlink(missing_ok=True)
+    shutil.rmtree(stack.directory / "tmp", ignore_errors=True)
+
+
+def save(stack: Stack) -> None:
+    """Have the state written now, so that even a killed emulator comes back with it."""
+    if is_running(stack):
+        os.kill(_pid(stack), signal.SIGUSR1)
+
+
+def answers(stack: Stack) -> bool:
+    """Tell whether the emulator takes requests."""
+    try:
+        with urllib.request.urlopen(f"{stack.endpoint}/_ministack/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment(stack: Stack, temporary: Path) -> dict[str, str]:
+    """Name every setting: Lambda functions inherit this, and nothing of the caller's."""
+    return {
+        "PATH": os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", os.defpath)]),
+        "HOME": str(temporary),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(temporary),
+        "PYTHONUNBUFFERED": "1",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(stack.port),
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(stack.state),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(stack.state / "s3"),
+        "API_ID_FILE": str(stack.api_id_file),
+        "API_CONCURRENCY": str(CONCURRENCY),
+        # Listeners on ports of their own, which would keep two stacks from standing side by side.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+def _pid(stack: Stack) -> int:
+    return int(_pid_file(stack).read_text())
+
+
+def _pid_file(stack: Stack) -> Path:
+    return stack.directory / "emulator.pid"
+
+
+def _log_file(stack: Stack) -> Path:
+    return stack.directory / "emulator.log"
+
+
+def _log_tail(stack: Stack) -> str:
+    return "\n".join(_log_file(stack).read_text(errors="replace").splitlines()[-15:])
+
+
+def _port_is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT does not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,157 @@
+"""
+The emulator's process: ministack behind one small door.
+
+ministack reads its settings from the environment (emulator.py sets them) and keeps two kinds
+of callers apart by host name:
+
+    http://127.0.0.1:<port>   AWS: what boto3, sam and pre-signed links talk to
+    http://localhost:<port>   the deployed HTTP API, at the root as on AWS
+
+A call to localhost that carries an AWS signature goes to AWS too, so that the habit of
+pointing AWS tools at localhost keeps working.
+
+Runs in the emulator's own environment; SIGTERM saves the state and ends it, SIGUSR1 only saves.
+"""
+
+import asyncio
+import hashlib
+import os
+import signal
+import socket
+import tempfile
+import threading
+import zipfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hypercorn.asyncio import serve  # type: ignore[import-not-found]
+from hypercorn.config import Config  # type: ignore[import-not-found]
+from ministack import app as ministack  # type: ignore[import-not-found]
+from ministack.core import lambda_runtime  # type: ignore[import-not-found]
+from ministack.core.persistence import save_all  # type: ignore[import-not-found]
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+API_HOST = b"localhost"
+EMULATOR_PATHS = ("/_ministack/", "/_aws/")
+
+
+class Gateway:
+    """Sends a call to the HTTP API or to AWS."""
+
+    def __init__(self, api_id_file: Path, concurrency: int) -> None:
+        self._api_id_file = api_id_file
+        # Every call in flight needs a Lambda process of its own, and a burst that starts
+        # a hundred of them at once brings a small machine to its knees: the rest wait here.
+        self._in_flight = asyncio.Semaphore(concurrency)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of the ASGI server."""
+        if scope["type"] != "http":
+            await ministack.app(scope, receive, send)
+            return
+        # On AWS, TLS always stands in front; a policy that asks for it is satisfied here.
+        scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
+        if not _is_for_api(scope):
+            await ministack.app(scope, receive, send)
+            return
+        async with self._in_flight:
+            await ministack.app(self._addressed_to_api(scope), receive, send)
+
+    def _addressed_to_api(self, scope: Scope) -> Scope:
+        try:
+            api_id = self._api_id_file.read_text().strip()
+        except FileNotFoundError:
+            api_id = "none"
+        prefix = f"/_aws/execute-api/{api_id}/$default"
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        return {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + raw_path}
+
+
+def _is_for_api(scope: Scope) -> bool:
+    headers: Mapping[bytes, bytes] = dict(scope["headers"])
+    host = headers.get(b"host", b"").rsplit(b":", 1)[0].lower()
+    signed = headers.get(b"authorization", b"").startswith(b"AWS4-")
+    return host == API_HOST and not signed and not scope["path"].startswith(EMULATOR_PATHS)
+
+
+def _answer_failures_as_aws_does() -> None:
+    """Answer 500 without a word where a function failed; ministack answers 502 and tells why."""
+    to_response = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+    def to_aws_response(result: dict[str, Any]) -> Any:
+        if result.get("error"):
+            body = '{"message":"Internal Server Error"}'
+            return {"statusCode": 500, "body": body}, None
+        return to_response(result)
+
+    lambda_svc.lambda_execute_result_to_api_proxy_response = to_aws_response
+
+
+class _UnpackedOnce(zipfile.ZipFile):
+    """
+    An archive that is unpacked for the first process that needs it, and linked to by the others.
+
+    ministack unpacks the layer, some 2,000 files, for every process it starts, all of them in
+    turn: half of a cold start, and most of what a burst of first requests waits for.
+    """
+
+    _unpacking = threading.Lock()
+
+    def extractall(self, path: Any = None, *_: Any) -> None:
+        """Put a link to the unpacked archive where its files are wanted."""
+        content = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        unpacked = Path(tempfile.gettempdir()) / "unpacked" / content
+        with self._unpacking:
+            if not unpacked.exists():
+                partial = unpacked.with_suffix(".partial")
+                super().extractall(partial)
+                partial.rename(unpacked)
+        Path(path).rmdir()
+        Path(path).symlink_to(unpacked)
+
+
+def _save_state() -> None:
+    save_all(ministack._build_persistence_save_dict())
+
+
+def _has_ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    port = os.environ["GATEWAY_PORT"]
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    if _has_ipv6_loopback():  # some clients try ::1 first for localhost, and only that
+        config.bind.append(f"[::1]:{port}")
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, _save_state)
+
+    _answer_failures_as_aws_does()
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
+    gateway = Gateway(
+        Path(os.environ["API_ID_FILE"]), concurrency=int(os.environ["API_CONCURRENCY"])
+    )
+    await serve(gateway, config, shutdown_trigger=stopped.wait)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

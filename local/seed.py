@@ -1,0 +1,365 @@
+"""
+Demo data, sent through the API as a client would.
+
+A telecom company with six customers and a year of their invoices, and a second company, for
+seeing that nothing crosses. Every request carries the same body and external id each time it is
+sent, so that seeding again changes nothing.
+"""
+
+import calendar
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from local import deploy
+from local.stack import ROOT, Stack, StackError
+
+type Json = dict[str, Any]
+
+TIMEOUT_SECONDS = 30
+MONTHS_TO_PAY = 2
+"""Invoices of older months are paid, of younger ones open, and of this very one half paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An account, and how many months of invoices it has."""
+
+    id: str
+    profile: Json
+    lines: tuple[tuple[str, int, str], ...]
+    months: int
+    pays: bool = True
+
+
+DEMO_ORG: Json = {
+    "legal_name": "Telco Ejemplo S.A.",
+    "tax_id": "A12345674",
+    "address": {
+        "street": "Calle de la Telefonía 1",
+        "postal_code": "28013",
+        "city": "Madrid",
+        "country": "ES",
+    },
+    "currency": "EUR",
+    "time_zone": "Europe/Madrid",
+    "payment_term_days": 15,
+    "phone": "+34 910 000 000",
+    "email": "facturas@telco.example",
+    "url": "www.telco.example",
+    "iban": "ES9121000418450200051332",
+    "bic": "CAIXESBBXXX",
+    "invoice_series": "F",
+    "credit_series": "R",
+}
+
+OTHER_ORG: Json = {
+    "legal_name": "Beispiel Mobilfunk GmbH",
+    "tax_id": "DE136695976",
+    "address": {
+        "street": "Funkweg 7",
+        "postal_code": "10115",
+        "city": "Berlin",
+        "country": "DE",
+    },
+    "currency": "EUR",
+    "time_zone": "Europe/Berlin",
+    "payment_term_days": 30,
+    "phone": "+49 30 000000",
+    "email": "rechnung@mobilfunk.example",
+    "url": "www.mobilfunk.example",
+    "iban": "DE89370400440532013000",
+    "bic": "COBADEFFXXX",
+    "invoice_series": "F",
+    "credit_series": "R",
+}
+
+
+def _profile(
+    name: str, email: str, street: str, postal_code: str, city: str, country: str, **more: Any
+) -> Json:
+    return {
+        "name": name,
+        "email": email,
+        "address": {
+            "street": street,
+            "postal_code": postal_code,
+            "city": city,
+            "country": country,
+        },
+        "country": country,
+        "billing_day": 1,
+        "time_zone": "Europe/Madrid",
+        "delivery_mode": "EMAIL",
+        "payment_term_days": 15,
+        **more,
+    }
+
+
+DEMO_CUSTOMERS = (
+    Customer(
+        "100001",
+        _profile(
+            "Ana García López", "ana@cliente.example", "Calle Mayor 12, 3.º B", "28013",
+            "Madrid", "ES", state_id=28, tax_id="12345678Z",
+        ),
+        (
+            ("Fibra 600 Mb", 1, "24.7934"),
+            ("Línea móvil 30 GB", 2, "12.3967"),
+            ("Llamadas internacionales, minutos", 17, "0.1653"),
+        ),
+        months=12,
+    ),
+    Customer(
+        "100002",
+        _profile(
+            "Luis Pérez Ruiz", "bar@esquina.example", "Avenida del Puerto 3", "46021",
+            "Valencia", "ES", state_id=46, company_name="Bar La Esquina S.L.",
+            tax_id="B76543214", delivery_mode="PAPER", billing_day=15, payment_term_days=30,
+        ),
+        (
+            ("Fibra Empresas 1 Gb", 1, "45.00"),
+            ("Centralita virtual, extensiones", 4, "6.50"),
+            ("TV Bares, fútbol", 1, "189.90"),
+        ),
+        months=12,
+    ),
+    Customer(
+        "100003",
+        _profile(
+            "Yeray Santana Déniz", "yeray@cliente.example", "Paseo de las Canteras 40", "35010",
+            "Las Palmas de Gran Canaria", "ES", state_id=35, tax_id="48291045S",
+            time_zone="Atlantic/Canary", delivery_mode="APPLICATION", billing_day=31,
+        ),
+        (("Línea móvil ilimitada", 1, "28.04"), ("Datos en itinerancia, MB", 512, "0.0035")),
+        months=6,
+    ),
+    Customer(
+        "100004",
+        _profile(
+            "Grupo Hotelero Levante", "cuentas@hoteles.example", "Gran Vía 101", "08010",
+            "Barcelona", "ES", state_id=8, company_name="Grupo Hotelero Levante S.A.",
+            tax_id="A11111119", payment_term_days=60,
+        ),
+        (
+            ("Acceso dedicado 10 Gb, sede central", 1, "1250.00"),
+            ("Wi-Fi gestionado, puntos de acceso", 48, "11.90"),
+            ("Líneas móviles de empleados", 63, "9.75"),
+            ("SMS transaccionales", 12840, "0.0412"),
+        ),
+        months=4,
+    ),
+    Customer(
+        "100005",
+        _profile(
+            "Fátima Mohamed Abselam", "fatima@cliente.example", "Paseo del Revellín 5", "51001",
+            "Ceuta", "ES", state_id=51, tax_id="70331298N",
+        ),
+        (("Fibra 300 Mb", 1, "19.99"), ("Alquiler de router", 1, "3.00")),
+        months=3,
+        pays=False,
+    ),
+    Customer(
+        "100006",
+        _profile(
+            "Northwind Roaming Ltd", "ap@northwind.example", "1 Harbour Road", "E14 5AB",
+            "London", "GB", company_name="Northwind Roaming Ltd", currency="GBP",
+            time_zone="Europe/London", payment_term_days=30,
+        ),
+        (("Wholesale roaming data, GB", 350, "1.85"), ("Interconnection, minutes", 9120, "0.0061")),
+        months=3,
+    ),
+)  # fmt: skip
+
+OTHER_CUSTOMER = Customer(
+    "200001",
+    _profile(
+        "Jürgen Groß", "juergen@kunde.example", "Lindenstraße 9", "50667", "Köln", "DE",
+        time_zone="Europe/Berlin", payment_term_days=30,
+    ),
+    (("Allnet-Flat 20 GB", 1, "16.80"),),
+    months=3,
+)  # fmt: skip
+
+
+def version() -> str:
+    """Name this module's content: data seeded by another version is seeded again."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def run(stack: Stack, known: Json | None) -> Json:
+    """Make the tokens, unless known from before, and the data; return what stack.json holds."""
+    facts = {**(known or _make_tokens(stack)), "base_url": stack.base_url}
+    other = facts["other"]
+    today = datetime.now(UTC).date()
+
+    demo = Client(stack.base_url, facts["org_id"], facts["admin_token"])
+    demo.put("billing_info", DEMO_ORG)
+    for customer in DEMO_CUSTOMERS:
+        demo.put(f"accounts/{customer.id}/billing_details", customer.profile)
+    for month, customer in _in_order_of_issue(DEMO_CUSTOMERS, today):
+        _issue(demo, customer, month, today, facts["accounts"][customer.id])
+
+    client = Client(stack.base_url, other["org_id"], other["admin_token"])
+    client.put("billing_info", OTHER_ORG)
+    client.put(f"accounts/{OTHER_CUSTOMER.id}/billing_details", OTHER_CUSTOMER.profile)
+    for month, customer in _in_order_of_issue((OTHER_CUSTOMER,), today):
+        _issue(client, customer, month, today, other["account_token"])
+    return facts
+
+
+class Client:
+    """Speaks to one org with one token."""
+
+    def __init__(self, base_url: str, org_id: str, token: str) -> None:
+        self._base_url = base_url
+        self._org = f"/v1/orgs/{org_id}"
+        self._token = token
+
+    def put(self, path: str, body: Json) -> None:
+        """Create or replace."""
+        self._send("PUT", f"{self._org}/{path}", self._token, body)
+
+    def create(self, path: str, body: Json) -> str:
+        """Create, and return the id."""
+        return str(self._send("POST", f"{self._org}/{path}", self._token, body)["id"])
+
+    def gross(self, invoice_id: str, account_token: str) -> Decimal:
+        """Ask what an invoice comes to."""
+        invoice = self._send("GET", f"/v3/account/invoice/{invoice_id}", account_token)[0]
+        return Decimal(invoice["amountIncVat"]) / 100
+
+    def _send(self, method: str, path: str, token: str, body: Json | None = None) -> Any:
+        request = urllib.request.Request(
+            self._base_url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"PRIVATE-TOKEN": token, "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            raise StackError(
+                f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
+            ) from error
+        except (urllib.error.URLError, OSError) as error:
+            raise StackError(f"{method} {path} got no answer: {error}") from error
+        return json.loads(content) if content else None
+
+
+def _issue(
+    client: Client, customer: Customer, month: date, today: date, account_token: str
+) -> None:
+    """Issue the invoice of one month, and pay it as this customer pays."""
+    end = month.replace(day=calendar.monthrange(month.year, month.month)[1])
+    due = end + timedelta(days=customer.profile["payment_term_days"])
+    # The same draw for the same month, whenever it is made.
+    draw = random.Random(f"{customer.id} {month}")
+    label = f"{month:%Y-%m}"
+    invoice_id = client.create(
+        f"accounts/{customer.id}/invoices",
+        {
+            "external_invoice_unique_id": f"demo-{customer.id}-{label}",
+            "description": f"{customer.lines[0][0]}, {label}",
+            "due_date": due.isoformat(),
+            "lines": [
+                {
+                    "description": description,
+                    "quantity": quantity if quantity == 1 else draw.randint(1, 2 * quantity),
+                    "unit_price": float(unit_price),
+                    "period_start": month.isoformat(),
+                    "period_end": end.isoformat(),
+                }
+                for description, quantity, unit_price in customer.lines
+            ],
+        },
+    )
+    age = (today.year - month.year) * 12 + today.month - month.month
+    if not customer.pays or age < MONTHS_TO_PAY:
+        return
+    gross = client.gross(invoice_id, account_token)
+    amount = gross if age > MONTHS_TO_PAY else (gross / 2).quantize(Decimal("0.01"))
+    client.create(
+        f"accounts/{customer.id}/invoices/{invoice_id}/payments",
+        {
+            "amount": float(amount),
+            "paid_datetime": f"{end + timedelta(days=draw.randint(1, 10))}T10:00:00Z",
+            "method": draw.choice(["direct_debit", "card", "transfer"]),
+            "external_payment_unique_id": f"demo-{customer.id}-{label}",
+        },
+    )
+
+
+def _in_order_of_issue(
+    customers: tuple[Customer, ...], today: date
+) -> Iterator[tuple[date, Customer]]:
+    """Go through the months up to last month, and in each through the customers."""
+    for back in range(max(customer.months for customer in customers), 0, -1):
+        index = today.year * 12 + today.month - 1 - back
+        for customer in customers:
+            if back <= customer.months:
+                yield date(index // 12, index % 12 + 1, 1), customer
+
+
+def _make_tokens(stack: Stack) -> Json:
+    """Make all tokens with the project's own command line, a few at a time."""
+    environment = {
+        **os.environ,
+        **stack.aws_environment(),
+        "TOKENS_TABLE": deploy.outputs(stack)["TokensTable"],
+        "PYTHONPATH": str(ROOT / "layers" / "billing"),
+    }
+    wanted = {
+        "admin": ("demo", "admin", "all"),
+        "reader": ("demo", "reader", "all"),
+        "other admin": ("other", "admin", "all"),
+        "other account": ("other", "writer", OTHER_CUSTOMER.id),
+        **{customer.id: ("demo", "writer", customer.id) for customer in DEMO_CUSTOMERS},
+    }
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        pending = {
+            name: pool.submit(_make_token, name, org_id, role, accounts, environment)
+            for name, (org_id, role, accounts) in wanted.items()
+        }
+        tokens = {name: made.result() for name, made in pending.items()}
+    return {
+        "base_url": stack.base_url,
+        "org_id": "demo",
+        "admin_token": tokens["admin"],
+        "reader_token": tokens["reader"],
+        "accounts": {customer.id: tokens[customer.id] for customer in DEMO_CUSTOMERS},
+        "other": {
+            "org_id": "other",
+            "admin_token": tokens["other admin"],
+            "account_id": OTHER_CUSTOMER.id,
+            "account_token": tokens["other account"],
+        },
+    }
+
+
+def _make_token(
+    name: str, org_id: str, role: str, accounts: str, environment: Mapping[str, str]
+) -> str:
+    command = [
+        sys.executable, "-m", "cli", "token", "create",
+        "--org", org_id, "--role", role, "--accounts", accounts, "--name", name,
+    ]  # fmt: skip
+    made = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise StackError(f"Making a token failed:\n{made.stderr}")
+    return made.stdout.splitlines()[-1].strip()
