@@ -17,7 +17,7 @@ from billing.api.params import AccountId, InvoiceId, OrgId
 from billing.domain.calendar import local_date, years_before
 from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.invoices import InvoiceKey
-from billing.dto.base import Date
+from billing.dto.base import Date, Digits
 from billing.dto.cii import to_cii
 from billing.dto.ubl import to_ubl
 from billing.dto.v1_common import GenericCreatedResponseDTO
@@ -65,7 +65,7 @@ RangeHeader = Annotated[
     ),
 ]
 Ordinal = Annotated[
-    int, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice to fetch.")
+    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice to fetch.")
 ]
 
 

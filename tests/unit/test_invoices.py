@@ -98,6 +98,11 @@ def _eur(major: str) -> Money:
             id="73.875 at 19 %",
         ),
         pytest.param(_line("3", "0.001"), "0", "0", "0", id="less than a cent"),
+        pytest.param(
+            _line("100783228168.512113529407", "0.000000123457"),
+            *("12442.39", "0", "12442.39"),
+            id="more digits than decimals have by default",
+        ),
     ],
 )
 def test_reckons_lines_then_taxes(line: NewLine, net: str, tax: str, gross: str) -> None:

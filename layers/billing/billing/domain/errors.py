@@ -62,6 +62,11 @@ class InvalidRequestError(BillingError):
         """Refuse one field."""
         return cls(f"{field}: {message}", FieldError(field, message))
 
+    def within(self, part: str) -> "InvalidRequestError":
+        """Say where in the request the part stands that is refused."""
+        details = [FieldError(f"{part}.{each.field}", each.message) for each in self.details]
+        return InvalidRequestError(f"{part}.{self.message}", *details)
+
 
 class UnauthenticatedError(BillingError):
     code = "UNAUTHENTICATED"
@@ -93,8 +98,10 @@ class ConflictError(BillingError):
 class ExternalIdReusedError(ConflictError):
     code = "EXTERNAL_ID_REUSED"
 
-    def __init__(self, external_id: str) -> None:
-        super().__init__(f"The external id {external_id!r} was used before with another request.")
+    def __init__(self, external_id: str, *details: FieldError) -> None:
+        super().__init__(
+            f"The external id {external_id!r} was used before with another request.", *details
+        )
 
 
 class ExternalIdChangedError(ConflictError):

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from billing.domain.calendar import BillingPeriod, local_date, period_at
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
-from billing.domain.money import MAX_MINOR, Money
+from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
 from billing.domain.tax import Tax, TaxTotal, tax_totals
 
@@ -83,7 +83,8 @@ class Line:
         remarks: str | None = None,
     ) -> "Line":
         """Reckon the net of a line."""
-        net = Money.rounded(quantity * unit_price + setup_costs.major, setup_costs.currency)
+        exact = EXACT.fma(quantity, unit_price, setup_costs.major)
+        net = Money.rounded(exact, setup_costs.currency)
         return cls(
             description,
             quantity,

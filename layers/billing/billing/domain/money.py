@@ -1,13 +1,16 @@
 """Money: whole minor units of an ISO 4217 currency."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Self
 
 from billing.domain.errors import InvalidRequestError
 
 MAX_MINOR = 10**15
 """Amounts stay below this, so that every JSON client can hold them exactly."""
+
+EXACT = Context(prec=64)
+"""Holds every digit of a product of two amounts; the default context would round at 28."""
 
 _EXPONENTS = {
     2: """
@@ -61,7 +64,7 @@ class Money:
 
         Raises InvalidRequestError naming `field` where it has more.
         """
-        minor = major.scaleb(CURRENCIES[currency])
+        minor = major.scaleb(CURRENCIES[currency], EXACT)
         if minor != minor.to_integral_value():
             raise InvalidRequestError.of(
                 field, f"{currency} has {CURRENCIES[currency]} decimals, {major} has more"
@@ -71,7 +74,7 @@ class Money:
     @classmethod
     def rounded(cls, major: Decimal, currency: str) -> Self:
         """Round an amount in major units half up, away from zero: the one place that rounds."""
-        minor = major.scaleb(CURRENCIES[currency]).to_integral_value(ROUND_HALF_UP)
+        minor = major.scaleb(CURRENCIES[currency], EXACT).to_integral_value(ROUND_HALF_UP)
         return cls(int(minor), currency)
 
     @classmethod

@@ -169,7 +169,7 @@ class Movement:
             "amount.tax.type": asked.tax.type != own.amount.tax.type
             and f"the movement's is {own.amount.tax.type}",
             "amount.tax.percentage": asked.tax.percentage != own.amount.tax.percentage
-            and f"the movement's is {own.amount.tax.percentage}",
+            and f"the movement's is {own.amount.tax.percentage:f}",
             "period_start_datetime": own.period is not None
             and period is not None
             and not own.period.contains(period)

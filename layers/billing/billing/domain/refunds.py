@@ -82,21 +82,30 @@ class Refund:
             updated_at=now,
         )
 
+    def says(self, request: NewRefund) -> bool:
+        """Tell whether a replacement would change nothing."""
+        return self.request == self._of_same_type(request)
+
     def replaced(self, request: NewRefund, movement: Movement, now: datetime) -> "Refund":
         """
         Say something else, but for the external id and the type of transaction, which stay.
 
-        Answers itself where the request says nothing new. Raises ExternalIdChangedError where the
-        external id is another, and what Movement.check_refund() does.
+        Raises ExternalIdChangedError where the external id is another, and what
+        Movement.check_refund() does.
         """
-        own = self.request
-        if own.external_id not in (None, request.external_id):
-            raise ExternalIdChangedError(own.external_id)
-        request = replace(request, transaction_type_id=own.transaction_type_id)
-        if request == own:
-            return self
+        external_id = self.request.external_id
+        if external_id not in (None, request.external_id):
+            raise ExternalIdChangedError(external_id)
         movement.check_refund(request.amount, request.period, freed=self.amount.gross)
-        return replace(self, request=request, version=self.version + 1, updated_at=now)
+        return replace(
+            self,
+            request=self._of_same_type(request),
+            version=self.version + 1,
+            updated_at=now,
+        )
+
+    def _of_same_type(self, request: NewRefund) -> NewRefund:
+        return replace(request, transaction_type_id=self.request.transaction_type_id)
 
     @property
     def amount(self) -> TaxedAmount:
@@ -128,6 +137,4 @@ class Refund:
             return None
         original = closed.get(self.movement_cycle)
         corrected = original.invoice_in(self.currency) if original else None
-        return cycle.documents.credit_notes.get(
-            corrected or 0, cycle.invoice_in(self.currency)
-        )
+        return cycle.documents.credit_notes.get(corrected or 0, cycle.invoice_in(self.currency))

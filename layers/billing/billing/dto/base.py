@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from billing.domain.calendar import Moment
 from billing.domain.countries import COUNTRIES
 from billing.domain.external_ids import ExternalId
 from billing.domain.money import CURRENCIES
@@ -72,6 +73,12 @@ def _json_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def _digits(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    raise ValueError("must be a whole number")
+
+
 def _date(value: Any) -> date:
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
@@ -97,6 +104,13 @@ def _instant(value: Any) -> datetime:
         raise ValueError(
             "must be an instant as RFC 3339 writes it, with an offset: 2026-03-01T12:00:00Z"
         ) from None
+
+
+def _moment(value: Any) -> Moment:
+    if isinstance(value, Moment):
+        return value
+    _instant(value)
+    return Moment.of(value)
 
 
 def _in_our_times[D: date](value: D) -> D:
@@ -162,6 +176,8 @@ Amount = Annotated[
     PlainSerializer(_json_number, return_type=int | float),
     WithJsonSchema({"type": "number"}),
 ]
+Digits = Annotated[int, BeforeValidator(_digits)]
+"""A whole number in a path or a query, where everything is text."""
 Percentage = Annotated[Amount, Field(ge=0, le=100, decimal_places=4)]
 Date = Annotated[date, BeforeValidator(_date)]
 Instant = Annotated[
@@ -170,6 +186,13 @@ Instant = Annotated[
     PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+ExactInstant = Annotated[
+    Moment,
+    BeforeValidator(_moment),
+    PlainSerializer(lambda value: value.text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An instant to the nanosecond, given back as it was written."""
 Currency = Annotated[str, AfterValidator(_currency)]
 Country = Annotated[str, AfterValidator(_country)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]

@@ -1,0 +1,186 @@
+"""Consumptions: what was used of a subscription, record by record, and what it comes to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from billing.domain.calendar import Moment
+from billing.domain.cycles import OpenCycle
+from billing.domain.errors import (
+    AccountClosedError,
+    ExternalIdReusedError,
+    FieldError,
+    InvalidRequestError,
+)
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.money import Money
+from billing.domain.movements import Surroundings
+from billing.domain.tax import AskedAmount, Tax, TaxedAmount, tax_totals
+
+
+class ConsumptionType(StrEnum):
+    """What was used."""
+
+    DATA = "data"
+    SMS = "sms"
+    VOICE = "voice"
+
+
+class Unit(StrEnum):
+    """What it is measured in; what is measured in different units is never added up."""
+
+    BYTES = "bytes"
+    MESSAGES = "messages"
+    SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsumption:
+    """A usage record as it is sent; `field` is where it stands in its request."""
+
+    field: str
+    external: ExternalId
+    type: ConsumptionType
+    at: Moment
+    units: int
+    unit: Unit
+    amount: AskedAmount
+    destination: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """A usage record; it never changes. `cycle` is the day on which its cycle ends."""
+
+    id: str
+    external_id: str
+    type: ConsumptionType
+    at: Moment
+    units: int
+    unit: Unit
+    amount: TaxedAmount
+    destination: str | None
+    cycle: date
+
+    @classmethod
+    def used(
+        cls, consumption_id: str, record: NewConsumption, amount: TaxedAmount, cycle: OpenCycle
+    ) -> "Consumption":
+        """Let a record fall into the open cycle."""
+        return cls(
+            id=consumption_id,
+            external_id=record.external.value,
+            type=record.type,
+            at=record.at,
+            units=record.units,
+            unit=record.unit,
+            amount=amount,
+            destination=record.destination,
+            cycle=cycle.ends_on,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumptionTotal:
+    """What a subscription's records of one type, unit, tax and currency come to in a cycle."""
+
+    subscription_id: str
+    type: ConsumptionType
+    unit: Unit
+    tax: Tax
+    units: int
+    net: Money
+
+
+@dataclass(frozen=True, slots=True)
+class TypeTotal:
+    """What the records of one type come to in a unit and a currency, with and without taxes."""
+
+    type: ConsumptionType
+    unit: Unit
+    units: int
+    net: Money
+    gross: Money
+
+
+def untaken(
+    records: Iterable[NewConsumption], taken: Mapping[str, TakenId]
+) -> list[NewConsumption]:
+    """
+    Leave those records that were not taken before, each of them once.
+
+    Raises ExternalIdReusedError naming every record whose external id says something else already,
+    in a table or earlier in the same request.
+    """
+    fingerprints = {value: each.fingerprint for value, each in taken.items()}
+    new, reused = [], []
+    for record in records:
+        value, fingerprint = record.external.value, record.external.fingerprint
+        if value not in fingerprints:
+            fingerprints[value] = fingerprint
+            new.append(record)
+        elif fingerprints[value] != fingerprint:
+            reused.append(record)
+    if reused:
+        raise ExternalIdReusedError(
+            reused[0].external.value,
+            *(
+                FieldError(
+                    f"{record.field}.external_consumption_unique_id",
+                    f"{record.external.value!r} was used before with another record",
+                )
+                for record in reused
+            ),
+        )
+    return new
+
+
+def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[TaxedAmount]:
+    """
+    Take the amounts of new records exactly.
+
+    Raises AccountClosedError, and InvalidRequestError naming every amount that cannot be right.
+    """
+    if to.account.closed:
+        raise AccountClosedError
+    currency = to.account.currency or to.org.currency
+    amounts, wrong = [], []
+    for record in records:
+        try:
+            amounts.append(record.amount.taxed(currency))
+        except InvalidRequestError as error:
+            wrong += error.within(record.field).details
+    if wrong:
+        raise InvalidRequestError("Some amounts cannot be right.", *wrong)
+    return amounts
+
+
+def totals_of(
+    subscription_id: str, consumptions: Iterable[Consumption]
+) -> Sequence[ConsumptionTotal]:
+    """Add records up."""
+    sums: dict[tuple[ConsumptionType, Unit, Tax, str], tuple[int, Money]] = {}
+    for each in consumptions:
+        net = each.amount.net
+        key = each.type, each.unit, each.amount.tax, net.currency
+        units, sum_of_nets = sums.get(key, (0, Money.zero(net.currency)))
+        sums[key] = units + each.units, sum_of_nets + net
+    return [
+        ConsumptionTotal(subscription_id, type_, unit, tax, units, net)
+        for (type_, unit, tax, _), (units, net) in sums.items()
+    ]
+
+
+def totals_by_type(totals: Iterable[ConsumptionTotal]) -> list[TypeTotal]:
+    """Bring totals together that differ in their tax only; each rate is charged on its sum."""
+    groups: dict[tuple[ConsumptionType, Unit, str], list[ConsumptionTotal]] = {}
+    for total in totals:
+        groups.setdefault((total.type, total.unit, total.net.currency), []).append(total)
+    by_type = []
+    for (type_, unit, currency), group in sorted(groups.items()):
+        taxes = tax_totals((total.tax, total.net) for total in group)
+        net = sum((each.net for each in taxes), Money.zero(currency))
+        gross = sum((each.amount for each in taxes), net)
+        by_type.append(TypeTotal(type_, unit, sum(total.units for total in group), net, gross))
+    return by_type
