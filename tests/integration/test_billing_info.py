@@ -30,6 +30,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "bic": "CAIXESBBXXX",
         "invoice_series": "F",
         "credit_series": "R",
+        "accent": None,
     }
 
 
@@ -100,6 +101,7 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
         pytest.param(
             "billing_info_put_org", {"credit_series": "F"}, ["credit_series"], id="one series"
         ),
+        pytest.param("billing_info_put_org", {"accent": "red"}, ["accent"], id="no colour"),
         pytest.param(
             "billing_info_put_org", {"time_zone": "../etc"}, ["time_zone"], id="no time zone"
         ),

@@ -16,6 +16,8 @@ Everything that can go wrong, named by meaning.
     │   ├── RefundExceedsMovementError
     │   ├── RefundNotPendingError
     │   ├── PaymentExceedsInvoiceError
+    │   ├── InvoiceNotCreditableError
+    │   ├── CreditExceedsInvoiceError
     │   └── DocumentNotReadyError
     ├── PreconditionFailedError    the caller's If-Match is out of date
     ├── TooLargeError              more than one request may carry
@@ -145,6 +147,17 @@ class RefundNotPendingError(ConflictError):
 
 class PaymentExceedsInvoiceError(ConflictError):
     code = "PAYMENT_EXCEEDS_INVOICE"
+
+
+class InvoiceNotCreditableError(ConflictError):
+    code = "INVOICE_NOT_CREDITABLE"
+
+    def __init__(self) -> None:
+        super().__init__("This is a credit note; only invoices can be credited.")
+
+
+class CreditExceedsInvoiceError(ConflictError):
+    code = "CREDIT_EXCEEDS_INVOICE"
 
 
 class DocumentNotReadyError(ConflictError):

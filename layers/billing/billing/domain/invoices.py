@@ -1,6 +1,6 @@
 """Invoices: how they are reckoned, numbered and chained, and what is still owed on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -57,7 +57,8 @@ class Line:
     One line of an invoice.
 
     `unit_price` is in major units and may have more decimals than the currency; `net` is
-    quantity × unit price + setup costs, rounded once.
+    quantity × unit price + setup costs, rounded once. `movement_id` names the movement that the
+    line charges, or gives back of.
     """
 
     description: str
@@ -69,6 +70,7 @@ class Line:
     period: LinePeriod | None = None
     order_id: str | None = None
     remarks: str | None = None
+    movement_id: str | None = None
 
     @classmethod
     def priced(
@@ -141,7 +143,7 @@ class Invoice:
 
     @property
     def gross(self) -> Money:
-        return self.net + self.tax
+        return gross_of(self.taxes, self.currency)
 
     @property
     def payment_term_days(self) -> int:
@@ -150,7 +152,12 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What has happened to an invoice since it was issued; `settled_at`: when nothing remained."""
+    """
+    What has happened to an invoice since it was issued; `settled_at`: when nothing remained.
+
+    What was paid is never more than what remained. What was credited is never more than the whole,
+    but a paid invoice can be credited: the money goes back.
+    """
 
     paid: Money
     credited: Money
@@ -169,6 +176,11 @@ class Settlement:
         return Settlement(
             self.paid + amount, self.credited, paid_at if amount == remaining else None
         )
+
+    def plus_credit(self, amount: Money, credited_at: datetime, remaining: Money) -> "Settlement":
+        """Add a credit, which may be more than remains to be paid."""
+        settled_at = self.settled_at or (credited_at if remaining <= amount else None)
+        return Settlement(self.paid, self.credited + amount, settled_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +230,16 @@ class InvoiceSummary:
     @property
     def remaining(self) -> Money:
         """What is still owed; nothing is ever owed on a credit note."""
+        nothing = Money.zero(self.gross.currency)
         if self.is_credit:
-            return Money.zero(self.gross.currency)
-        return self.gross - self.settlement.paid - self.settlement.credited
+            return nothing
+        return max(nothing, self.gross - self.settlement.paid - self.settlement.credited)
 
     @property
     def payment_status(self) -> PaymentStatus:
         if not self.remaining:
             return PaymentStatus.PAID
-        untouched = self.remaining == self.gross
-        return PaymentStatus.UNPAID if untouched else PaymentStatus.PARTLY_PAID
+        return PaymentStatus.PARTLY_PAID if self.settlement.paid else PaymentStatus.UNPAID
 
     @property
     def is_fully_credited(self) -> bool:
@@ -316,13 +328,79 @@ def invoice_hash(record: bytes, previous: str) -> str:
     return sha256(record + previous.encode()).hexdigest()
 
 
+def series_in(org: Org, kind: InvoiceKind, now: datetime) -> str:
+    """Name the series that a document of today is numbered in: it begins anew each year."""
+    series = org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
+    return f"{series}{local_date(now, org.time_zone).year}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """
+    What a document says before it has a number and a date.
+
+    Without a `due_date` it is due by the buyer's payment term, a credit note at once.
+    """
+
+    kind: InvoiceKind
+    seller: Org
+    buyer: Account
+    currency: str
+    description: str
+    cycle: BillingPeriod
+    lines: tuple[Line, ...]
+    taxes: tuple[TaxTotal, ...]
+    due_date: date | None = None
+    corrects: CorrectedInvoice | None = None
+
+    def __post_init__(self) -> None:
+        if max(abs(self.gross.minor), *(abs(line.net.minor) for line in self.lines)) >= MAX_MINOR:
+            raise InvalidRequestError.of("lines", "the total is too large")
+
+    @property
+    def gross(self) -> Money:
+        return gross_of(self.taxes, self.currency)
+
+    def issued(self, now: datetime, last: Position) -> Invoice:
+        """
+        Give the document its place behind the last one.
+
+        It is dated today in the seller's zone, and never before the documents it follows.
+        """
+        today = local_date(now, self.seller.time_zone)
+        issue_date = max(today, last.issue_date or today)
+        is_credit = self.kind is InvoiceKind.CREDIT_NOTE
+        series = self.seller.credit_series if is_credit else self.seller.invoice_series
+        term = timedelta(days=0 if is_credit else self.buyer.payment_term_days)
+        return Invoice(
+            key=InvoiceKey(self.seller.id, self.buyer.id, last.ordinal + 1),
+            number=invoice_number(series, issue_date.year, last.sequence + 1),
+            kind=self.kind,
+            issued_at=now,
+            issue_date=issue_date,
+            due_date=self.due_date or issue_date + term,
+            currency=self.currency,
+            description=self.description,
+            seller=self.seller,
+            buyer=self.buyer,
+            cycle=self.cycle,
+            lines=self.lines,
+            taxes=self.taxes,
+            corrects=self.corrects,
+        )
+
+
+def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
+    """Add up nets and taxes."""
+    return sum((each.net + each.amount for each in taxes), Money.zero(currency))
+
+
 def draft_invoice(
     request: NewInvoice, org: Org, account: Account, default_tax: Tax, now: datetime, last: Position
 ) -> Invoice:
     """
     Write the invoice that follows the last one.
 
-    It is dated today in the org's zone, and never before the documents it follows.
     Raises InvalidRequestError where setup costs have too many decimals, or where the total is
     negative (that is a credit note) or too large to be written exactly.
     """
@@ -340,25 +418,17 @@ def draft_invoice(
         )
         for index, line in enumerate(request.lines)
     )
-    today = local_date(now, org.time_zone)
-    issue_date = max(today, last.issue_date or today)
-    invoice = Invoice(
-        key=InvoiceKey(request.org_id, request.account_id, last.ordinal + 1),
-        number=invoice_number(org.invoice_series, issue_date.year, last.sequence + 1),
+    draft = Draft(
         kind=InvoiceKind.INVOICE,
-        issued_at=now,
-        issue_date=issue_date,
-        due_date=request.due_date or issue_date + timedelta(days=account.payment_term_days),
-        currency=currency,
-        description=request.description,
         seller=org,
         buyer=account,
+        currency=currency,
+        description=request.description,
         cycle=period_at(account.billing_day, account.time_zone, now),
         lines=lines,
         taxes=tax_totals((line.tax, line.net) for line in lines),
+        due_date=request.due_date,
     )
-    if invoice.gross.minor < 0:
+    if draft.gross.minor < 0:
         raise InvalidRequestError.of("lines", "the total is negative; issue a credit note instead")
-    if max(invoice.gross.minor, *(abs(line.net.minor) for line in lines)) >= MAX_MINOR:
-        raise InvalidRequestError.of("lines", "the total is too large")
-    return invoice
+    return draft.issued(now, last)

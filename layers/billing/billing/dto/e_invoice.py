@@ -380,7 +380,8 @@ def _credit_transfer(invoice: Invoice) -> CreditTransfer | None:
     if not seller.iban:
         return None
     code = "58" if invoice.currency == "EUR" else "30"
-    return CreditTransfer(code, seller.iban, seller.bic, seller.legal_name, invoice.number)
+    iban = "".join(seller.iban.split())
+    return CreditTransfer(code, iban, seller.bic, seller.legal_name, invoice.number)
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -411,4 +412,6 @@ def document(tag: str, namespaces: dict[str, str], *content: Element | None) -> 
     """Write a whole document; the namespaces are declared once, at its root."""
     root = Element(tag, namespaces)
     root.extend(part for part in content if part is not None)
-    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+    # By way of a string, since ElementTree is slow at writing bytes.
+    text = tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()

@@ -24,6 +24,7 @@ from billing.dto.v1_common import AddressDTO
 
 TaxId = Annotated[Name, Field(max_length=32)]
 Series = Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 PaymentTerm = Annotated[int, Field(ge=0, le=365)]
 StateId = Annotated[int, Field(ge=1, le=52)]
 
@@ -44,6 +45,7 @@ class BillingInfo(Dto):
     bic: Bic | None = Field(None, description="The bank of the IBAN.")
     invoice_series: Series = Field("F", description="Begins the numbers of invoices.")
     credit_series: Series = Field("R", description="Begins the numbers of credit notes.")
+    accent: Colour | None = Field(None, description="The colour of its documents: `#0b5394`.")
 
     @field_validator("tax_id")
     @classmethod
@@ -74,6 +76,7 @@ class BillingInfo(Dto):
             bic=org.bic,
             invoice_series=org.invoice_series,
             credit_series=org.credit_series,
+            accent=org.accent,
         )
 
     def to_domain(self, org_id: str) -> Org:
@@ -92,6 +95,7 @@ class BillingInfo(Dto):
             bic=self.bic,
             invoice_series=self.invoice_series,
             credit_series=self.credit_series,
+            accent=self.accent,
         )
 
 

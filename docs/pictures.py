@@ -1,0 +1,50 @@
+"""
+Draw the pictures of documents in this folder.
+
+    PYTHONPATH=.:layers/billing python docs/pictures.py
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from billing.domain.invoices import Invoice
+from functions.documents.render import _compiler, _inputs
+from tests.sample_invoices import (
+    CREDIT_NOTE,
+    JPY,
+    LONG_NAMES,
+    ONE_LINE,
+    REVERSE_CHARGE,
+    SELLER,
+    TWELVE_LINES,
+    many,
+)
+
+PICTURES: dict[str, tuple[Invoice, int]] = {
+    "invoice-1-line": (ONE_LINE, 0),
+    "invoice-12-lines": (TWELVE_LINES, 0),
+    "invoice-200-lines-page-1": (many(200), 0),
+    "invoice-200-lines-last-page": (many(200), -1),
+    "invoice-credit-note": (CREDIT_NOTE, 0),
+    "invoice-long-names": (LONG_NAMES, 0),
+    "invoice-jpy": (JPY, 0),
+    "invoice-reverse-charge": (
+        replace(REVERSE_CHARGE, seller=replace(SELLER, accent="#0f766e")),
+        0,
+    ),
+}
+
+
+def main() -> None:
+    for name, (invoice, index) in PICTURES.items():
+        pages = _compiler().compile(
+            format="png", ppi=84, sys_inputs=_inputs(invoice), timestamp=invoice.issued_at
+        )
+        # Typst gives a list of pages, or the page itself where there is but one.
+        page = pages[index] if isinstance(pages, list) else cast(bytes, pages)
+        (Path(__file__).parent / f"{name}.png").write_bytes(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Documents: render the PDF of an invoice when it is issued, or when somebody asks earlier."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from render import render
+
+from billing import deadline
+from billing.api.logger import logger
+from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.persistence.documents import DocumentStore, object_key
+from billing.persistence.invoices import InvoiceRepository, invoice_of_document
+from billing.services.provide_pdf import make_pdf
+
+processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take the issued invoices of the table's stream, or `{org_id, account_id, ordinal}`."""
+    if "Records" in event:
+        return process_partial_response(event, _record, processor, context)  # type: ignore[return-value]
+    deadline.start(context.get_remaining_time_in_millis())
+    pdf = _make(InvoiceKey(**event))
+    return {"object_key": pdf.object_key, "sha256": pdf.sha256}
+
+
+def _record(record: DynamoDBRecord) -> None:
+    _make(invoice_of_document(record.dynamodb.keys["pk"]))  # type: ignore[union-attr]
+
+
+def _make(key: InvoiceKey) -> StoredPdf:
+    return make_pdf(
+        key, object_key, render=render, invoices=InvoiceRepository(), store=DocumentStore()
+    )

@@ -1,0 +1,306 @@
+"""Invoices of every sort, for the tests of documents, their pictures and their benchmark."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from billing.domain.calendar import BillingPeriod
+from billing.domain.invoices import (
+    CorrectedInvoice,
+    Invoice,
+    InvoiceKey,
+    InvoiceKind,
+    Line,
+    LinePeriod,
+)
+from billing.domain.money import Money
+from billing.domain.parties import Account, Address, DeliveryMode, Org
+from billing.domain.tax import NO_TAX, Tax, TaxType, tax_totals
+
+SELLER = Org(
+    id="org_1",
+    legal_name="Telefonía Clara, S.L.",
+    tax_id="B58378431",
+    address=Address("Calle de Alcalá 42, 3.º B", "28014", "Madrid", "ES"),
+    currency="EUR",
+    time_zone="Europe/Madrid",
+    payment_term_days=30,
+    email="facturas@clara.example",
+    phone="+34 910 000 000",
+    url="https://clara.example",
+    iban="ES9121000418450200051332",
+    bic="CAIXESBBXXX",
+    invoice_series="F",
+    credit_series="R",
+)
+BUYER = Account(
+    id="1001",
+    name="Núria Puig i Soler",
+    company_name="Forn de Pa Puig, S.A.",
+    tax_id="A58818501",
+    email="nuria@puig.example",
+    address=Address("Carrer de la Marina 19", "08005", "Barcelona", "ES"),
+    country="ES",
+    state_id=8,
+    billing_day=1,
+    time_zone="Europe/Madrid",
+    delivery_mode=DeliveryMode.EMAIL,
+    payment_term_days=30,
+    currency=None,
+    iban=None,
+    bic=None,
+    closed=False,
+)
+GERMAN = replace(
+    BUYER,
+    id="2002",
+    name="Jürgen Größmann",
+    company_name="Größmann Maschinenbau GmbH",
+    tax_id="DE136695976",
+    email="rechnung@groessmann.example",
+    address=Address("Königsallee 60", "40212", "Düsseldorf", "DE"),
+    country="DE",
+    state_id=None,
+    time_zone="Europe/Berlin",
+)
+AMERICAN = replace(
+    BUYER,
+    id="3003",
+    name="Ada Park",
+    company_name="Park & Daughters, Inc.",
+    tax_id="12-3456789",
+    email="ap@park.example",
+    address=Address("350 Fifth Avenue", "NY 10118", "New York", "US"),
+    country="US",
+    state_id=None,
+    time_zone="America/New_York",
+)
+JAPANESE = replace(
+    AMERICAN,
+    id="4004",
+    name="Sato Hanako",
+    company_name="Sato Trading K.K.",
+    tax_id=None,
+    email="keiri@sato.example",
+    address=Address("1-1 Marunouchi, Chiyoda-ku", "100-0005", "Tokyo", "JP"),
+    country="JP",
+    time_zone="Asia/Tokyo",
+)
+
+IVA = Tax(TaxType.IVA, Decimal(21))
+IVA_10 = Tax(TaxType.IVA, Decimal(10))
+IVA_4 = Tax(TaxType.IVA, Decimal(4))
+IGIC = Tax(TaxType.IGIC, Decimal(7))
+IPSI = Tax(TaxType.IPSI, Decimal(10))
+
+FEBRUARY = LinePeriod(date(2026, 2, 1), date(2026, 2, 28))
+CYCLE = BillingPeriod(datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 2, 28, 23, tzinfo=UTC))
+
+
+def line(
+    description: str = "Mobile plan 20 GB",
+    quantity: str = "1",
+    unit_price: str = "100",
+    tax: Tax = IVA,
+    setup_costs: str = "0",
+    currency: str = "EUR",
+    period: LinePeriod | None = FEBRUARY,
+    order_id: str | None = None,
+    remarks: str | None = None,
+) -> Line:
+    """Price a line."""
+    return Line.priced(
+        description,
+        Decimal(quantity),
+        Decimal(unit_price),
+        Money.exactly(Decimal(setup_costs), currency),
+        tax,
+        period,
+        order_id,
+        remarks,
+    )
+
+
+def invoice(
+    *lines: Line,
+    buyer: Account = BUYER,
+    seller: Org = SELLER,
+    currency: str = "EUR",
+    number: str = "F2026-000123",
+    description: str = "Servicios de febrero de 2026",
+) -> Invoice:
+    """Issue an invoice of the run of 1 March 2026."""
+    return Invoice(
+        key=InvoiceKey(seller.id, buyer.id, 7),
+        number=number,
+        kind=InvoiceKind.INVOICE,
+        issued_at=datetime(2026, 3, 1, 4, 5, 6, tzinfo=UTC),
+        issue_date=date(2026, 3, 1),
+        due_date=date(2026, 3, 31),
+        currency=currency,
+        description=description,
+        seller=seller,
+        buyer=buyer,
+        cycle=CYCLE,
+        lines=lines,
+        taxes=tax_totals((line.tax, line.net) for line in lines),
+    )
+
+
+def credited(original: Invoice) -> Invoice:
+    """Credit an invoice as a whole: the same lines, with the sign turned."""
+    lines = tuple(
+        replace(
+            line,
+            unit_price=-line.unit_price,
+            setup_costs=-line.setup_costs,
+            net=-line.net,
+        )
+        for line in original.lines
+    )
+    return replace(
+        original,
+        number="R2026-000004",
+        kind=InvoiceKind.CREDIT_NOTE,
+        description=f"Abono de la factura {original.number}",
+        lines=lines,
+        taxes=tax_totals((line.tax, line.net) for line in lines),
+        corrects=CorrectedInvoice(original.key.ordinal, original.number, original.issue_date),
+    )
+
+
+_TWELVE = (
+    line("Fibra simétrica 1 Gb/s", "1", "38.90", remarks="Sede central, línea 93 000 00 01"),
+    line("Centralita virtual, puesto", "14", "9.95", order_id="PO-7731"),
+    line("Tarifa móvil 20 GB", "9", "12.50"),
+    line("Tarifa móvil ilimitada", "5", "24.90"),
+    line("Datos fuera de tarifa", "1843.25", "0.0125", remarks="MB consumidos en la UE"),
+    line("SMS enviados", "312", "0.0399"),
+    line("Llamadas a números 902", "47", "0.1217"),
+    line("Teléfono de sobremesa SIP", "3", "64.50", setup_costs="25", period=None),
+    line("Instalación en tienda de Gràcia", "1", "120", period=None, order_id="PO-7802"),
+    line("Guía del administrador, edición impresa", "2", "18.27", tax=IVA_4, period=None),
+    line("Comida del día de formación", "6", "11.80", tax=IVA_10, period=None),
+    line("Descuento por fidelidad", "1", "-25", remarks="Tercer año de contrato"),
+)
+
+
+def many(count: int) -> Invoice:
+    """Repeat the twelve lines up to a count."""
+    return invoice(
+        *(
+            replace(_TWELVE[n % 12], description=f"{_TWELVE[n % 12].description} ({n + 1})")
+            for n in range(count)
+        )
+    )
+
+
+HOSTILE = (
+    '#panic("x") #read("/etc/passwd") $x^2$ *b* _i_ `c` <label> @ref [a](b) \\ // /* = h\n- i'
+    "\x00\x01\x08\x0b\x1b\x7f\x85\u200b\u200d\u202e\u2066\u2028\ufeff\ufffe\uffff\ud800"
+    "\U0001f680\U000e0041\ue000 日本語 עברית ﷽ ＡＢＣ a\u0301\u0489 ]]> &amp; <b>'\"</b> %s {0}"
+)
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+
+ONE_LINE = invoice(line("Tarifa móvil 20 GB", "1", "12.50"))
+TWELVE_LINES = invoice(*_TWELVE)
+THREE_RATES = invoice(
+    line("A", unit_price="10"), line("B", unit_price="20", tax=IVA_10), line("C", tax=IVA_4)
+)
+EXEMPT = invoice(line("Curso de formación", tax=NO_TAX))
+EXEMPT_BESIDE_TAXED = invoice(line("Training", tax=NO_TAX), line("Plan"), buyer=AMERICAN)
+REVERSE_CHARGE = invoice(
+    line("SIP trunk, 30 channels", "1", "240", tax=NO_TAX, remarks="Düsseldorf, Königsallee"),
+    line("Minutes to Germany", "8123.5", "0.0071", tax=NO_TAX),
+    buyer=GERMAN,
+    description="Services of February 2026",
+)
+OUT_OF_SCOPE = invoice(
+    line("Hosted PBX, seat", "20", "9.95", tax=NO_TAX, currency="USD"),
+    buyer=AMERICAN,
+    currency="USD",
+)
+ZERO_RATED = invoice(line(tax=Tax(TaxType.VAT, Decimal(0))), buyer=GERMAN)
+CANARY_ISLANDS = invoice(line(tax=IGIC), buyer=replace(BUYER, state_id=35))
+CEUTA = invoice(line(tax=IPSI), buyer=replace(BUYER, state_id=51))
+IVA_AND_VAT = invoice(
+    line(unit_price="0.07"), line(unit_price="0.07", tax=Tax(TaxType.VAT, Decimal("21.00")))
+)
+ROUNDING_20 = invoice(line(quantity="50", unit_price="241.67", tax=Tax(TaxType.VAT, Decimal(20))))
+ROUNDING_19 = invoice(
+    line(unit_price="73.875", tax=Tax(TaxType.VAT, Decimal(19))), buyer=replace(GERMAN, tax_id=None)
+)
+NEGATIVE_PRICE = invoice(line(), line("Rebate", "2", "-10"), line("Setup", setup_costs="-5.5"))
+CREDIT_NOTE = credited(TWELVE_LINES)
+JPY = invoice(
+    line("Hosted PBX, seat", "4", "1480", tax=NO_TAX, currency="JPY", setup_costs="3000"),
+    line("Calls", "1", "7.6", tax=NO_TAX, currency="JPY"),
+    buyer=JAPANESE,
+    currency="JPY",
+    description="Services of February 2026",
+)
+BHD = invoice(
+    *(line(f"Plan {n}", "1", "1.234", currency="BHD") for n in range(3)),
+    currency="BHD",
+)
+NO_IBAN = invoice(line(), seller=replace(SELLER, iban=None, bic=None, phone=None, url=None))
+PRIVATE_PERSON = invoice(line(), buyer=replace(BUYER, company_name=None, tax_id=None))
+FOREIGN_SELLER = invoice(
+    line(tax=Tax(TaxType.VAT, Decimal(20)), currency="GBP"),
+    seller=replace(
+        SELLER, tax_id="GB980780684", address=Address("1 Strand", "WC2N", "London", "GB")
+    ),
+    currency="GBP",
+)
+LONG_NAMES = invoice(
+    line(f"{LONG} {LONG}, {'x' * 120}", "123456.789", "99999.12345", remarks=f"{LONG} " * 3),
+    line("Tarifa móvil 20 GB", order_id="PO-" + "9" * 61),
+    seller=replace(SELLER, legal_name=f"{LONG} & {LONG}", email=f"{'e' * 60}@clara.example"),
+    buyer=replace(
+        BUYER,
+        name=LONG,
+        company_name=f"{LONG} und {LONG}",
+        address=Address(f"{LONG} 1234", "08005", LONG, "ES"),
+    ),
+    description="Servicios de febrero de 2026, " * 12,
+)
+HOSTILE_TEXT = invoice(
+    line(HOSTILE, remarks=HOSTILE, order_id=HOSTILE),
+    seller=replace(SELLER, legal_name=HOSTILE, phone=HOSTILE, url=HOSTILE),
+    buyer=replace(
+        BUYER,
+        name=HOSTILE,
+        company_name=HOSTILE,
+        email=HOSTILE,
+        address=Address(HOSTILE, HOSTILE, HOSTILE, "ES"),
+    ),
+    description=HOSTILE,
+)
+
+SAMPLES = {
+    "one line": ONE_LINE,
+    "twelve lines": TWELVE_LINES,
+    "200 lines": many(200),
+    "three rates": THREE_RATES,
+    "exempt": EXEMPT,
+    "exempt beside taxed": EXEMPT_BESIDE_TAXED,
+    "reverse charge": REVERSE_CHARGE,
+    "out of scope": OUT_OF_SCOPE,
+    "zero rated": ZERO_RATED,
+    "IGIC": CANARY_ISLANDS,
+    "IPSI": CEUTA,
+    "IVA and VAT of one rate": IVA_AND_VAT,
+    "50 × 241.67 at 20 %": ROUNDING_20,
+    "73.875 at 19 %": ROUNDING_19,
+    "negative prices": NEGATIVE_PRICE,
+    "credit note": CREDIT_NOTE,
+    "credit note of a reverse charge": credited(REVERSE_CHARGE),
+    "JPY": JPY,
+    "BHD": BHD,
+    "BHD credit note": credited(BHD),
+    "no IBAN": NO_IBAN,
+    "private person": PRIVATE_PERSON,
+    "seller outside the EU": FOREIGN_SELLER,
+    "long names": LONG_NAMES,
+    "hostile text": HOSTILE_TEXT,
+}
