@@ -13,6 +13,11 @@ from billing.domain.errors import UpstreamBusyError, UpstreamTimeoutError
 
 RESERVE_SECONDS = 1.5
 """What is kept back to word the answer."""
+CALL_SECONDS = 4.0
+"""
+What one try of a call may take: 1 s to connect, 2 s to be read, and 1 s of the pause that the SDK
+makes before the next (2 s at most, half of it out of the reserve).
+"""
 
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=float("inf"))
 
@@ -38,7 +43,7 @@ def check(seconds: float) -> None:
         raise UpstreamTimeoutError
 
 
-def attempts(seconds: float = 3.0) -> Iterator[int]:
+def attempts(seconds: float = CALL_SECONDS) -> Iterator[int]:
     """
     Count tries of something that others keep getting in the way of, with random pauses between.
 

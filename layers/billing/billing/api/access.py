@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing.domain.errors import AccessDeniedError, UnauthenticatedError
+from billing.domain.errors import AccessDeniedError, NotFoundError, UnauthenticatedError
 from billing.domain.tokens import Grant, Role
 
 SCHEME = "PRIVATE-TOKEN"
@@ -22,6 +22,7 @@ ADMIN = [{SCHEME: [Role.ADMIN.value]}]
 class Caller:
     """Whose token a call carries; `accounts` None reaches all accounts of the org."""
 
+    token_id: str
     org_id: str
     role: Role
     accounts: frozenset[str] | None
@@ -36,9 +37,22 @@ class Caller:
     def reaches(self, account_id: str) -> bool:
         return self.accounts is None or account_id in self.accounts
 
+    def reaches_all(self, accounts: frozenset[str] | None) -> bool:
+        """Tell whether it reaches whatever another token reaches."""
+        return self.accounts is None or (accounts is not None and accounts <= self.accounts)
+
+    def must_reach_all(self, accounts: frozenset[str] | None) -> None:
+        if not self.reaches_all(accounts):
+            raise AccessDeniedError("The token does not reach all of these accounts.")
+
     def must_reach(self, account_id: str) -> None:
         if not self.reaches(account_id):
             raise AccessDeniedError("The token does not reach this account.")
+
+    def must_find(self, account_id: str) -> None:
+        """Check the account of what was looked up: out of reach is as if it were not there."""
+        if not self.reaches(account_id):
+            raise NotFoundError
 
     def must_reach_path(self, parameters: Mapping[str, str]) -> None:
         """Check the org and the account in a path before anything is looked up."""
@@ -55,6 +69,7 @@ class Caller:
 def context_of(grant: Grant) -> dict[str, str]:
     """Write what a token reaches as the authorizer's context, which holds strings."""
     return {
+        "token_id": grant.id,
         "org_id": grant.org_id,
         "role": grant.role.value,
         "accounts": "*" if grant.accounts is None else ",".join(sorted(grant.accounts)),
@@ -84,6 +99,7 @@ def caller_of(event: Mapping[str, Any], now: datetime) -> Caller:
         raise UnauthenticatedError("The token has expired.")
     accounts = context["accounts"]
     return Caller(
+        token_id=context.get("token_id", ""),
         org_id=context["org_id"],
         role=Role(context["role"]),
         accounts=None if accounts == "*" else frozenset(accounts.split(",")),

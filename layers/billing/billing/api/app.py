@@ -105,9 +105,9 @@ def created(
     )
 
 
-def no_content() -> Response[None]:
+def no_content(**headers: str) -> Response[None]:
     """Answer 204."""
-    return Response(HTTPStatus.NO_CONTENT, body="")
+    return Response(HTTPStatus.NO_CONTENT, body="", headers=headers)  # type: ignore[arg-type]
 
 
 def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -29,4 +29,49 @@ InvoiceId = Annotated[
         pattern=_ID,
         description="Executes the request in the context of the given invoice.",
     ),
+]
+SubscriptionId = Annotated[
+    str,
+    Path(
+        alias="subscriptionId",
+        pattern=_ID,
+        description="Executes the request in the context of the given subscription.",
+    ),
+]
+MovementId = Annotated[
+    str,
+    Path(
+        alias="movementId",
+        pattern=_ID,
+        description="Executes the request in the context of the given billing movement.",
+    ),
+]
+RefundId = Annotated[
+    str,
+    Path(
+        alias="refundId",
+        pattern=_ID,
+        description="Executes the request in the context of the given billing refund.",
+    ),
+]
+TokenId = Annotated[
+    str,
+    Path(alias="tokenId", pattern=_ID, description="ID of the token to revoke."),
+]
+BillingRunId = Annotated[
+    str,
+    Path(
+        alias="runId",
+        pattern=_ID,
+        description="Executes the request in the context of the given billing run.",
+    ),
+]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=300, description="`next_cursor` of the page before; opaque."),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", description="The ETag that the resource must still have."),
 ]

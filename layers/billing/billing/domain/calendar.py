@@ -27,6 +27,10 @@ class Moment:
     def __le__(self, other: "Moment") -> bool:
         return self.nanoseconds <= other.nanoseconds
 
+    def local_date(self, time_zone: str) -> date:
+        """Tell which day it is in a time zone."""
+        return local_date(datetime.fromisoformat(self.text), time_zone)
+
 
 @dataclass(frozen=True, slots=True)
 class MomentPeriod:

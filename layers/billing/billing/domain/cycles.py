@@ -1,10 +1,16 @@
 """Cycles: the open one that writes fall into, and the closed ones that were billed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from billing.domain.calendar import local_date, next_billing_date, period_at
+from billing.domain.calendar import (
+    BillingPeriod,
+    local_date,
+    midnight,
+    next_billing_date,
+    period_at,
+)
 from billing.domain.parties import Account
 
 
@@ -34,12 +40,14 @@ class CycleDocuments:
     """
     What a billing run issued for a cycle, by the ordinals of its documents.
 
-    `invoices` has the document of each currency that the cycle's movements were charged in;
-    `credit_notes` has, for each earlier document, the credit note that corrects it.
+    `invoices` has the document of each currency that the cycle's movements were charged in, which
+    is a credit note where it came out `below_zero`; `credit_notes` has, for each earlier invoice,
+    the credit note that corrects it.
     """
 
-    invoices: Mapping[str, int]
-    credit_notes: Mapping[int, int]
+    invoices: Mapping[str, int] = field(default_factory=dict)
+    credit_notes: Mapping[int, int] = field(default_factory=dict)
+    below_zero: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,49 @@ class ClosedCycle:
     def invoice_in(self, currency: str) -> int | None:
         """Tell which document bills the movements in a currency, where one does."""
         return self.documents.invoices.get(currency) if self.documents else None
+
+    def creditable_in(self, currency: str) -> int | None:
+        """Tell which invoice charges the movements in a currency; a credit note charges nothing."""
+        if self.documents is None or currency in self.documents.below_zero:
+            return None
+        return self.invoice_in(currency)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingCycle:
+    """A cycle that takes no more writes and is being billed: by `documents`, so far."""
+
+    account: Account
+    ends_on: date
+    period: BillingPeriod
+    documents: CycleDocuments
+    following: OpenCycle
+
+
+@dataclass(frozen=True, slots=True)
+class BillableAccount:
+    """An account with the cycle that is open, and the one before it while that is being billed."""
+
+    account: Account
+    open: OpenCycle
+    closing: ClosingCycle | None
+
+    @property
+    def due_on(self) -> date:
+        """The day from which on there is something to bill."""
+        return self.closing.ends_on if self.closing else self.open.ends_on
+
+    def close(self) -> ClosingCycle:
+        """Close the open cycle: the next one begins where it ends."""
+        ends_on, time_zone = self.open.ends_on, self.account.time_zone
+        end = midnight(ends_on, time_zone)
+        return ClosingCycle(
+            account=self.account,
+            ends_on=ends_on,
+            period=BillingPeriod(self.open.starts_at, end),
+            documents=CycleDocuments(),
+            following=OpenCycle(next_billing_date(self.account.billing_day, ends_on), end),
+        )
 
 
 type ClosedCycles = Mapping[date, ClosedCycle]

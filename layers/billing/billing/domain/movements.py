@@ -14,9 +14,10 @@ from billing.domain.errors import (
     RefundExceedsMovementError,
     SubscriptionTakenError,
 )
+from billing.domain.locations import NO_OWN_RATES, OwnRates, tax_at
 from billing.domain.money import Money
 from billing.domain.parties import Account, Org
-from billing.domain.tax import AskedAmount, TaxedAmount
+from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 
 
 class OperationType(StrEnum):
@@ -72,6 +73,17 @@ class Surroundings:
     account: Account
     owner_id: str | None
     cycle: OpenCycle | None
+    rates: OwnRates = NO_OWN_RATES
+
+    @property
+    def currency(self) -> str:
+        """The currency of amounts that name none."""
+        return self.account.currency or self.org.currency
+
+    def tax_at(self, supplied: Moment) -> Tax:
+        """Tell the tax of amounts that name none: that of the account's place on that day."""
+        day = supplied.local_date(self.account.time_zone)
+        return tax_at(self.account.country, self.account.state_id, day, self.rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +91,15 @@ class Movement:
     """
     A charge or an allowance; but for `refunded` it never changes.
 
-    `cycle` is the day on which its cycle ends. `billing_day` and `time_zone` are the account's on
-    the day it was made: by them the open cycle of a later day can be guessed.
+    `currency` and `tax` are what is charged, whether the request names them or not. `cycle` is the
+    day on which its cycle ends. `billing_day` and `time_zone` are the account's on the day it was
+    made: by them the open cycle of a later day can be guessed.
     """
 
     key: MovementKey
     request: NewMovement
     currency: str
+    tax: Tax
     cycle: date
     billing_day: int
     time_zone: str
@@ -111,12 +125,14 @@ class Movement:
             raise AccountClosedError
         if to.owner_id not in (None, request.account_id):
             raise SubscriptionTakenError
-        currency = request.amount.currency or to.account.currency or to.org.currency
-        request.amount.taxed(currency)
+        supplied = request.period.end if request.period else request.at
+        amount = request.amount.taxed(to.currency, to.tax_at(supplied))
+        currency = amount.gross.currency
         return cls(
             key=key,
             request=request,
             currency=currency,
+            tax=amount.tax,
             cycle=cycle.ends_on,
             billing_day=to.account.billing_day,
             time_zone=to.account.time_zone,
@@ -130,7 +146,7 @@ class Movement:
 
     @property
     def amount(self) -> TaxedAmount:
-        return self.request.amount.taxed(self.currency)
+        return self.request.amount.taxed(self.currency, self.tax)
 
     @property
     def refundable(self) -> Money:
@@ -160,16 +176,16 @@ class Movement:
         """
         if self.request.operation_type is not OperationType.DEBIT:
             raise MovementNotRefundableError
-        amount, own = asked.taxed(self.currency), self.request
+        amount, own = asked.taxed(self.currency, self.tax), self.request
         wrong = {
             "amount.value_with_taxes": amount.gross.minor <= 0 and "must be more than 0",
             "amount.value_without_taxes": amount.net.minor <= 0 and "must be more than 0",
             "amount.currency": amount.gross.currency != self.currency
             and f"the movement is in {self.currency}",
-            "amount.tax.type": asked.tax.type != own.amount.tax.type
-            and f"the movement's is {own.amount.tax.type}",
-            "amount.tax.percentage": asked.tax.percentage != own.amount.tax.percentage
-            and f"the movement's is {own.amount.tax.percentage:f}",
+            "amount.tax.type": amount.tax.type != self.tax.type
+            and f"the movement's is {self.tax.type}",
+            "amount.tax.percentage": amount.tax.percentage != self.tax.percentage
+            and f"the movement's is {self.tax.percentage:f}",
             "period_start_datetime": own.period is not None
             and period is not None
             and not own.period.contains(period)

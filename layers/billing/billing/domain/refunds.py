@@ -8,7 +8,7 @@ from billing.domain.calendar import Moment, MomentPeriod
 from billing.domain.cycles import ClosedCycles
 from billing.domain.errors import ExternalIdChangedError
 from billing.domain.movements import Movement, MovementKey
-from billing.domain.tax import AskedAmount, TaxedAmount
+from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 
 
 class RefundStatus(StrEnum):
@@ -58,6 +58,7 @@ class Refund:
     request: NewRefund
     account_id: str
     currency: str
+    tax: Tax
     cycle: date
     movement_cycle: date
     version: int
@@ -75,6 +76,7 @@ class Refund:
             request=request,
             account_id=movement.account_id,
             currency=movement.currency,
+            tax=movement.tax,
             cycle=cycle,
             movement_cycle=movement.cycle,
             version=1,
@@ -109,7 +111,7 @@ class Refund:
 
     @property
     def amount(self) -> TaxedAmount:
-        return self.request.amount.taxed(self.currency)
+        return self.request.amount.taxed(self.currency, self.tax)
 
     @property
     def cycles(self) -> frozenset[date]:

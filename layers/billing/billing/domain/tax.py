@@ -83,14 +83,14 @@ class TaxedAmount:
 
 @dataclass(frozen=True, slots=True)
 class AskedAmount:
-    """An amount as the caller names it; without a currency, it is in that of its surroundings."""
+    """An amount as the caller names it; what is left out is as its surroundings have it."""
 
     gross: Decimal
     net: Decimal
-    tax: Tax
+    tax: Tax | None
     currency: str | None
 
-    def taxed(self, default_currency: str) -> TaxedAmount:
+    def taxed(self, default_currency: str, default_tax: Tax) -> TaxedAmount:
         """
         Take the amount exactly.
 
@@ -101,5 +101,5 @@ class AskedAmount:
         return TaxedAmount(
             net=Money.exactly(self.net, currency, "amount.value_without_taxes"),
             gross=Money.exactly(self.gross, currency, "amount.value_with_taxes"),
-            tax=self.tax,
+            tax=self.tax or default_tax,
         )

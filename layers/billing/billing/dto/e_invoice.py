@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, tostring
 
 from billing.domain.calendar import local_date
 from billing.domain.invoices import Invoice, InvoiceKind, Line, LinePeriod
-from billing.domain.locations import STANDARD_RATES
+from billing.domain.locations import EU_COUNTRIES
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Account, Address, Org
 from billing.domain.tax import Tax, TaxType
@@ -89,7 +89,7 @@ def vat_category(tax: Tax, invoice: Invoice) -> VatCategory:
             VatCategory.STANDARD if tax.percentage else VatCategory.ZERO
         )
     seller, buyer = invoice.seller.address.country, invoice.buyer.country
-    if seller in STANDARD_RATES and buyer in STANDARD_RATES:
+    if seller in EU_COUNTRIES and buyer in EU_COUNTRIES:
         abroad = seller != buyer and bool(invoice.buyer.tax_id)
         return VatCategory.REVERSE_CHARGE if abroad else VatCategory.EXEMPT
     alone = all(total.tax.type is TaxType.NONE for total in invoice.taxes)
@@ -107,7 +107,7 @@ def vat_id(tax_id: str, country: str) -> str | None:
 
     Elsewhere there is no VAT id in the directive's sense.
     """
-    if country not in STANDARD_RATES:
+    if country not in EU_COUNTRIES:
         return None
     prefix = "EL" if country == "GR" else country
     plain = re.sub(r"[^0-9A-Z+*]", "", tax_id.upper())

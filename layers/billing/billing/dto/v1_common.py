@@ -1,5 +1,6 @@
 """v1 billing: what its groups have in common."""
 
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -48,6 +49,13 @@ class TaxDTO(Dto):
     type: Annotated[TaxType, Field(strict=False)] = Field(description="`NONE` is untaxed.")
     percentage: Percentage = Field(description="21 means 21 %.")
 
+    @field_validator("percentage")
+    @classmethod
+    def _nothing_untaxed_has_a_rate(cls, percentage: Decimal, earlier: ValidationInfo) -> Decimal:
+        if percentage and earlier.data.get("type") is TaxType.NONE:
+            raise ValueError("must be 0 where the type is NONE")
+        return percentage
+
     @classmethod
     def from_domain(cls, tax: Tax) -> "TaxDTO":
         return cls(type=tax.type, percentage=tax.percentage)
@@ -63,7 +71,11 @@ class AmountRequestDTO(Dto):
         description="What is paid in the end; it may be one minor unit off."
     )
     value_without_taxes: NotNegative = Field(description="The same without its tax.")
-    tax: TaxDTO = Field(description="The tax between the two.")
+    tax: TaxDTO | None = Field(
+        None,
+        description="The tax between the two; by default that of the account's place on the day "
+        "of supply, or that of what is refunded.",
+    )
     currency: Currency | None = Field(
         None,
         exclude_if=lambda currency: currency is None,
@@ -71,11 +83,12 @@ class AmountRequestDTO(Dto):
     )
 
     @classmethod
-    def from_domain(cls, amount: AskedAmount, **more: bool) -> Self:
+    def from_domain(cls, amount: AskedAmount, tax: Tax, **more: bool) -> Self:
+        """Give an amount back as it was sent, and the tax that is charged."""
         return cls(
             value_with_taxes=amount.gross,
             value_without_taxes=amount.net,
-            tax=TaxDTO.from_domain(amount.tax),
+            tax=TaxDTO.from_domain(tax),
             currency=amount.currency,
             **more,
         )
@@ -84,7 +97,7 @@ class AmountRequestDTO(Dto):
         return AskedAmount(
             gross=self.value_with_taxes,
             net=self.value_without_taxes,
-            tax=self.tax.to_domain(),
+            tax=self.tax.to_domain() if self.tax else None,
             currency=self.currency,
         )
 

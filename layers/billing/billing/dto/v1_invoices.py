@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from billing.domain.credits import LineCredit
 from billing.domain.invoices import LinePeriod, NewInvoice, NewLine
 from billing.dto.base import (
     Amount,
@@ -98,6 +99,43 @@ class PaymentRequestDTO(Dto):
     external_payment_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first payment."
     )
+
+
+class CreditNoteLineRequestDTO(Dto):
+    """How much of a line is credited."""
+
+    line: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        description="Its place in the invoice: 1 is the first."
+    )
+    amount_without_taxes: Annotated[Amount, Field(gt=0)] = Field(
+        description="In major units; its tax is given back with it."
+    )
+
+
+class CreditNoteRequestDTO(Dto):
+    """A credit note for an invoice, as a whole or in part."""
+
+    external_credit_note_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first credit note."
+    )
+    description: Text = Field(description="What lists show and search.")
+    lines: (
+        Annotated[list[CreditNoteLineRequestDTO], Field(min_length=1, max_length=1000)] | None
+    ) = Field(None, description="By default all that is left of the invoice.")
+
+    @field_validator("lines")
+    @classmethod
+    def _each_line_once(
+        cls, lines: list[CreditNoteLineRequestDTO] | None
+    ) -> list[CreditNoteLineRequestDTO] | None:
+        if lines and len({each.line for each in lines}) < len(lines):
+            raise ValueError("name each line once")
+        return lines
+
+    def to_domain(self) -> list[LineCredit] | None:
+        if self.lines is None:
+            return None
+        return [LineCredit(each.line, each.amount_without_taxes) for each in self.lines]
 
 
 class InvoicePublicLinkResponseDTO(Dto):

@@ -68,7 +68,7 @@ class MovementResponseDTO(Dto):
             movement_datetime=request.at,
             period_start_datetime=request.period.start if request.period else None,
             period_end_datetime=request.period.end if request.period else None,
-            amount=AmountRequestDTO.from_domain(request.amount),
+            amount=AmountRequestDTO.from_domain(request.amount, movement.tax),
             operation_type=request.operation_type,
             kind=request.kind,
             external_movement_unique_id=request.external_id,

@@ -8,55 +8,65 @@ from billing.dto.base import Date, Dto, ExactInstant, ExternalIdText, Instant, N
 from billing.dto.v1_common import AmountRequestDTO, BillableAmountRequestDTO, PeriodRequestDTO
 
 
-class RefundRequestDTO(PeriodRequestDTO):
-    """Money to give back against a movement."""
+class _RefundDTO(PeriodRequestDTO):
+    """What every refund says."""
 
     refund_datetime: ExactInstant = Field(description="When it was granted.")
-    amount: AmountRequestDTO = Field(description="How much, with the movement's tax and currency.")
     external_invoice_id: Name | None = Field(None, description="An invoice of yours it is about.")
-    external_refund_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first refund."
-    )
-    billable: bool = Field(description="True: the next billing run credits it.")
     description: Text = Field(description="What the credit note says.")
 
-    def to_domain(self) -> NewRefund:
+    def _to_domain(
+        self,
+        amount: AmountRequestDTO,
+        *,
+        billable: bool,
+        external_id: str | None,
+        transaction_type_id: str | None = None,
+    ) -> NewRefund:
         return NewRefund(
             at=self.refund_datetime,
             period=self.period(),
-            amount=self.amount.to_domain(),
-            billable=self.billable,
-            external_id=self.external_refund_unique_id,
+            amount=amount.to_domain(),
+            billable=billable,
+            external_id=external_id,
             external_invoice_id=self.external_invoice_id,
-            transaction_type_id=None,
+            transaction_type_id=transaction_type_id,
             description=self.description,
         )
 
 
-class RefundNonSubscribableProductsRequestDTO(PeriodRequestDTO):
+class RefundRequestDTO(_RefundDTO):
+    """Money to give back against a movement."""
+
+    amount: AmountRequestDTO = Field(description="How much, with the movement's tax and currency.")
+    external_refund_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first refund."
+    )
+    billable: bool = Field(description="True: the next billing run credits it.")
+
+    def to_domain(self) -> NewRefund:
+        return self._to_domain(
+            self.amount, billable=self.billable, external_id=self.external_refund_unique_id
+        )
+
+
+class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
     """Money to give back for products that cannot be subscribed to."""
 
-    refund_datetime: ExactInstant = Field(description="When it was granted.")
     amount: BillableAmountRequestDTO = Field(
         description="How much, with the movement's tax and currency."
     )
-    external_invoice_id: Name | None = Field(None, description="An invoice of yours it is about.")
     external_refund_unique_id: ExternalIdText | None = Field(
         None, description="Yours, once per org; without one, each request gives money back."
     )
     transaction_type_id: Name = Field(description="What kind of transaction it takes back.")
-    description: Text = Field(description="What the credit note says.")
 
     def to_domain(self) -> NewRefund:
-        return NewRefund(
-            at=self.refund_datetime,
-            period=self.period(),
-            amount=self.amount.to_domain(),
+        return self._to_domain(
+            self.amount,
             billable=self.amount.billable,
             external_id=self.external_refund_unique_id,
-            external_invoice_id=self.external_invoice_id,
             transaction_type_id=self.transaction_type_id,
-            description=self.description,
         )
 
 
@@ -93,9 +103,11 @@ class RefundResponseDTO(Dto):
             refund_datetime=request.at,
             period_start_datetime=request.period.start if request.period else None,
             period_end_datetime=request.period.end if request.period else None,
-            amount=AmountRequestDTO.from_domain(request.amount)
+            amount=AmountRequestDTO.from_domain(request.amount, refund.tax)
             if request.transaction_type_id is None
-            else BillableAmountRequestDTO.from_domain(request.amount, billable=request.billable),
+            else BillableAmountRequestDTO.from_domain(
+                request.amount, refund.tax, billable=request.billable
+            ),
             external_invoice_id=request.external_invoice_id,
             external_refund_unique_id=request.external_id,
             transaction_type_id=request.transaction_type_id,

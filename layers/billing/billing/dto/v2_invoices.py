@@ -1,9 +1,8 @@
 """v2 customers: an account's invoices between two dates (seed of that dialect)."""
 
 from datetime import date, datetime
-from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from billing.domain.calendar import midnight
 from billing.domain.invoices import InvoiceSummary
@@ -46,16 +45,15 @@ class InvoiceInfoDetail(Dto):
     value: Amount = Field(description="With tax, in major units; negative on a credit note.")
     delivery_mode: str = Field(description="How the account got it.")
     date: Instant = Field(description="The start of the day it is dated.")
-    pay_date: Instant | None = Field(None, description="When it was paid; left out while unpaid.")
+    pay_date: Instant | None = Field(
+        None,
+        exclude_if=lambda pay_date: pay_date is None,
+        description="When it was paid; left out while unpaid.",
+    )
     number: str = Field(description="The number of the invoice.")
     path: str = Field(description="Names its PDF; not an address.")
     status: InvoiceStatus = Field(description="What has become of it.")
     cycle: InvoiceCycle = Field(description="The billing period it belongs to.")
-
-    @model_serializer(mode="wrap")
-    def _leave_out_no_pay_date(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = serialize(self)
-        return fields if self.pay_date else {k: v for k, v in fields.items() if k != "pay_date"}
 
     @classmethod
     def from_domain(cls, summary: InvoiceSummary, now: datetime) -> "InvoiceInfoDetail":

@@ -4,13 +4,16 @@ Billing profiles.
     pk                        sk         what
     org#<org>                 profile    the org's own profile
     account#<org>#<account>   profile    the profile of one of its accounts
+    orgs                      <org>      that there is such an org
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
+from billing.domain.locations import OwnRates
 from billing.domain.parties import Account, Org
 from billing.persistence.dynamodb import (
     Item,
@@ -18,10 +21,17 @@ from billing.persistence.dynamodb import (
     get_item,
     get_items,
     joined,
+    key_of,
+    put,
     put_item,
+    query,
     to_json,
+    transact,
 )
+from billing.persistence.location_taxes import own_rates_key, to_own_rates
 from billing.persistence.records import account_record, org_record, to_account, to_org
+
+_ORGS = "orgs"
 
 
 class AccountRepository:
@@ -38,19 +48,40 @@ class AccountRepository:
 
     def get_both(self, org_id: str, account_id: str) -> tuple[Org, Account]:
         """Read who bills and who is billed, in one request."""
+        org, account, _ = self.get_with_rates(org_id, account_id)
+        return org, account
+
+    def get_with_rates(self, org_id: str, account_id: str) -> tuple[Org, Account, OwnRates]:
+        """Read who bills, who is billed, and the org's own rates of tax, in one request."""
         org, account = org_key(org_id), account_key(org_id, account_id)
-        found = get_items({self._table: [org, account]})
+        rates = own_rates_key(org_id)
+        found = get_items({self._table: [org, account, rates]})
         billed = account_of(found.get((self._table, *account)))
-        return org_of(found.get((self._table, *org))), billed
+        return (
+            org_of(found.get((self._table, *org))),
+            billed,
+            to_own_rates(found.get((self._table, *rates))),
+        )
+
+    def list_orgs(self, after: str | None = None) -> Iterator[str]:
+        """List all orgs, from the one after `after` on."""
+        options = {"ExclusiveStartKey": key_of((_ORGS, after))} if after else {}
+        items = query(self._table, "pk = :pk", {":pk": {"S": _ORGS}}, **options)
+        return (item["sk"]["S"] for item in items)
 
     def save_org(self, org: Org) -> None:
-        self._put(org_key(org.id), org_record(org))
+        """Write an org's profile, and that there is such an org: both or none."""
+        profile = {"profile": {"S": to_json(org_record(org))}}
+        transact(
+            [
+                put(self._table, org_key(org.id), profile, new=False),
+                put(self._table, (_ORGS, org.id), {}, new=False),
+            ]
+        )
 
     def save_account(self, org_id: str, account: Account) -> None:
-        self._put(account_key(org_id, account.id), account_record(account))
-
-    def _put(self, key: Key, profile: dict[str, Any]) -> None:
-        put_item(self._table, key, {"profile": {"S": to_json(profile)}})
+        profile = {"profile": {"S": to_json(account_record(account))}}
+        put_item(self._table, account_key(org_id, account.id), profile)
 
 
 def org_of(item: Item | None) -> Org:

@@ -7,16 +7,27 @@ Cycles of accounts, in the accounts' table.
                               cycle#<date>   a cycle that a billing run has closed, and the
                                              documents it issued for it
 
-`ends_on` of the open cycle is what every write depends on that falls into it.
+`ends_on` of the open cycle is what every write depends on that falls into it. While the cycle
+before is being billed, `closing` says so, and which documents were issued for it so far. `due_on`
+is the day from which on there is something to bill: the index `due` has the accounts of an org in
+its order, and only these items are in it.
 """
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from billing import config
-from billing.domain.cycles import ClosedCycle, CycleDocuments, OpenCycle
+from billing.domain.cycles import (
+    BillableAccount,
+    ClosedCycle,
+    ClosingCycle,
+    CycleDocuments,
+    OpenCycle,
+)
+from billing.domain.parties import Account
 from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
@@ -25,8 +36,16 @@ from billing.persistence.dynamodb import (
     get_items,
     joined,
     put,
+    to_json,
+    update,
 )
-from billing.persistence.records import instant, to_instant
+from billing.persistence.records import (
+    Record,
+    instant,
+    period_record,
+    to_instant,
+    to_period,
+)
 
 
 class CycleRepository:
@@ -60,10 +79,13 @@ def members(org_id: str, account_id: str, ends_on: date) -> str:
 
 def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
     """Open an account's first cycle within a transaction."""
+    _, org_id, _ = key[0].split(SEPARATOR)
     return put(
         table,
         key,
         {
+            "org": {"S": org_id},
+            "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
             "starts_at": {"S": instant(cycle.starts_at)},
         },
@@ -76,21 +98,103 @@ def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
 
 
 def to_open_cycle(item: Item) -> OpenCycle:
-    return OpenCycle(
-        date.fromisoformat(item["ends_on"]["S"]), to_instant(item["starts_at"]["S"])
+    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), to_instant(item["starts_at"]["S"]))
+
+
+def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
+    """Close the open cycle within a transaction, as long as it is the one that is open."""
+    ends_on = closing.ends_on.isoformat()
+    return [
+        update(
+            table,
+            open_cycle_key(org_id, closing.account.id),
+            "SET ends_on = :ends_on, starts_at = :starts_at, closing = :closing",
+            {
+                ":ends_on": {"S": closing.following.ends_on.isoformat()},
+                ":starts_at": {"S": instant(closing.following.starts_at)},
+                ":closing": {"S": to_json(_closing_record(closing))},
+            },
+            expected={"ends_on": ends_on, "due_on": ends_on},
+        ),
+        put(table, closed_cycle_key(org_id, closing.account.id, closing.ends_on), {}),
+    ]
+
+
+def bill_cycle(
+    table: str, org_id: str, closing: ClosingCycle, documents: CycleDocuments, *, is_all: bool
+) -> list[Any]:
+    """
+    Note within a transaction what was issued for a cycle, as long as nobody else did.
+
+    The condition stands in the first of the writes. Once that `is_all`, the cycle is billed.
+    """
+    key = open_cycle_key(org_id, closing.account.id)
+    before = {"closing": to_json(_closing_record(closing))}
+    if not is_all:
+        after = {":closing": {"S": to_json(_closing_record(replace(closing, documents=documents)))}}
+        return [update(table, key, "SET closing = :closing", after, expected=before)]
+    due_on = {":due_on": {"S": closing.following.ends_on.isoformat()}}
+    return [
+        update(table, key, "SET due_on = :due_on REMOVE closing", due_on, expected=before),
+        put(
+            table,
+            closed_cycle_key(org_id, closing.account.id, closing.ends_on),
+            {"documents": {"S": to_json(_documents_record(documents))}},
+            new=False,
+        ),
+    ]
+
+
+def to_billable_account(account: Account, item: Item) -> BillableAccount:
+    """Read the open cycle of an account, and the one before it while that is being billed."""
+    open_cycle = to_open_cycle(item)
+    record = json.loads(item["closing"]["S"]) if "closing" in item else None
+    return BillableAccount(
+        account=account,
+        open=open_cycle,
+        closing=record
+        and ClosingCycle(
+            account=account,
+            ends_on=date.fromisoformat(record["ends_on"]),
+            period=to_period(record["period"]),
+            documents=_to_documents(record["documents"]),
+            following=open_cycle,
+        ),
+    )
+
+
+def _closing_record(closing: ClosingCycle) -> Record:
+    return {
+        "ends_on": closing.ends_on.isoformat(),
+        "period": period_record(closing.period),
+        "documents": _documents_record(closing.documents),
+    }
+
+
+def _documents_record(documents: CycleDocuments) -> Record:
+    return {
+        "invoices": dict(documents.invoices),
+        "credit_notes": {
+            str(original): ordinal for original, ordinal in documents.credit_notes.items()
+        },
+        "below_zero": sorted(documents.below_zero),
+    }
+
+
+def _to_documents(record: Record) -> CycleDocuments:
+    return CycleDocuments(
+        invoices=record["invoices"],
+        credit_notes={
+            int(original): ordinal for original, ordinal in record["credit_notes"].items()
+        },
+        below_zero=frozenset(record.get("below_zero", ())),
     )
 
 
 def _to_closed_cycle(item: Item) -> ClosedCycle:
-    """Read a closed cycle; `documents` is JSON: {"invoices": {currency: ordinal}, …}."""
-    documents = json.loads(item["documents"]["S"]) if "documents" in item else None
     return ClosedCycle(
         ends_on=date.fromisoformat(item["sk"]["S"].split(SEPARATOR)[1]),
-        documents=documents
-        and CycleDocuments(
-            invoices=documents["invoices"],
-            credit_notes={
-                int(original): ordinal for original, ordinal in documents["credit_notes"].items()
-            },
-        ),
+        documents=_to_documents(json.loads(item["documents"]["S"]))
+        if "documents" in item
+        else None,
     )

@@ -2,7 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from typing import Any
 
@@ -17,6 +19,9 @@ type Key = tuple[str, str]
 """Partition key and sort key."""
 type Expected = Mapping[str, int | str]
 """Attributes that an item must have, by name."""
+
+_AT_ONCE = 10
+"""As many calls at once as a client keeps connections."""
 
 SEPARATOR = "#"
 """No id can contain it, so no two keys of several parts are alike."""
@@ -106,6 +111,13 @@ def list_after(table: str, pk: str, prefix: str, after: str | None, limit: int) 
         **options,
     )
     return list(islice(found, limit))
+
+
+def at_once[T, R](function: Callable[[T], R], things: Sequence[T]) -> list[R]:
+    """Do the same with several things at once, each within the deadline of the request."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        tasks = [pool.submit(copy_context().run, function, thing) for thing in things]
+        return [task.result() for task in tasks]
 
 
 def put_item(table: str, key: Key, attributes: Item) -> None:

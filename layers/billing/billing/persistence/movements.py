@@ -9,13 +9,13 @@ Movements, and how much of each was refunded.
                                                                       cycle, to be billed together
     external#<org>#movement#<id>      external                        the one with that external id
 
-Ids sort by time, so a subscription's movements do. A copy has all but `refunded`, which is the
-one thing about a movement that changes.
+Ids sort by time, so a subscription's movements do. `refunded` is the one thing about a movement
+that changes, and the copy does not follow it.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from billing import config
 from billing.domain.calendar import Moment
@@ -31,13 +31,11 @@ from billing.domain.movements import (
     OperationType,
     Surroundings,
 )
-from billing.persistence.accounts import account_key, account_of, org_key, org_of
 from billing.persistence.cycles import (
     check_open_cycle,
     members,
     open_cycle_key,
     put_open_cycle,
-    to_open_cycle,
 )
 from billing.persistence.dynamodb import (
     ConditionFailedError,
@@ -48,6 +46,7 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
+    query,
     to_json,
     transact,
 )
@@ -57,10 +56,16 @@ from billing.persistence.records import (
     asked_record,
     instant,
     moments_record,
+    tax_record,
     to_asked,
     to_instant,
     to_moments,
+    to_tax,
 )
+from billing.persistence.surroundings import surroundings_keys, to_surroundings
+
+_MOVEMENT = 0
+"""The place of the movement itself in its transaction."""
 
 
 class MovementRepository:
@@ -79,20 +84,14 @@ class MovementRepository:
         Raises NotFoundError where the org or the account has no profile, and
         ExternalIdReusedError where the external id was used with another request.
         """
-        org, account = org_key(key.org_id), account_key(key.org_id, account_id)
-        cycle, owner = open_cycle_key(key.org_id, account_id), _owner_key(key)
+        owner = owner_key(key.org_id, key.subscription_id)
         taken = external_key(key.org_id, "movement", external.value)
-        found = get_items({self._accounts: [org, account, cycle], self._table: [owner, taken]})
+        around = surroundings_keys(key.org_id, account_id)
+        found = get_items({self._accounts: around, self._table: [owner, taken]})
         if known_id := external.replayed(to_taken(found.get((self._table, *taken)))):
             return known_id
-        owner_item = found.get((self._table, *owner))
-        cycle_item = found.get((self._accounts, *cycle))
-        return Surroundings(
-            account=account_of(found.get((self._accounts, *account))),
-            org=org_of(found.get((self._accounts, *org))),
-            owner_id=owner_item["account_id"]["S"] if owner_item else None,
-            cycle=to_open_cycle(cycle_item) if cycle_item else None,
-        )
+        owned = found.get((self._table, *owner))
+        return to_surroundings(found, self._accounts, key.org_id, account_id, owned)
 
     def add(
         self, movement: Movement, to: Surroundings, cycle: OpenCycle, external: ExternalId
@@ -104,17 +103,17 @@ class MovementRepository:
         subscription has an owner, or the external id was taken.
         """
         key, table = movement.key, self._table
-        record = {"record": {"S": to_json(_record(movement))}}
+        item = {"record": {"S": to_json(_record(movement))}, "refunded": {"N": "0"}}
         cycle_key = open_cycle_key(key.org_id, movement.account_id)
         writes = [
-            put(table, movement_key(key), {**record, "refunded": {"N": "0"}}),
+            put(table, movement_key(key), item),
             put(
                 table,
                 (
                     members(key.org_id, movement.account_id, movement.cycle),
                     joined("movement", key.subscription_id, key.id),
                 ),
-                record,
+                item,
             ),
             put_external(
                 table, external_key(key.org_id, "movement", external.value), key.id, external
@@ -124,12 +123,13 @@ class MovementRepository:
             else put_open_cycle(self._accounts, cycle_key, cycle),
         ]
         if to.owner_id is None:
-            writes.append(
-                put(table, _owner_key(key), {"account_id": {"S": movement.account_id}})
-            )
+            owner = owner_key(key.org_id, key.subscription_id)
+            writes.append(put(table, owner, {"account_id": {"S": movement.account_id}}))
         try:
             transact(writes)
         except ConditionFailedError as error:
+            if _MOVEMENT in error.failed:
+                return  # nobody else makes this id: an earlier try went through
             raise ContentionError from error
 
     def get(self, key: MovementKey) -> Movement:
@@ -146,17 +146,23 @@ class MovementRepository:
         items = list_after(self._table, pk, joined("movement", ""), sk if after else None, limit)
         return [to_movement(item) for item in items]
 
+    def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Movement]:
+        """List the movements that fall into a cycle, as they were when they were charged."""
+        pk = members(org_id, account_id, ends_on)
+        return map(to_movement, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
+
 
 def movement_key(key: MovementKey) -> Key:
-    return _subscription(key), joined("movement", key.id)
+    return subscription(key.org_id, key.subscription_id), joined("movement", key.id)
 
 
-def _owner_key(key: MovementKey) -> Key:
-    return _subscription(key), "account"
+def owner_key(org_id: str, subscription_id: str) -> Key:
+    return subscription(org_id, subscription_id), "account"
 
 
-def _subscription(key: MovementKey) -> str:
-    return joined("subscription", key.org_id, key.subscription_id)
+def subscription(org_id: str, subscription_id: str) -> str:
+    """Name the partition, in each table that has one, of what hangs on a subscription."""
+    return joined("subscription", org_id, subscription_id)
 
 
 def to_movement(item: Item) -> Movement:
@@ -175,6 +181,7 @@ def to_movement(item: Item) -> Movement:
             description=record["description"],
         ),
         currency=currency,
+        tax=to_tax(record["tax"]),
         cycle=date.fromisoformat(record["cycle"]),
         billing_day=record["billing_day"],
         time_zone=record["time_zone"],
@@ -198,6 +205,7 @@ def _record(movement: Movement) -> Record:
         "external_id": request.external_id,
         "description": request.description,
         "currency": movement.currency,
+        "tax": tax_record(movement.tax),
         "cycle": movement.cycle.isoformat(),
         "billing_day": movement.billing_day,
         "time_zone": movement.time_zone,

@@ -82,7 +82,7 @@ def asked_record(amount: AskedAmount) -> Record:
     return {
         "gross": str(amount.gross),
         "net": str(amount.net),
-        "tax": tax_record(amount.tax),
+        "tax": amount.tax and tax_record(amount.tax),
         "currency": amount.currency,
     }
 
@@ -91,7 +91,7 @@ def to_asked(record: Record) -> AskedAmount:
     return AskedAmount(
         gross=Decimal(record["gross"]),
         net=Decimal(record["net"]),
-        tax=to_tax(record["tax"]),
+        tax=record["tax"] and to_tax(record["tax"]),
         currency=record["currency"],
     )
 
@@ -173,6 +173,7 @@ def _line_record(line: Line) -> Record:
         "period": line.period and [line.period.start.isoformat(), line.period.end.isoformat()],
         "order_id": line.order_id,
         "remarks": line.remarks,
+        "movement_id": line.movement_id,
     }
 
 
@@ -188,4 +189,5 @@ def _to_line(record: Record, currency: str) -> Line:
         period=period and LinePeriod(*map(date.fromisoformat, period)),
         order_id=record["order_id"],
         remarks=record["remarks"],
+        movement_id=record["movement_id"],
     )

@@ -15,6 +15,7 @@ moves in the same transaction as the refund.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -40,6 +41,7 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
+    query,
     to_json,
     transact,
     update,
@@ -51,13 +53,15 @@ from billing.persistence.records import (
     asked_record,
     instant,
     moments_record,
+    tax_record,
     to_asked,
     to_instant,
     to_moments,
+    to_tax,
 )
 
-_CYCLE = 0
-"""The place of the check of the open cycle in every transaction."""
+_CYCLE, _REFUND = 0, 1
+"""The places, in every transaction, of the check of the open cycle and of the refund itself."""
 
 
 class RefundRepository:
@@ -78,18 +82,23 @@ class RefundRepository:
 
     def find(self, key: RefundKey) -> Refund | None:
         item = get_item(self._table, _refund_key(key))
-        return _to_refund(item) if item else None
+        return to_refund(item) if item else None
 
     def list_page(self, key: MovementKey, after: str | None, limit: int) -> list[Refund]:
         """List a movement's refunds, newest first, from the one after `after` on."""
         pk, sk = _refund_key(RefundKey(key, after or ""))
         items = list_after(self._table, pk, joined("refund", ""), sk if after else None, limit)
-        return [_to_refund(item) for item in items]
+        return [to_refund(item) for item in items]
+
+    def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Refund]:
+        """List the billable refunds that fall into a cycle."""
+        pk = members(org_id, account_id, ends_on)
+        return map(to_refund, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
 
     def get_for_issue(
         self, key: MovementKey, external: ExternalId | None
     ) -> tuple[Movement, TakenId | None]:
-        """Read the movement of a new refund, and what has its external id already, if it has one."""
+        """Read the movement of a new refund, and what has its external id already."""
         movement, taken = movement_key(key), _external_key(key.org_id, external)
         found = get_items(
             {self._movements: [movement], **({self._table: [taken]} if taken else {})}
@@ -113,7 +122,7 @@ class RefundRepository:
         if (self._table, *refund) not in found:
             raise NotFoundError
         return (
-            _to_refund(found[self._table, *refund]),
+            to_refund(found[self._table, *refund]),
             to_movement(found[self._movements, *movement]),
             to_taken(found.get((self._table, *taken))) if taken else None,
         )
@@ -137,6 +146,8 @@ class RefundRepository:
         try:
             transact(writes)
         except ConditionFailedError as error:
+            if _REFUND in error.failed:
+                return  # nobody else makes this id: an earlier try went through
             if _CYCLE in error.failed:
                 open_cycle = date.fromisoformat(error.failed[_CYCLE]["ends_on"]["S"])
                 raise CycleMovedError(open_cycle) from error
@@ -252,6 +263,7 @@ def _item(refund: Refund) -> dict[str, Any]:
         "transaction_type_id": request.transaction_type_id,
         "description": request.description,
         "currency": refund.currency,
+        "tax": tax_record(refund.tax),
         "cycle": refund.cycle.isoformat(),
         "movement_cycle": refund.movement_cycle.isoformat(),
         "created_at": instant(refund.created_at),
@@ -260,7 +272,7 @@ def _item(refund: Refund) -> dict[str, Any]:
     return {"record": {"S": to_json(record)}, "version": {"N": str(refund.version)}}
 
 
-def _to_refund(item: Item) -> Refund:
+def to_refund(item: Item) -> Refund:
     record: Record = json.loads(item["record"]["S"])
     movement = MovementKey(record["org_id"], record["subscription_id"], record["movement_id"])
     return Refund(
@@ -277,6 +289,7 @@ def _to_refund(item: Item) -> Refund:
         ),
         account_id=record["account_id"],
         currency=record["currency"],
+        tax=to_tax(record["tax"]),
         cycle=date.fromisoformat(record["cycle"]),
         movement_cycle=date.fromisoformat(record["movement_cycle"]),
         version=int(item["version"]["N"]),

@@ -7,7 +7,7 @@ Tokens, known by their hash only.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from billing import config
@@ -54,10 +54,20 @@ class TokenRepository:
         for item in query(self._table, "pk = :pk", {":pk": {"S": pk}}):
             yield _to_grant(item["grant"]["S"])
 
-    def revoke(self, org_id: str, token_id: str) -> None:
-        """Forget a token. Raises NotFoundError where the org has no such token."""
+    def revoke(
+        self,
+        org_id: str,
+        token_id: str,
+        *,
+        reaches: Callable[[frozenset[str] | None], bool] = lambda _: True,
+    ) -> None:
+        """
+        Forget a token.
+
+        Raises NotFoundError where the org has no such token, or one of accounts beyond reach.
+        """
         item = get_item(self._table, _id_key(org_id, token_id))
-        if item is None:
+        if item is None or not reaches(_to_grant(item["grant"]["S"]).accounts):
             raise NotFoundError
         transact(
             [

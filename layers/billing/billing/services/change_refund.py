@@ -30,9 +30,7 @@ class Refunds(Protocol):
 
 
 class Cycles(Protocol):
-    def find_closed(
-        self, org_id: str, account_id: str, dates: Iterable[date]
-    ) -> ClosedCycles: ...
+    def find_closed(self, org_id: str, account_id: str, dates: Iterable[date]) -> ClosedCycles: ...
 
 
 def replace_refund(
@@ -57,17 +55,18 @@ def replace_refund(
         refund, movement, taken = refunds.get_for_change(key, external)
         if not reaches(refund.account_id):
             raise NotFoundError
-        if versions is not None and not {refund.version, refund.version - 1} & set(versions):
+        is_said = refund.says(request)
+        if versions is not None and not (
+            refund.version in versions or (is_said and refund.version - 1 in versions)
+        ):
             raise PreconditionFailedError
-        if refund.request.external_id is None:
-            external.replayed(taken)
-        replaced = refund.replaced(request, movement, now)
-        if replaced is refund:
+        if is_said:
             if cycles.find_closed(key.movement.org_id, refund.account_id, [refund.cycle]):
                 raise RefundNotPendingError
             return refund.version
-        if versions is not None and refund.version not in versions:
-            raise PreconditionFailedError
+        if refund.request.external_id is None:
+            external.replayed(taken)
+        replaced = refund.replaced(request, movement, now)
         try:
             refunds.replace(refund, replaced, movement, external)
         except ContentionError:

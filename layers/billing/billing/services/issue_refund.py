@@ -44,7 +44,7 @@ def issue_refund(
         if not reaches(movement.account_id):
             raise NotFoundError
         known_id = external.replayed(taken) if external else None
-        if known_id and known_id != key.id:
+        if known_id:
             known = RefundKey(movement_key, known_id)
             refund = refunds.find(known)
             return known, refund.version if refund else None, True

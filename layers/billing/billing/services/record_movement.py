@@ -39,7 +39,7 @@ def record_movement(
     for _ in deadline.attempts():
         to = movements.surroundings(key, request.account_id, external)
         if isinstance(to, str):
-            return to, to != key.id
+            return to, True
         cycle = to.cycle or OpenCycle.first(to.account, now)
         movement = Movement.charged(key, request, to, cycle, now)
         try:

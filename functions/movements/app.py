@@ -1,0 +1,105 @@
+"""Movements: charge and allow, read and list them and what was given back of them."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api import cursors
+from billing.api.access import READER, WRITER
+from billing.api.app import BillingApp, created
+from billing.api.logger import logger
+from billing.api.params import Cursor, Limit, MovementId, OrgId, SubscriptionId
+from billing.domain.errors import NotFoundError
+from billing.domain.movements import MovementKey
+from billing.dto.v1_common import GenericCreatedResponseDTO
+from billing.dto.v1_movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
+from billing.dto.v1_refunds import RefundListDTO, RefundResponseDTO
+from billing.persistence.cycles import CycleRepository
+from billing.persistence.movements import MovementRepository
+from billing.persistence.refunds import RefundRepository
+from billing.services.record_movement import record_movement
+
+app = BillingApp()
+
+MOVEMENTS = "/v1/orgs/<orgId>/subscription/<subscriptionId>/movement"
+
+
+@app.post(MOVEMENTS, security=WRITER, status_code=201, tags=["v1 movements"])
+def create_movement(
+    org_id: OrgId, subscription_id: SubscriptionId, request: MovementRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Charge something to a subscription, or allow it something, in the account's open cycle"""
+    app.caller.must_reach(request.account_id)
+    movement_id, replayed = record_movement(
+        org_id,
+        subscription_id,
+        request.to_domain(),
+        request.external_id(request.external_movement_unique_id, subscription_id),
+        now=clock.now(),
+        movements=MovementRepository(),
+    )
+    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{movement_id}"
+    return created(movement_id, replayed=replayed, Location=location)
+
+
+@app.get(MOVEMENTS, security=READER, tags=["v1 movements"])
+def list_movements(
+    org_id: OrgId, subscription_id: SubscriptionId, cursor: Cursor = None, limit: Limit = 25
+) -> MovementListDTO:
+    """List a subscription's movements, newest first"""
+    scope = (app.caller.token_id, org_id, subscription_id)
+    after = cursors.decode(cursor, *scope)
+    rows = MovementRepository().list_page(org_id, subscription_id, after, limit + 1)
+    if not rows:
+        raise NotFoundError  # a subscription comes with its first movement
+    account_id = rows[0].account_id
+    app.caller.must_find(account_id)
+    page, last = cursors.page(rows, limit)
+    closed = CycleRepository().find_closed(org_id, account_id, {each.cycle for each in page})
+    return MovementListDTO(
+        movements=[MovementResponseDTO.from_domain(each, closed) for each in page],
+        next_cursor=cursors.encode(last.key.id, *scope) if last else None,
+    )
+
+
+@app.get(f"{MOVEMENTS}/<movementId>", security=READER, tags=["v1 movements"])
+def get_movement(
+    org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId
+) -> MovementResponseDTO:
+    """Get a movement, with what was given back of it and what still can be"""
+    movement = MovementRepository().get(MovementKey(org_id, subscription_id, movement_id))
+    app.caller.must_find(movement.account_id)
+    closed = CycleRepository().find_closed(org_id, movement.account_id, [movement.cycle])
+    return MovementResponseDTO.from_domain(movement, closed)
+
+
+@app.get(f"{MOVEMENTS}/<movementId>/refund", security=READER, tags=["v1 refunds"])
+def list_refunds(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    movement_id: MovementId,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> RefundListDTO:
+    """List a movement's refunds, newest first"""
+    key = MovementKey(org_id, subscription_id, movement_id)
+    scope = (app.caller.token_id, org_id, subscription_id, movement_id)
+    after = cursors.decode(cursor, *scope)
+    movement = MovementRepository().get(key)
+    app.caller.must_find(movement.account_id)
+    page, last = cursors.page(RefundRepository().list_page(key, after, limit + 1), limit)
+    closed = CycleRepository().find_closed(
+        org_id, movement.account_id, {cycle for each in page for cycle in each.cycles}
+    )
+    return RefundListDTO(
+        refunds=[RefundResponseDTO.from_domain(each, closed) for each in page],
+        next_cursor=cursors.encode(last.key.id, *scope) if last else None,
+    )
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,150 @@
+"""Refunds: give money back against a movement, change and withdraw it while it is pending."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import READER, WRITER
+from billing.api.app import BillingApp, created, no_content
+from billing.api.etags import etag, versions_in
+from billing.api.logger import logger
+from billing.api.params import IfMatch, MovementId, OrgId, RefundId, SubscriptionId
+from billing.domain.external_ids import ExternalId
+from billing.domain.movements import MovementKey
+from billing.domain.refunds import NewRefund, RefundKey
+from billing.dto.v1_common import GenericCreatedResponseDTO
+from billing.dto.v1_refunds import (
+    RefundNonSubscribableProductsRequestDTO,
+    RefundRequestDTO,
+    RefundResponseDTO,
+)
+from billing.persistence.cycles import CycleRepository
+from billing.persistence.refunds import RefundRepository
+from billing.services.change_refund import replace_refund, withdraw_refund
+from billing.services.issue_refund import issue_refund
+
+app = BillingApp()
+
+REFUNDS = "/v1/orgs/<orgId>/subscription/<subscriptionId>/movement/<movementId>/refund"
+REFUND = f"{REFUNDS}/<refundId>"
+TAGS = ["v1 refunds"]
+
+
+@app.post(REFUNDS, security=WRITER, status_code=201, tags=TAGS)
+def create_refund(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    movement_id: MovementId,
+    request: RefundRequestDTO,
+) -> Response[GenericCreatedResponseDTO]:
+    """Give money back against a movement"""
+    external = request.external_id(request.external_refund_unique_id, subscription_id, movement_id)
+    return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
+
+
+@app.post(f"{REFUNDS}/non_subscribable_products", security=WRITER, status_code=201, tags=TAGS)
+def create_refund_of_non_subscribable_products(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    movement_id: MovementId,
+    request: RefundNonSubscribableProductsRequestDTO,
+) -> Response[GenericCreatedResponseDTO]:
+    """Give money back for products that cannot be subscribed to"""
+    value = request.external_refund_unique_id
+    external = request.external_id(value, subscription_id, movement_id) if value else None
+    return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
+
+
+@app.get(REFUND, security=READER, tags=TAGS)
+def get_refund(
+    org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId, refund_id: RefundId
+) -> Response[RefundResponseDTO]:
+    """Retrieve a billing refund"""
+    refund = RefundRepository().get(_key(org_id, subscription_id, movement_id, refund_id))
+    app.caller.must_find(refund.account_id)
+    closed = CycleRepository().find_closed(org_id, refund.account_id, refund.cycles)
+    return Response(
+        HTTPStatus.OK,
+        content_types.APPLICATION_JSON,
+        RefundResponseDTO.from_domain(refund, closed),
+        {"ETag": etag(refund.version)},
+    )
+
+
+@app.put(REFUND, security=WRITER, status_code=204, tags=TAGS)
+def put_refund(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    movement_id: MovementId,
+    refund_id: RefundId,
+    request: RefundRequestDTO,
+    if_match: IfMatch = None,
+) -> Response[None]:
+    """Replace a pending refund; its external id stays"""
+    version = replace_refund(
+        _key(org_id, subscription_id, movement_id, refund_id),
+        request.to_domain(),
+        request.external_id(
+            request.external_refund_unique_id, subscription_id, movement_id, refund_id
+        ),
+        versions=versions_in(if_match),
+        now=clock.now(),
+        reaches=app.caller.reaches,
+        refunds=RefundRepository(),
+        cycles=CycleRepository(),
+    )
+    return no_content(ETag=etag(version))
+
+
+@app.delete(REFUND, security=WRITER, status_code=204, tags=TAGS)
+def delete_refund(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    movement_id: MovementId,
+    refund_id: RefundId,
+    if_match: IfMatch = None,
+) -> Response[None]:
+    """Withdraw a pending refund, so that its money can be refunded again"""
+    withdraw_refund(
+        _key(org_id, subscription_id, movement_id, refund_id),
+        versions=versions_in(if_match),
+        reaches=app.caller.reaches,
+        refunds=RefundRepository(),
+    )
+    return no_content()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def _issue(
+    movement: MovementKey, request: NewRefund, external: ExternalId | None
+) -> Response[GenericCreatedResponseDTO]:
+    key, version, replayed = issue_refund(
+        movement,
+        request,
+        external,
+        now=clock.now(),
+        reaches=app.caller.reaches,
+        refunds=RefundRepository(),
+    )
+    headers = {"ETag": etag(version)} if version else {}
+    return created(key.id, replayed=replayed, Location=_path(key), **headers)
+
+
+def _key(org_id: str, subscription_id: str, movement_id: str, refund_id: str) -> RefundKey:
+    return RefundKey(MovementKey(org_id, subscription_id, movement_id), refund_id)
+
+
+def _path(key: RefundKey) -> str:
+    movement = key.movement
+    return (
+        f"/v1/orgs/{movement.org_id}/subscription/{movement.subscription_id}"
+        f"/movement/{movement.id}/refund/{key.id}"
+    )

@@ -1,0 +1,45 @@
+"""
+Cursors: where the next page of a list begins.
+
+A cursor says which row was the last, and a digest of that and of who asked for what: changed, or
+taken to another list or by another caller, it fits no more. What it says is no secret, so it
+takes no key.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+
+from billing.domain.errors import InvalidRequestError
+
+_DIGEST_BYTES = 12
+
+
+def encode(last_id: str, *scope: str) -> str:
+    """Make the cursor that goes on behind a row; `scope` is who asked for what."""
+    digest = sha256("\n".join([*scope, last_id]).encode()).digest()[:_DIGEST_BYTES]
+    return urlsafe_b64encode(digest + last_id.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None, *scope: str) -> str | None:
+    """
+    Read a cursor: the id of the last row, None for the first page.
+
+    Raises InvalidRequestError where it was not made by encode() for the same scope.
+    """
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        last_id = urlsafe_b64decode(padded)[_DIGEST_BYTES:].decode()
+    except ValueError:
+        last_id = ""
+    if encode(last_id, *scope) != cursor:
+        raise InvalidRequestError.of("cursor", "was not given out for this list and this token")
+    return last_id
+
+
+def page[T](rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
+    """Divide rows, read one beyond the limit: the page, and its last row where more follow."""
+    shown = rows[:limit]
+    return shown, shown[-1] if len(rows) > limit else None

@@ -1,0 +1,41 @@
+"""Surroundings: the profiles and the open cycle that a new movement or usage record comes into."""
+
+from collections.abc import Mapping
+
+from billing.domain.movements import Surroundings
+from billing.persistence.accounts import account_key, account_of, org_key, org_of
+from billing.persistence.cycles import open_cycle_key, to_open_cycle
+from billing.persistence.dynamodb import Item, Key
+from billing.persistence.location_taxes import own_rates_key, to_own_rates
+
+
+def surroundings_keys(org_id: str, account_id: str) -> list[Key]:
+    """Name the items to read, all in the accounts' table."""
+    return [
+        org_key(org_id),
+        account_key(org_id, account_id),
+        open_cycle_key(org_id, account_id),
+        own_rates_key(org_id),
+    ]
+
+
+def to_surroundings(
+    found: Mapping[tuple[str, str, str], Item],
+    table: str,
+    org_id: str,
+    account_id: str,
+    owner: Item | None,
+) -> Surroundings:
+    """
+    Put together what was found by these keys; `owner` tells whose the subscription is.
+
+    Raises NotFoundError where the org or the account has no profile.
+    """
+    cycle = found.get((table, *open_cycle_key(org_id, account_id)))
+    return Surroundings(
+        org=org_of(found.get((table, *org_key(org_id)))),
+        account=account_of(found.get((table, *account_key(org_id, account_id)))),
+        owner_id=owner["account_id"]["S"] if owner else None,
+        cycle=to_open_cycle(cycle) if cycle else None,
+        rates=to_own_rates(found.get((table, *own_rates_key(org_id)))),
+    )

@@ -1,0 +1,256 @@
+"""Refunds: how they change, how far they are, and what others can do to them meanwhile."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from billing.domain.calendar import Moment
+from billing.domain.cycles import ClosedCycle, ClosedCycles, CycleDocuments
+from billing.domain.errors import (
+    ContentionError,
+    CycleMovedError,
+    ExternalIdChangedError,
+    NotFoundError,
+    PreconditionFailedError,
+    RefundExceedsMovementError,
+)
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.movements import Movement, MovementKey
+from billing.domain.refunds import NewRefund, Refund, RefundKey, RefundStatus
+from billing.services.change_refund import replace_refund, withdraw_refund
+from billing.services.issue_refund import issue_refund
+from tests.unit.test_movements import asked, charged
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
+NOVEMBER, DECEMBER = date(2026, 11, 30), date(2026, 12, 31)
+REQUEST = NewRefund(
+    at=Moment.of("2026-11-21T10:00:00Z"),
+    period=None,
+    amount=asked("12.1", "10"),
+    billable=True,
+    external_id="refund-1",
+    external_invoice_id=None,
+    transaction_type_id=None,
+    description="Three days without service",
+)
+EXTERNAL = ExternalId("refund-1", "fingerprint")
+MOVEMENT = charged()
+KEY = RefundKey(MOVEMENT.key, "refund")
+REFUND = Refund.pending(KEY, REQUEST, MOVEMENT, NOVEMBER, NOW)
+
+
+def test_is_replaced_but_for_its_external_id_and_type_of_transaction() -> None:
+    products = replace(REFUND, request=replace(REQUEST, transaction_type_id="router"))
+    request = replace(REQUEST, amount=asked("24.2", "20"), description="Six days")
+
+    replaced = products.replaced(request, MOVEMENT, LATER)
+
+    assert replaced.request == replace(request, transaction_type_id="router")
+    assert (replaced.version, replaced.created_at, replaced.updated_at) == (2, NOW, LATER)
+    assert replaced.says(request)
+    assert not products.says(request)
+    with pytest.raises(ExternalIdChangedError, match="'refund-1'"):
+        products.replaced(replace(request, external_id="refund-2"), MOVEMENT, LATER)
+
+
+def test_is_replaced_by_no_more_than_it_frees() -> None:
+    movement = replace(MOVEMENT, refunded=MOVEMENT.amount.gross)
+
+    REFUND.replaced(replace(REQUEST, amount=asked("12.1", "10")), movement, LATER)
+    with pytest.raises(RefundExceedsMovementError):
+        REFUND.replaced(replace(REQUEST, amount=asked("12.11", "10.01")), movement, LATER)
+
+
+def closed(**documents: CycleDocuments | None) -> ClosedCycles:
+    ends_on = {"november": NOVEMBER, "december": DECEMBER}
+    return {ends_on[name]: ClosedCycle(ends_on[name], each) for name, each in documents.items()}
+
+
+ISSUED = CycleDocuments({"EUR": 7}, {})
+
+
+@pytest.mark.parametrize(
+    ("refund", "cycles", "status", "invoice"),
+    [
+        pytest.param({}, {}, RefundStatus.PENDING, None, id="open"),
+        pytest.param({}, closed(november=None), RefundStatus.PENDING, None, id="closed"),
+        pytest.param({}, closed(november=ISSUED), RefundStatus.BILLED, 7, id="with its movement"),
+        pytest.param(
+            {"cycle": DECEMBER}, closed(november=ISSUED), RefundStatus.PENDING, None, id="later"
+        ),
+        pytest.param(
+            {"cycle": DECEMBER},
+            closed(november=ISSUED, december=CycleDocuments({"EUR": 8}, {7: 9})),
+            RefundStatus.BILLED,
+            9,
+            id="by a credit note of the movement's invoice",
+        ),
+        pytest.param(
+            {"cycle": DECEMBER},
+            closed(november=CycleDocuments({}, {}), december=CycleDocuments({"EUR": 8}, {6: 9})),
+            RefundStatus.BILLED,
+            8,
+            id="of a movement that no invoice has",
+        ),
+        pytest.param(
+            {"request": replace(REQUEST, billable=False)},
+            closed(november=None),
+            RefundStatus.SETTLED,
+            None,
+            id="elsewhere",
+        ),
+    ],
+)
+def test_tells_how_far_it_is(
+    refund: dict[str, object], cycles: ClosedCycles, status: RefundStatus, invoice: int | None
+) -> None:
+    changed = replace(REFUND, **refund)  # type: ignore[arg-type]
+
+    assert (changed.status(cycles), changed.invoice(cycles)) == (status, invoice)
+
+
+@dataclass
+class Table:
+    """One refund and its movement, and what others do between a read and a write."""
+
+    refund: Refund | None = REFUND
+    movement: Movement = MOVEMENT
+    taken: TakenId | None = None
+    open_cycle: date = NOVEMBER
+    others: list["Table"] = field(default_factory=list)
+    reads: int = 0
+
+    def get_for_issue(
+        self, key: MovementKey, external: ExternalId | None
+    ) -> tuple[Movement, TakenId | None]:
+        self.reads += 1
+        return self.movement, self.taken
+
+    def get_for_change(
+        self, key: RefundKey, external: ExternalId | None = None
+    ) -> tuple[Refund, Movement, TakenId | None]:
+        self.reads += 1
+        if self.refund is None:
+            raise NotFoundError
+        return self.refund, self.movement, self.taken
+
+    def find(self, key: RefundKey) -> Refund | None:
+        return self.refund
+
+    def add(self, refund: Refund, movement: Movement, external: ExternalId | None) -> None:
+        self._let_others()
+        if refund.cycle != self.open_cycle:
+            raise CycleMovedError(self.open_cycle)
+        self.refund = refund
+
+    def replace(
+        self, refund: Refund, replaced: Refund, movement: Movement, external: ExternalId
+    ) -> None:
+        self._let_others()
+        self.refund = replaced
+
+    def remove(self, refund: Refund, movement: Movement) -> None:
+        self._let_others()
+        self.refund = None
+
+    def find_closed(self, *_: object) -> ClosedCycles:
+        return {}
+
+    def _let_others(self) -> None:
+        if self.others:
+            other = self.others.pop(0)
+            self.refund, self.movement, self.taken = other.refund, other.movement, other.taken
+            raise ContentionError
+
+
+def issue(
+    table: Table, external: ExternalId | None = EXTERNAL
+) -> tuple[RefundKey, int | None, bool]:
+    return issue_refund(
+        MOVEMENT.key, REQUEST, external, now=NOW, reaches=lambda _: True, refunds=table
+    )
+
+
+def put(table: Table, request: NewRefund, *versions: int) -> int:
+    return replace_refund(
+        KEY,
+        request,
+        EXTERNAL,
+        versions=versions or None,
+        now=LATER,
+        reaches=lambda _: True,
+        refunds=table,
+        cycles=table,
+    )
+
+
+def withdraw(table: Table, *versions: int) -> None:
+    withdraw_refund(KEY, versions=versions or None, reaches=lambda _: True, refunds=table)
+
+
+def test_goes_into_the_cycle_that_is_open_where_the_guess_was_wrong() -> None:
+    table = Table(open_cycle=DECEMBER)
+
+    issue(table)
+
+    assert table.refund is not None
+    assert (table.refund.cycle, table.reads) == (DECEMBER, 2)
+
+
+def test_is_a_replay_where_a_twin_was_faster() -> None:
+    twin = Table(taken=TakenId("refund", "fingerprint"))
+
+    assert issue(Table(others=[twin])) == (KEY, 1, True)
+
+
+def test_exceeds_the_movement_where_others_took_the_rest() -> None:
+    spent = Table(movement=replace(MOVEMENT, refunded=MOVEMENT.amount.gross))
+
+    with pytest.raises(RefundExceedsMovementError):
+        issue(Table(others=[spent]))
+
+
+def test_goes_on_where_others_withdrew() -> None:
+    assert issue(Table(others=[Table(), Table()]), None)[2] is False
+
+
+def test_replaces_what_others_replaced_unless_a_version_is_named() -> None:
+    request = replace(REQUEST, description="Six days")
+    others = Table(refund=replace(REFUND, version=2))
+
+    assert put(Table(others=[others]), request) == 3
+    with pytest.raises(PreconditionFailedError):
+        put(Table(others=[others]), request, 1)
+
+
+def test_says_again_what_is_said_without_writing_it() -> None:
+    said = Table(refund=replace(REFUND, version=2), others=[Table()])
+
+    assert put(said, REQUEST) == 2
+    assert put(said, REQUEST, 2) == 2
+    assert put(said, REQUEST, 1) == 2
+    assert said.others
+    with pytest.raises(PreconditionFailedError):
+        put(said, REQUEST, 3)
+
+
+def test_is_withdrawn_where_others_withdrew_it_meanwhile() -> None:
+    withdraw(Table(others=[Table(refund=None)]))
+    with pytest.raises(NotFoundError):
+        withdraw(Table(refund=None))
+
+
+def test_is_not_withdrawn_where_others_replaced_the_version_that_was_named() -> None:
+    others = Table(refund=replace(REFUND, version=2))
+
+    with pytest.raises(PreconditionFailedError):
+        withdraw(Table(others=[others]), 1)
+
+
+def test_hides_what_is_out_of_reach() -> None:
+    with pytest.raises(NotFoundError):
+        issue_refund(
+            MOVEMENT.key, REQUEST, EXTERNAL, now=NOW, reaches=lambda _: False, refunds=Table()
+        )
