@@ -1,11 +1,12 @@
 """Tax: once per kind and rate, and checked where the caller reckoned it."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from billing.domain.errors import InvalidRequestError
-from billing.domain.locations import tax_at
+from billing.domain.locations import OwnRates, tax_at
 from billing.domain.money import Money
 from billing.domain.tax import NO_TAX, Tax, TaxedAmount, TaxType, tax_totals
 
@@ -70,4 +71,4 @@ def test_no_tax_has_no_rate() -> None:
     ],
 )
 def test_knows_the_tax_of_a_place(country: str, state_id: int | None, tax: Tax) -> None:
-    assert tax_at(country, state_id) == tax
+    assert tax_at(country, state_id, date(2026, 11, 21), OwnRates()) == tax

@@ -144,11 +144,10 @@ def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[T
     """
     if to.account.closed:
         raise AccountClosedError
-    currency = to.account.currency or to.org.currency
-    amounts, wrong = [], []
+    amounts, wrong = list[TaxedAmount](), list[FieldError]()
     for record in records:
         try:
-            amounts.append(record.amount.taxed(currency))
+            amounts.append(record.amount.taxed(to.currency, to.tax_at(record.at)))
         except InvalidRequestError as error:
             wrong += error.within(record.field).details
     if wrong:

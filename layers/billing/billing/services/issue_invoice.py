@@ -1,25 +1,27 @@
 """Issue a one-off invoice."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.calendar import local_date
 from billing.domain.errors import AccountClosedError, ContentionError
 from billing.domain.external_ids import ExternalId
 from billing.domain.invoices import (
     Invoice,
     InvoiceKey,
+    InvoiceKind,
     NewInvoice,
     Position,
     draft_invoice,
+    series_in,
 )
-from billing.domain.locations import tax_at
+from billing.domain.locations import OwnRates, tax_at
 from billing.domain.parties import Account, Org
+from billing.domain.tax import Tax
 
 
 class Profiles(Protocol):
-    def get_both(self, org_id: str, account_id: str) -> tuple[Org, Account]: ...
+    def get_with_rates(self, org_id: str, account_id: str) -> tuple[Org, Account, OwnRates]: ...
 
 
 class Invoices(Protocol):
@@ -44,9 +46,12 @@ def issue_invoice(
     Everyone in the org wants the next number, so being overtaken is normal: the position is read
     again and the invoice written anew, within the deadline.
     """
-    org, account = profiles.get_both(request.org_id, request.account_id)
-    series = f"{org.invoice_series}{local_date(now, org.time_zone).year}"
-    default_tax = tax_at(account.country, account.state_id)
+    org, account, own = profiles.get_with_rates(request.org_id, request.account_id)
+    series = series_in(org, InvoiceKind.INVOICE, now)
+
+    def default_tax(day: date) -> Tax:
+        return tax_at(account.country, account.state_id, day, own)
+
     for _ in deadline.attempts():
         last = invoices.position(request.org_id, account.id, series, external)
         if isinstance(last, InvoiceKey):

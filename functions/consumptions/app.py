@@ -1,0 +1,144 @@
+"""Consumptions: take usage records, tell what they come to, and list them."""
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api import cursors
+from billing.api.access import READER, WRITER
+from billing.api.app import BillingApp
+from billing.api.logger import logger
+from billing.api.params import Cursor, Limit, OrgId, SubscriptionId
+from billing.domain.calendar import BillingPeriod, local_date, midnight
+from billing.domain.consumptions import ConsumptionType, totals_by_type
+from billing.domain.cycles import OpenCycle
+from billing.domain.errors import InvalidRequestError
+from billing.domain.parties import Account
+from billing.dto.base import Date
+from billing.dto.v1_consumptions import (
+    ConsumptionDetailsResponseDTO,
+    ConsumptionReceiptDTO,
+    ConsumptionRequestDTO,
+    ConsumptionResponseDTO,
+    ConsumptionTotalsResponseDTO,
+)
+from billing.persistence.consumptions import ConsumptionRepository
+from billing.services.record_consumptions import record_consumptions
+
+app = BillingApp()
+
+CONSUMPTIONS = "/v1/orgs/<orgId>/subscription/<subscriptionId>/consumptions"
+MAX_DAYS = 366
+
+
+@app.post(CONSUMPTIONS, security=WRITER, status_code=201, tags=["v1 consumptions"])
+def create_consumptions(
+    org_id: OrgId, subscription_id: SubscriptionId, request: ConsumptionRequestDTO
+) -> tuple[ConsumptionReceiptDTO, int]:
+    """Take usage records into the account's open cycle, each of them once"""
+    accepted = record_consumptions(
+        org_id,
+        subscription_id,
+        request.to_domain(subscription_id),
+        now=clock.now(),
+        reaches=app.caller.reaches,
+        consumptions=ConsumptionRepository(),
+    )
+    receipt = ConsumptionReceiptDTO(accepted=accepted, duplicates=len(request.records) - accepted)
+    return receipt, HTTPStatus.CREATED
+
+
+@app.get(CONSUMPTIONS, security=READER, tags=["v1 consumptions"])
+def get_consumptions(
+    org_id: OrgId, subscription_id: SubscriptionId
+) -> ConsumptionTotalsResponseDTO:
+    """Get what was used of a subscription in the open cycle, by type"""
+    consumptions = ConsumptionRepository()
+    account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
+    totals = consumptions.totals(org_id, account.id, cycle.ends_on, subscription_id)
+    return ConsumptionTotalsResponseDTO.from_domain(
+        cycle.ends_on,
+        BillingPeriod(cycle.starts_at, midnight(cycle.ends_on, account.time_zone)),
+        totals_by_type(totals),
+    )
+
+
+@app.get(f"{CONSUMPTIONS}/details", security=READER, tags=["v1 consumptions"])
+def list_consumptions(
+    org_id: OrgId,
+    subscription_id: SubscriptionId,
+    kind: Annotated[ConsumptionType, Query(alias="type", description="What was used.")],
+    first: Annotated[
+        Date | None,
+        Query(alias="fromDate", description="First day; by default the open cycle's."),
+    ] = None,
+    last: Annotated[
+        Date | None,
+        Query(alias="toDate", description="Last day, included; by default the open cycle's."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> ConsumptionDetailsResponseDTO:
+    """List usage records by the day they were consumed, in the account's time zone, newest first"""
+    scope = (app.caller.token_id, org_id, subscription_id, kind, str(first), str(last))
+    place = cursors.decode(cursor, *scope)
+    consumptions = ConsumptionRepository()
+    account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
+    if place:
+        # The days of the first page: the open cycle may be another one by now.
+        start, end, nanoseconds, consumption_id = place.split()
+        first, last = date.fromisoformat(start), date.fromisoformat(end)
+        after = int(nanoseconds), consumption_id
+    else:
+        first, last = _days(first, last, account, cycle)
+        after = None
+    rows = consumptions.list_page(
+        org_id,
+        subscription_id,
+        kind,
+        midnight(first, account.time_zone),
+        midnight(last + timedelta(days=1), account.time_zone),
+        after,
+        limit + 1,
+    )
+    page, final = cursors.page(rows, limit)
+    return ConsumptionDetailsResponseDTO(
+        type=kind,
+        first=first,
+        last=last,
+        records=[ConsumptionResponseDTO.from_domain(each) for each in page],
+        next_cursor=cursors.encode(f"{first} {last} {final.at.nanoseconds} {final.id}", *scope)
+        if final
+        else None,
+    )
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def _account_and_cycle(
+    consumptions: ConsumptionRepository, org_id: str, subscription_id: str
+) -> tuple[Account, OpenCycle]:
+    to, _ = consumptions.surroundings(org_id, subscription_id)
+    app.caller.must_find(to.account.id)
+    return to.account, to.cycle or OpenCycle.first(to.account, clock.now())
+
+
+def _days(
+    first: date | None, last: date | None, account: Account, cycle: OpenCycle
+) -> tuple[date, date]:
+    """Tell which days are asked for, both included; by default those of the open cycle."""
+    first = first or local_date(cycle.starts_at, account.time_zone)
+    last = last or cycle.ends_on - timedelta(days=1)
+    if first > last:
+        raise InvalidRequestError.of("fromDate", f"is after toDate, which is {last}")
+    if (last - first).days >= MAX_DAYS:
+        raise InvalidRequestError.of("fromDate", f"is more than {MAX_DAYS} days before toDate")
+    return first, last

@@ -1,0 +1,70 @@
+"""Location tax: the tax of a place on a day, and the org's own rates."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import ADMIN, READER
+from billing.api.app import BillingApp, no_content
+from billing.api.logger import logger
+from billing.api.params import OrgId
+from billing.domain.errors import InvalidRequestError
+from billing.domain.locations import location_taxes, province_tax
+from billing.dto.base import Country, Date
+from billing.dto.v1_location_tax import LocationTaxDTO, LocationTaxRequestDTO
+from billing.persistence.location_taxes import LocationTaxRepository
+from billing.services.set_location_tax import set_location_tax
+
+app = BillingApp()
+
+LOCATION_TAXES = "/v1/orgs/<orgId>/location-taxes"
+TAGS = ["v1 location tax"]
+
+StateIdInPath = Annotated[
+    int, Path(alias="stateId", ge=1, le=52, description="INE code of a province of Spain.")
+]
+Day = Annotated[
+    Date | None, Query(alias="date", description="The day of supply; by default today (UTC).")
+]
+
+
+@app.get(LOCATION_TAXES, security=READER, tags=TAGS)
+def list_location_taxes(
+    org_id: OrgId,
+    country: Annotated[
+        Country | None, Query(description="Only this one, ISO 3166-1 alpha-2.")
+    ] = None,
+) -> list[LocationTaxDTO]:
+    """List today's tax of every country of the EU and of Spain's provinces"""
+    own = LocationTaxRepository().get(org_id)
+    taxes = location_taxes(country, clock.now().date(), own)
+    return [LocationTaxDTO.from_domain(each) for each in taxes]
+
+
+@app.get(f"{LOCATION_TAXES}/<stateId>", security=READER, tags=TAGS)
+def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
+    """Get the tax of a province on a day"""
+    own = LocationTaxRepository().get(org_id)
+    return LocationTaxDTO.from_domain(province_tax(state_id, day or clock.now().date(), own))
+
+
+@app.put(f"{LOCATION_TAXES}/<stateId>", security=ADMIN, status_code=204, tags=TAGS)
+def put_location_tax(
+    org_id: OrgId, state_id: StateIdInPath, request: LocationTaxRequestDTO
+) -> Response[None]:
+    """Set the org's own rate for a province, from a day on"""
+    if request.state_id not in (None, state_id):
+        raise InvalidRequestError.of("state_id", f"the path has {state_id}")
+    if request.country not in (None, "ES"):
+        raise InvalidRequestError.of("country", "provinces are those of ES")
+    set_location_tax(org_id, state_id, request.to_domain(), location_taxes=LocationTaxRepository())
+    return no_content()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

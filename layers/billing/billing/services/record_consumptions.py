@@ -1,0 +1,69 @@
+"""Record what was used of a subscription."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from billing import deadline
+from billing.domain.consumptions import Consumption, NewConsumption, taxed_amounts, untaken
+from billing.domain.cycles import OpenCycle
+from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.ids import new_id
+from billing.domain.movements import Surroundings
+
+
+class Consumptions(Protocol):
+    def surroundings(
+        self, org_id: str, subscription_id: str, records: Sequence[NewConsumption]
+    ) -> tuple[Surroundings, dict[str, TakenId]]: ...
+
+    def add(
+        self,
+        org_id: str,
+        subscription_id: str,
+        consumptions: Sequence[tuple[Consumption, ExternalId]],
+        to: Surroundings,
+        cycle: OpenCycle,
+    ) -> None: ...
+
+
+def record_consumptions(
+    org_id: str,
+    subscription_id: str,
+    records: Sequence[NewConsumption],
+    *,
+    now: datetime,
+    reaches: Callable[[str], bool],
+    consumptions: Consumptions,
+) -> int:
+    """
+    Take usage records into the account's open cycle, each of them once; tell how many were new.
+
+    They may be more than one transaction holds: where the request breaks off, some are stored and
+    some are not, and the same request again stores the rest. A billing run may close the cycle
+    meanwhile: then what is left falls into the next one. An external id that says something else
+    already is refused before anything is stored, unless it is taken at that very moment.
+    """
+    ids = {record.external.value: new_id(now) for record in records}
+    for _ in deadline.attempts():
+        to, taken = consumptions.surroundings(org_id, subscription_id, records)
+        if not reaches(to.account.id):
+            raise NotFoundError
+        new = untaken(records, taken)
+        stored = sum(known.id == ids[value] for value, known in taken.items())
+        if new:
+            cycle = to.cycle or OpenCycle.first(to.account, now)
+            used = [
+                (
+                    Consumption.used(ids[record.external.value], record, amount, cycle),
+                    record.external,
+                )
+                for record, amount in zip(new, taxed_amounts(new, to), strict=True)
+            ]
+            try:
+                consumptions.add(org_id, subscription_id, used, to, cycle)
+            except ContentionError:
+                continue
+        return stored + len(new)
+    raise ContentionError
