@@ -9,7 +9,6 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from render import render
 
 from billing import deadline
 from billing.api.logger import logger
@@ -17,8 +16,11 @@ from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.persistence.documents import DocumentStore, object_key
 from billing.persistence.invoices import InvoiceRepository, invoice_of_document
 from billing.services.provide_pdf import make_pdf
+from render import render
 
-processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
+processor = BatchProcessor(
+    event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
+)
 
 
 @logger.inject_lambda_context

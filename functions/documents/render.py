@@ -17,7 +17,7 @@ from babel.dates import format_date, format_interval
 from babel.numbers import NumberPattern, format_percent, parse_pattern
 
 from billing.domain.invoices import Invoice, InvoiceKind, Line, LinePeriod
-from billing.domain.locations import STANDARD_RATES
+from billing.domain.locations import EU_COUNTRIES
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Address
 from billing.domain.tax import Tax, TaxType
@@ -171,7 +171,7 @@ def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
 # Paying
 
 
-_EEA = STANDARD_RATES.keys() | {"IS", "LI", "NO"}
+_EEA = EU_COUNTRIES | {"IS", "LI", "NO"}
 _SEPA = _EEA | {
     "AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA",
 }  # fmt: skip

@@ -1,9 +1,12 @@
 """From nothing to a paid invoice, over HTTP, on the deployed stack."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from billing.domain.invoices import InvoiceKey
+from billing.persistence.invoices import InvoiceRepository
 from tests.e2e.conftest import Client
 
 type NewInvoice = Callable[..., dict[str, Any]]
@@ -48,6 +51,31 @@ def test_an_invoice_from_issue_to_payment(
     assert paid.status == 201
     assert customer.get("/v3/account/invoice/unpaid").json == []
     assert customer.get("/v3/account/invoice").json[0]["paymentStatus"] == 1
+
+
+def test_the_pdf_is_made_without_anybody_asking(admin: Client, new_invoice: NewInvoice) -> None:
+    admin.post(f"{admin.account}/invoices", new_invoice())
+    invoices, key = InvoiceRepository(), InvoiceKey(admin.org_id, admin.account_id, 1)
+
+    give_up = time.monotonic() + 30
+    while invoices.find_pdf(key) is None and time.monotonic() < give_up:
+        time.sleep(0.2)
+
+    assert invoices.find_pdf(key) is not None
+
+
+def test_a_thousand_lines_are_rendered_in_time(
+    admin: Client, customer: Client, new_invoice: NewInvoice
+) -> None:
+    lines = [
+        {"description": f"Llamada {number}", "quantity": 1.5, "unit_price": 0.0123}
+        for number in range(1000)
+    ]
+    assert admin.post(f"{admin.account}/invoices", new_invoice(lines=lines)).status == 201
+
+    pdf = customer.get("/v3/account/invoice/1/pdf")
+
+    assert (pdf.status, len(customer.get("/v3/account/invoice/1").json[0]["items"])) == (200, 1000)
 
 
 def test_a_link_opens_its_own_pdf_only(admin: Client, new_invoice: NewInvoice) -> None:

@@ -1,17 +1,23 @@
 """PDFs: made once, whoever asks first, and never replaced."""
 
 import json
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
+from billing import config
 from billing.domain.invoices import InvoiceKey
+from billing.persistence.aws import dynamodb, lambda_
 from billing.persistence.documents import DocumentStore, object_key
+from billing.persistence.dynamodb import key_of
 from billing.persistence.invoices import InvoiceRepository
 from functions.documents.app import lambda_handler as documents
-from tests.integration.conftest import EVENTS, Invoker, LambdaContext
+from tests.integration.conftest import EVENTS, Context, Invoker
 
 
 @pytest.fixture
@@ -45,17 +51,22 @@ def test_of_many_at_once_the_first_is_kept(key: InvoiceKey) -> None:
 def test_takes_issued_invoices_from_the_stream_twice_and_late(key: InvoiceKey) -> None:
     event = json.loads((EVENTS / "documents_stream.json").read_text().replace("demo", key.org_id))
 
-    assert documents(event, LambdaContext()) == {"batchItemFailures": []}
-    assert documents(event, LambdaContext()) == {"batchItemFailures": []}
+    assert documents(event, Context()) == {"batchItemFailures": []}
+    assert documents(event, Context()) == {"batchItemFailures": []}
     assert InvoiceRepository().find_pdf(key) is not None
 
 
-def test_tells_the_stream_which_invoice_failed(aws: None) -> None:
-    event = json.loads((EVENTS / "documents_stream.json").read_text().replace("demo", "nobody"))
-    good = {"eventID": "2", **event["Records"][0]}
+def test_tells_the_stream_from_which_invoice_on_to_try_again(key: InvoiceKey) -> None:
+    event = json.loads((EVENTS / "documents_stream.json").read_text())
+    good, bad = deepcopy(event["Records"][0]), deepcopy(event["Records"][0])
+    good["dynamodb"]["Keys"]["pk"]["S"] = f"invoice#{key.org_id}#{key.account_id}#1"
+    bad["dynamodb"]["Keys"]["pk"]["S"] = f"invoice#{key.org_id}#{key.account_id}#2"
+    bad["dynamodb"]["SequenceNumber"] = "112"
 
-    with pytest.raises(Exception, match="All records failed"):
-        documents({"Records": [good]}, LambdaContext())
+    answer = documents({"Records": [good, bad]}, Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "112"}]}
+    assert _find(key) is not None
 
 
 def test_what_was_stored_but_not_recorded_is_kept(key: InvoiceKey) -> None:
@@ -72,9 +83,50 @@ def test_what_was_stored_but_not_recorded_is_kept(key: InvoiceKey) -> None:
 
 def _make(key: InvoiceKey) -> Any:
     event = {"org_id": key.org_id, "account_id": key.account_id, "ordinal": key.ordinal}
-    return documents(event, LambdaContext())  # type: ignore[arg-type]
+    return documents(event, Context())
 
 
 def _find(key: InvoiceKey) -> Any:
     pdf = InvoiceRepository().find_pdf(key)
     return pdf and {"object_key": pdf.object_key, "sha256": pdf.sha256}
+
+
+def test_a_pdf_too_large_for_an_answer_is_a_redirect_to_a_link(
+    billed: Invoker, key: InvoiceKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.invoices.app.BODY_LIMIT", 1000)
+
+    answer = billed("invoices_get_pdf")
+
+    assert (answer.status, answer.content) == (307, b"")
+    assert "X-Amz-Signature" in answer.headers["location"]
+
+
+def test_a_failing_renderer_is_502_and_harms_nothing(billed: Invoker, key: InvoiceKey) -> None:
+    document = key_of((f"invoice#{key.org_id}#{key.account_id}#{key.ordinal}", "document"))
+    table = config.invoices_table()
+    item = dynamodb().get_item(TableName=table, Key=document)["Item"]
+    broken = {**item, "record": {"B": zlib.compress(b"{}")}}
+    dynamodb().put_item(TableName=table, Item=broken)
+
+    answers = [billed("invoices_get_pdf"), billed("invoices_public_link")]
+
+    dynamodb().put_item(TableName=table, Item=item)
+    assert {answer.status for answer in answers} == {502}
+    assert "KeyError" not in answers[0].text
+    assert billed("invoices_get").status == 200
+    assert billed("invoices_get_pdf").status == 200
+
+
+def test_a_slow_renderer_is_409_and_a_time_to_ask_again(
+    billed: Invoker, key: InvoiceKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="")
+
+    monkeypatch.setattr(lambda_(), "invoke", never)
+
+    answer = billed("invoices_public_link")
+
+    assert (answer.status, answer.json["code"]) == (409, "DOCUMENT_NOT_READY")
+    assert int(answer.headers["retry-after"]) > 0

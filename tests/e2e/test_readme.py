@@ -1,0 +1,55 @@
+"""The README tells the truth: its commands are run as they stand there."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT
+
+README = (ROOT / "README.md").read_text()
+TIMEOUT_SECONDS = 120
+
+SHELL = r"""
+set -e -u -o pipefail
+shopt -s inherit_errexit
+TELL='%{stderr}answered %{http_code} %{url_effective}\n'
+curl() { command curl --silent --show-error --write-out "$TELL" "$@"; }
+make() { command make --directory "$REPOSITORY" "$@"; }
+"""
+"""What stands before the README's commands: every curl tells its status, files go elsewhere."""
+
+
+def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path) -> None:
+    [tested] = re.findall(r"<!-- test: begin -->(.*?)<!-- test: end -->", README, re.DOTALL)
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", tested, re.DOTALL))
+    for name, value in {"API": stack["base_url"], "ADMIN": stack["admin_token"]}.items():
+        commands, found = re.subn(rf"(?m)^{name}=.*$", f"{name}={value}", commands)
+        assert found == 1, name
+    inherited = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
+
+    session = subprocess.run(
+        ["bash", "-c", SHELL + commands],
+        cwd=tmp_path,
+        env={**inherited, "REPOSITORY": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+    statuses = re.findall(r"(?m)^answered ([0-9]+)", session.stderr)
+    assert session.returncode == 0, session.stderr
+    assert len(statuses) == len(re.findall(r"(?m)(?:^|\$\()curl ", commands))
+    assert {status[0] for status in statuses} == {"2"}, session.stderr + session.stdout
+    assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))
+def test_make_knows_every_target_it_names(target: str) -> None:
+    targets = re.findall(r"(?m)^([a-z ]+):(?!=)", (ROOT / "Makefile").read_text())
+
+    assert target in " ".join(targets).split()
