@@ -1,4 +1,4 @@
-"""Invoices: issue, list, fetch, link to and pay them, in three dialects."""
+"""Invoices: issue, list, fetch, link to, pay and credit them, in three dialects."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -18,10 +18,9 @@ from billing.domain.calendar import local_date, years_before
 from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.invoices import InvoiceKey
 from billing.dto.base import Date, Digits
-from billing.dto.cii import to_cii
-from billing.dto.ubl import to_ubl
 from billing.dto.v1_common import GenericCreatedResponseDTO
 from billing.dto.v1_invoices import (
+    CreditNoteRequestDTO,
     InvoicePublicLinkResponseDTO,
     InvoiceRequestDTO,
     PaymentRequestDTO,
@@ -37,6 +36,7 @@ from billing.persistence.documents import (
     content_disposition,
 )
 from billing.persistence.invoices import InvoiceRepository
+from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
 from billing.services.provide_pdf import provide_pdf
 from billing.services.receive_payment import receive_payment
@@ -184,6 +184,10 @@ def get_e_invoice(
     ],
 ) -> Response[str]:
     """Get an invoice as EN 16931 has it, for machines"""
+    # Imported by the one route that needs it: every cold start would wait for it.
+    from billing.dto.cii import to_cii
+    from billing.dto.ubl import to_ubl
+
     invoice, _ = InvoiceRepository().get(_key(org_id, account_id, invoice_id))
     document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)
     return Response(HTTPStatus.OK, "application/xml", document.decode())
@@ -206,6 +210,28 @@ def create_payment(
         invoices=InvoiceRepository(),
     )
     return created(payment_id, replayed=replayed)
+
+
+@app.post(
+    f"{V1_INVOICES}/<invoiceId>/credit_note",
+    security=WRITER,
+    status_code=201,
+    tags=["v1 invoices"],
+)
+def create_credit_note(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: CreditNoteRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Credit an invoice as a whole, or in part"""
+    key, replayed = credit_invoice(
+        _key(org_id, account_id, invoice_id),
+        request.description,
+        request.to_domain(),
+        request.external_id(request.external_credit_note_unique_id, account_id, invoice_id),
+        now=clock.now(),
+        profiles=AccountRepository(),
+        invoices=InvoiceRepository(),
+    )
+    return created(str(key.ordinal), replayed=replayed)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -45,6 +45,7 @@ def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path) 
     assert session.returncode == 0, session.stderr
     assert len(statuses) == len(re.findall(r"(?m)(?:^|\$\()curl ", commands))
     assert {status[0] for status in statuses} == {"2"}, session.stderr + session.stdout
+    assert '"isCredit":1' in session.stdout
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.retries.quota import RetryQuota
+
+from tests.integration.billing import runs  # noqa: F401 - a fixture
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -26,7 +29,7 @@ class Context(LambdaContext):
         self._invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:function"
         self._aws_request_id = "00000000-0000-0000-0000-000000000000"
 
-    def get_remaining_time_in_millis(self) -> int:
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]
         return self._remaining_ms
 
 
@@ -140,3 +143,12 @@ def aws_calls() -> Iterator[Callable[[], list[str]]]:
     yield since_last_time
     for client in clients:
         client.meta.events.unregister("before-call", record, unique_id="aws_calls")
+
+
+@pytest.fixture
+def dynamodb(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the client, without the quota of retries that one test would leave spent to the next."""
+    from billing.persistence import aws as clients
+
+    monkeypatch.setattr(RetryQuota, "acquire", lambda *_: True)
+    return clients.dynamodb()

@@ -77,7 +77,7 @@ def _draft(
     due_date: date | None = None,
 ) -> Invoice:
     request = NewInvoice("demo", "1", "Test", currency, due_date, lines or (_line(),))
-    return draft_invoice(request, ORG, account, NO_TAX, now, last)
+    return draft_invoice(request, ORG, account, lambda _: NO_TAX, now, last)
 
 
 def _eur(major: str) -> Money:

@@ -7,6 +7,10 @@ def accounts_table() -> str:
     return os.environ["ACCOUNTS_TABLE"]
 
 
+def consumptions_table() -> str:
+    return os.environ["CONSUMPTIONS_TABLE"]
+
+
 def invoices_table() -> str:
     return os.environ["INVOICES_TABLE"]
 
@@ -21,6 +25,18 @@ def refunds_table() -> str:
 
 def tokens_table() -> str:
     return os.environ["TOKENS_TABLE"]
+
+
+def billing_runs_table() -> str:
+    return os.environ["BILLING_RUNS_TABLE"]
+
+
+def runs_queue() -> str:
+    return os.environ["RUNS_QUEUE"]
+
+
+def batches_queue() -> str:
+    return os.environ["BATCHES_QUEUE"]
 
 
 def documents_bucket() -> str:

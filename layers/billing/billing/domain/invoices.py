@@ -1,6 +1,6 @@
 """Invoices: how they are reckoned, numbered and chained, and what is still owed on them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -396,22 +396,30 @@ def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
 
 
 def draft_invoice(
-    request: NewInvoice, org: Org, account: Account, default_tax: Tax, now: datetime, last: Position
+    request: NewInvoice,
+    org: Org,
+    account: Account,
+    default_tax: Callable[[date], Tax],
+    now: datetime,
+    last: Position,
 ) -> Invoice:
     """
     Write the invoice that follows the last one.
 
+    A line that names no tax is charged that of its day of supply: the last day that it covers, or
+    today.
     Raises InvalidRequestError where setup costs have too many decimals, or where the total is
     negative (that is a credit note) or too large to be written exactly.
     """
     currency = request.currency or account.currency or org.currency
+    today = local_date(now, org.time_zone)
     lines = tuple(
         Line.priced(
             line.description,
             line.quantity,
             line.unit_price,
             Money.exactly(line.setup_costs, currency, f"lines.{index}.setup_costs"),
-            line.tax or default_tax,
+            line.tax or default_tax(line.period.end if line.period else today),
             line.period,
             line.order_id,
             line.remarks,

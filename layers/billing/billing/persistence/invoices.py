@@ -10,11 +10,13 @@ Invoices, their numbers, and what is still owed.
                                       unpaid-block#<b>  how many unpaid among a thousand
     invoice#<org>#<account>#<n>       document          the whole record, compressed
                                       payment#<id>      money received
+                                      credits           the net amounts credited of its lines
                                       pdf               where its PDF is, and its hash
     series#<org>                      <series><year>    the last number, its date and hash
     number#<org>#<series><year>       <sequence>        whose number it is, and the hash chain
     external#<org>#invoice#<id>       external          the one invoice with that external id
     external#<org>#payment#<id>       external          the one payment with that external id
+    external#<org>#credit_note#<id>   external          the one credit note with that external id
 
 Ordinals and sequences are written with ten digits, so that they sort. `unpaid#totals` sorts behind
 the unpaid ordinals, so that one descending query answers the total and the newest. The index
@@ -24,12 +26,14 @@ the unpaid ordinals, so that one descending query answers the total and the newe
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
 from billing import config
+from billing.domain.credits import Creditable, CreditNote
 from billing.domain.errors import (
     ContentionError,
     NotFoundError,
@@ -39,6 +43,7 @@ from billing.domain.errors import (
 from billing.domain.external_ids import ExternalId
 from billing.domain.invoices import (
     ChainLink,
+    Draft,
     Invoice,
     InvoiceKey,
     InvoiceKind,
@@ -48,6 +53,7 @@ from billing.domain.invoices import (
     Settlement,
     StoredPdf,
     invoice_hash,
+    series_in,
 )
 from billing.domain.money import Money
 from billing.domain.parties import DeliveryMode
@@ -81,6 +87,8 @@ DOCUMENT_BYTES = 380_000
 """The largest record, compressed, that is sure to fit into an item (400 KB)."""
 
 _BLOCK = 1000
+_LAST = 10**10 - 1
+"""Behind every ordinal."""
 _NUMBER = re.compile(r"([A-Z]{1,8}[0-9]{4})-([0-9]{6,9})", re.ASCII)
 
 
@@ -102,18 +110,10 @@ class InvoiceRepository:
         with another request.
         """
         taken_key = external_key(org_id, "invoice", external.value)
-        series_key, totals_key = _series_key(org_id, series), _totals_key(org_id, account_id)
-        found = self._get(taken_key, series_key, totals_key)
+        book, found = self._open_book(org_id, [account_id], [series], taken_key)
         if known_id := external.replayed(to_taken(found.get(taken_key))):
             return InvoiceKey(org_id, account_id, int(known_id))
-        last, totals = found.get(series_key, {}), found.get(totals_key, {})
-        dates = [item["issue_date"]["S"] for item in (last, totals) if item]
-        return Position(
-            sequence=_int(last, "last_sequence"),
-            hash=last["last_hash"]["S"] if last else "",
-            ordinal=_int(totals, "invoices"),
-            issue_date=date.fromisoformat(max(dates)) if dates else None,
-        )
+        return book.position(account_id, series)
 
     def add(self, invoice: Invoice, last: Position, external: ExternalId) -> None:
         """
@@ -122,64 +122,70 @@ class InvoiceRepository:
         Raises ContentionError where its number, ordinal or external id was taken meanwhile, and
         TooLargeError where the record does not fit into the table.
         """
-        key, table = invoice.key, self._table
-        record = to_json(invoice_record(invoice)).encode()
-        document = zlib.compress(record)
-        if len(document) > DOCUMENT_BYTES:
-            raise TooLargeError("The invoice is too large; split it into several.")
-        summary = InvoiceSummary.of(invoice, invoice_hash(record, last.hash))
-        series, sequence = invoice.number.rsplit("-", 1)
-        account, ordinal = _account(key.org_id, key.account_id), {"N": str(key.ordinal)}
-        today, unpaid = {"S": invoice.issue_date.isoformat()}, int(bool(summary.remaining))
-        writes = [
-            put_external(
-                table,
-                external_key(key.org_id, "invoice", external.value),
-                str(key.ordinal),
-                external,
-            ),
-            update(
-                table,
-                _series_key(key.org_id, series),
-                "SET last_sequence = :next, last_hash = :hash, issue_date = :today",
-                {
-                    ":next": {"N": str(last.sequence + 1)},
-                    ":hash": {"S": summary.hash},
-                    ":today": today,
-                },
-                expected={"last_sequence": last.sequence} if last.sequence else {},
-            ),
-            put(
-                table,
-                (joined("number", key.org_id, series), _padded(int(sequence))),
-                {
-                    "account_id": {"S": key.account_id},
-                    "ordinal_of_account": ordinal,
-                    "hash_of_record": {"S": summary.hash},
-                    "previous_hash": {"S": last.hash},
-                },
-            ),
-            update(
-                table,
-                _totals_key(key.org_id, key.account_id),
-                "SET invoices = :ordinal, issue_date = :today ADD unpaid :unpaid",
-                {":ordinal": ordinal, ":today": today, ":unpaid": {"N": str(unpaid)}},
-                expected={"invoices": last.ordinal} if last.ordinal else {},
-            ),
-            put(table, _summary_key(key), _summary_item(summary)),
-            put(table, _document_key(key), {"record": {"B": document}}),
-            update(
-                table,
-                (account, joined("day", today["S"])),
-                "SET first_ordinal = if_not_exists(first_ordinal, :ordinal), "
-                "last_ordinal = :ordinal",
-                {":ordinal": ordinal},
-            ),
-        ]
-        if unpaid:
-            description = {"description": {"S": invoice.description}}
-            writes += [put(table, _unpaid_key(key), description), self._count_unpaid(key, 1)]
-        self._transact(writes)
+        key = invoice.key
+        book = Book(self._table, key.org_id)
+        book.begin(key.account_id, _series(invoice.number), last)
+        book.enter(invoice)
+        self._transact([*book.writes(), self._take("invoice", key, external)])
+
+    def open_book(
+        self,
+        org_id: str,
+        account_ids: Iterable[str],
+        series: Iterable[str],
+        originals: Iterable[InvoiceKey] = (),
+    ) -> "tuple[Book, dict[InvoiceKey, Creditable]]":
+        """Read what documents of some accounts follow, and the invoices that they credit."""
+        keys = list(originals)
+        items = [item_key for key in keys for item_key in _creditable(key)]
+        book, found = self._open_book(org_id, account_ids, series, *items)
+        return book, {key: _to_creditable(key, found) for key in keys}
+
+    def get_for_credit(
+        self, original: InvoiceKey, series: str, external: ExternalId
+    ) -> "tuple[Book, Creditable] | InvoiceKey":
+        """
+        Read an invoice that is credited, and what the credit note follows; or tell which one has
+        the external id already. Raises as position() does.
+        """
+        taken_key = external_key(original.org_id, "credit_note", external.value)
+        book, found = self._open_book(
+            original.org_id, [original.account_id], [series], taken_key, *_creditable(original)
+        )
+        if known_id := external.replayed(to_taken(found.get(taken_key))):
+            return InvoiceKey(original.org_id, original.account_id, int(known_id))
+        if _summary_key(original) not in found:
+            raise NotFoundError
+        return book, _to_creditable(original, found)
+
+    def add_credit_note(
+        self, note: CreditNote, now: datetime, book: "Book", external: ExternalId
+    ) -> InvoiceKey:
+        """
+        Issue a credit note and settle the original, all or nothing; tell which it is.
+
+        Raises ContentionError as add() does, and where something else has happened to the original.
+        """
+        invoice = book.credit(note, now)
+        self._transact([*book.writes(), self._take("credit_note", invoice.key, external)])
+        return invoice.key
+
+    def _open_book(
+        self, org_id: str, account_ids: Iterable[str], series: Iterable[str], *more: Key
+    ) -> "tuple[Book, dict[Key, Item]]":
+        numbered = {name: _series_key(org_id, name) for name in series}
+        accounts = {each: _totals_key(org_id, each) for each in account_ids}
+        found = self._get(*numbered.values(), *accounts.values(), *more)
+        book = Book(self._table, org_id)
+        for name, key in numbered.items():
+            book.read_series(name, found.get(key, {}))
+        for account_id, key in accounts.items():
+            book.read_account(account_id, found.get(key, {}))
+        return book, found
+
+    def _take(self, kind: str, key: InvoiceKey, external: ExternalId) -> Any:
+        taken_key = external_key(key.org_id, kind, external.value)
+        return put_external(self._table, taken_key, str(key.ordinal), external)
 
     # ---------------------------------------------------------------- read
 
@@ -206,6 +212,9 @@ class InvoiceRepository:
         self, org_id: str, account_id: str, start: int, results: int
     ) -> tuple[list[InvoiceSummary], int]:
         """List invoices from the `start`th newest on, and tell how many there are."""
+        if start == 0:  # the newest tells by its ordinal how many there are
+            page = self._range(org_id, account_id, 1, _LAST, most=results)
+            return page, page[0].key.ordinal if page else 0
         totals = get_item(self._table, _totals_key(org_id, account_id)) or {}
         total = _int(totals, "invoices")
         newest = total - start
@@ -315,6 +324,8 @@ class InvoiceRepository:
         Raises ContentionError where the settlement is not what `summary` says any more.
         """
         key, table = summary.key, self._table
+        book = Book(table, key.org_id)
+        book.settle(summary, settlement)
         self._transact(
             [
                 put(
@@ -334,35 +345,9 @@ class InvoiceRepository:
                     payment.id,
                     external,
                 ),
-                *self._settle(summary, settlement),
+                *book.writes(),
             ]
         )
-
-    def _settle(self, summary: InvoiceSummary, settlement: Settlement) -> Iterator[Any]:
-        """Move an invoice from one settlement to the next; a settled one leaves the unpaid."""
-        yield update(
-            self._table,
-            _summary_key(summary.key),
-            "SET paid = :paid, credited = :credited, settled_at = :settled_at",
-            {
-                ":paid": {"N": str(settlement.paid.minor)},
-                ":credited": {"N": str(settlement.credited.minor)},
-                ":settled_at": _settled_at(settlement),
-            },
-            expected={
-                "paid": summary.settlement.paid.minor,
-                "credited": summary.settlement.credited.minor,
-            },
-        )
-        if settlement.settled_at and not summary.settlement.settled_at:
-            yield delete(self._table, _unpaid_key(summary.key))
-            yield self._count_unpaid(summary.key, -1)
-            yield update(
-                self._table,
-                _totals_key(summary.key.org_id, summary.key.account_id),
-                "ADD unpaid :less",
-                {":less": {"N": "-1"}},
-            )
 
     # ---------------------------------------------------------------- documents
 
@@ -426,8 +411,9 @@ class InvoiceRepository:
             raise ContentionError from error
 
     def _range(
-        self, org_id: str, account_id: str, oldest: int, newest: int
+        self, org_id: str, account_id: str, oldest: int, newest: int, most: int | None = None
     ) -> list[InvoiceSummary]:
+        options = {"Limit": most} if most else {}
         items = query(
             self._table,
             "pk = :pk AND sk BETWEEN :oldest AND :newest",
@@ -437,10 +423,11 @@ class InvoiceRepository:
                 ":newest": {"S": joined("invoice", _padded(newest))},
             },
             ScanIndexForward=False,
+            **options,
         )
         return [
             _to_summary(InvoiceKey(org_id, account_id, _int(item, "ordinal")), item)
-            for item in items
+            for item in islice(items, most)
         ]
 
     def _summaries(
@@ -451,13 +438,6 @@ class InvoiceRepository:
         keys = [InvoiceKey(org_id, account_id, ordinal) for ordinal in ordinals]
         found = self._get(*map(_summary_key, keys))
         return [_to_summary(key, found[_summary_key(key)]) for key in keys]
-
-    def _count_unpaid(self, key: InvoiceKey, more: int) -> Any:
-        block = joined("unpaid-block", _padded(key.ordinal // _BLOCK))
-        account = _account(key.org_id, key.account_id)
-        return update(
-            self._table, (account, block), "ADD unpaid :more", {":more": {"N": str(more)}}
-        )
 
     def _skip_blocks(self, account: str, start: int) -> tuple[str, int, int]:
         """
@@ -506,6 +486,211 @@ class InvoiceRepository:
         )
 
 
+@dataclass
+class _Series:
+    """The end of a series: as it was read (0 where there is none), and as it is by now."""
+
+    read: int
+    sequence: int
+    hash: str
+    issue_date: date | None
+
+
+@dataclass
+class _Account:
+    """The end of an account's documents likewise, and how its unpaid ones change."""
+
+    read: int
+    ordinal: int
+    issue_date: date | None
+    unpaid: int = 0
+    unpaid_of_block: dict[int, int] = field(default_factory=dict)
+    days: dict[date, tuple[int, int]] = field(default_factory=dict)
+
+    def count_unpaid(self, ordinal: int, more: int) -> None:
+        block = ordinal // _BLOCK
+        self.unpaid += more
+        self.unpaid_of_block[block] = self.unpaid_of_block.get(block, 0) + more
+
+
+class Book:
+    """
+    Documents of an org that are issued in one transaction, each behind the one before it.
+
+    It begins with the ends of series and accounts as they were read. Two writes of a transaction
+    must not meet in one item: so what the documents change together is written once.
+    """
+
+    def __init__(self, table: str, org_id: str) -> None:
+        self._table, self._org_id = table, org_id
+        self._series: dict[str, _Series] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._writes: list[Any] = []
+
+    def read_series(self, series: str, item: Item) -> None:
+        """Begin behind the last document of a series; `series` includes the year."""
+        last, last_hash = _int(item, "last_sequence"), item["last_hash"]["S"] if item else ""
+        self._series[series] = _Series(last, last, last_hash, _issue_date(item))
+
+    def read_account(self, account_id: str, item: Item) -> None:
+        """Begin behind the last document of an account."""
+        last = _int(item, "invoices")
+        self._accounts[account_id] = _Account(last, last, _issue_date(item))
+
+    def begin(self, account_id: str, series: str, last: Position) -> None:
+        """Begin behind a position that was told before."""
+        self._series[series] = _Series(last.sequence, last.sequence, last.hash, last.issue_date)
+        self._accounts[account_id] = _Account(last.ordinal, last.ordinal, last.issue_date)
+
+    def position(self, account_id: str, series: str) -> Position:
+        """Tell what the next document follows."""
+        of_series, of_account = self._series[series], self._accounts[account_id]
+        dates = [each for each in (of_series.issue_date, of_account.issue_date) if each]
+        return Position(
+            sequence=of_series.sequence,
+            hash=of_series.hash,
+            ordinal=of_account.ordinal,
+            issue_date=max(dates, default=None),
+        )
+
+    def issue(self, draft: Draft, now: datetime) -> Invoice:
+        """Issue a document behind the last one."""
+        series = series_in(draft.seller, draft.kind, now)
+        invoice = draft.issued(now, self.position(draft.buyer.id, series))
+        self.enter(invoice)
+        return invoice
+
+    def credit(self, note: CreditNote, now: datetime) -> Invoice:
+        """Issue a credit note, and settle what it corrects."""
+        invoice, original = self.issue(note.draft, now), note.original.summary
+        self.settle(original, note.settlement(now))
+        lines = {str(number): net.minor for number, net in note.credited.items()}
+        # The condition on what was credited before stands with the settlement.
+        credits_ = {"lines": {"S": to_json(lines)}}
+        self._writes.append(put(self._table, _credits_key(original.key), credits_, new=False))
+        return invoice
+
+    def enter(self, invoice: Invoice) -> None:
+        """Write a document down that follows the last one."""
+        key, table = invoice.key, self._table
+        series, account = self._series.get(_series(invoice.number)), self._accounts[key.account_id]
+        if series is None:
+            raise ContentionError  # it is dated as the account's last one, of a year still to come
+        record = to_json(invoice_record(invoice)).encode()
+        document = zlib.compress(record)
+        if len(document) > DOCUMENT_BYTES:
+            raise TooLargeError("The invoice is too large; split it into several.")
+        summary = InvoiceSummary.of(invoice, invoice_hash(record, series.hash))
+        self._writes += [
+            put(
+                table,
+                _number_key(key.org_id, invoice.number),
+                {
+                    "account_id": {"S": key.account_id},
+                    "ordinal_of_account": {"N": str(key.ordinal)},
+                    "hash_of_record": {"S": summary.hash},
+                    "previous_hash": {"S": series.hash},
+                },
+            ),
+            put(table, _summary_key(key), _summary_item(summary)),
+            put(table, _document_key(key), {"record": {"B": document}}),
+        ]
+        if summary.remaining:
+            description = {"description": {"S": invoice.description}}
+            self._writes.append(put(table, _unpaid_key(key), description))
+            account.count_unpaid(key.ordinal, 1)
+        series.sequence, series.hash = series.sequence + 1, summary.hash
+        series.issue_date = account.issue_date = invoice.issue_date
+        first, _ = account.days.get(invoice.issue_date, (key.ordinal, key.ordinal))
+        account.days[invoice.issue_date] = first, key.ordinal
+        account.ordinal = key.ordinal
+
+    def settle(self, summary: InvoiceSummary, settlement: Settlement) -> None:
+        """Move an invoice from one settlement to the next; a settled one leaves the unpaid."""
+        update_settlement = update(
+            self._table,
+            _summary_key(summary.key),
+            "SET paid = :paid, credited = :credited, settled_at = :settled_at",
+            {
+                ":paid": {"N": str(settlement.paid.minor)},
+                ":credited": {"N": str(settlement.credited.minor)},
+                ":settled_at": _settled_at(settlement),
+            },
+            expected={
+                "paid": summary.settlement.paid.minor,
+                "credited": summary.settlement.credited.minor,
+            },
+        )
+        self._writes.append(update_settlement)
+        if settlement.settled_at and not summary.settlement.settled_at:
+            self._writes.append(delete(self._table, _unpaid_key(summary.key)))
+            account = self._accounts.setdefault(summary.key.account_id, _Account(0, 0, None))
+            account.count_unpaid(summary.key.ordinal, -1)
+
+    def writes(self) -> list[Any]:
+        """Write it all in one transaction, as long as nobody else took a place meanwhile."""
+        changed = (
+            [self._end_series(name, end) for name, end in self._series.items()]
+            + [self._end_account(each, end) for each, end in self._accounts.items()]
+            + [list(self._of_account(each, end)) for each, end in self._accounts.items()]
+        )
+        return [write for writes in changed for write in writes] + self._writes
+
+    def _end_series(self, name: str, end: _Series) -> list[Any]:
+        if end.sequence == end.read or end.issue_date is None:
+            return []
+        return [
+            update(
+                self._table,
+                _series_key(self._org_id, name),
+                "SET last_sequence = :last, last_hash = :hash, issue_date = :today",
+                {
+                    ":last": {"N": str(end.sequence)},
+                    ":hash": {"S": end.hash},
+                    ":today": {"S": end.issue_date.isoformat()},
+                },
+                expected={"last_sequence": end.read} if end.read else {},
+            )
+        ]
+
+    def _end_account(self, account_id: str, end: _Account) -> list[Any]:
+        key, unpaid = _totals_key(self._org_id, account_id), {"N": str(end.unpaid)}
+        if end.ordinal == end.read or end.issue_date is None:
+            count = update(self._table, key, "ADD unpaid :unpaid", {":unpaid": unpaid})
+            return [count] if end.unpaid else []
+        return [
+            update(
+                self._table,
+                key,
+                "SET invoices = :ordinal, issue_date = :today ADD unpaid :unpaid",
+                {
+                    ":ordinal": {"N": str(end.ordinal)},
+                    ":today": {"S": end.issue_date.isoformat()},
+                    ":unpaid": unpaid,
+                },
+                expected={"invoices": end.read} if end.read else {},
+            )
+        ]
+
+    def _of_account(self, account_id: str, end: _Account) -> Iterator[Any]:
+        pk = _account(self._org_id, account_id)
+        for day, (first, last) in end.days.items():
+            yield update(
+                self._table,
+                (pk, joined("day", day.isoformat())),
+                "SET first_ordinal = if_not_exists(first_ordinal, :first), last_ordinal = :last",
+                {":first": {"N": str(first)}, ":last": {"N": str(last)}},
+            )
+        for block, more in end.unpaid_of_block.items():
+            if more:
+                yield update(
+                    self._table,
+                    (pk, joined("unpaid-block", _padded(block))),
+                    "ADD unpaid :more",
+                    {":more": {"N": str(more)}},
+                )
+
+
 def invoice_of_document(pk: str) -> InvoiceKey:
     """Tell whose document an item is, by its partition key, as the table's stream has it."""
     _, org_id, account_id, ordinal = pk.split(SEPARATOR)
@@ -544,12 +729,34 @@ def _pdf_key(key: InvoiceKey) -> Key:
     return _invoice(key), "pdf"
 
 
+def _credits_key(key: InvoiceKey) -> Key:
+    return _invoice(key), "credits"
+
+
+def _creditable(key: InvoiceKey) -> tuple[Key, Key, Key]:
+    """Name the items that tell what is left of an invoice to be credited."""
+    return _summary_key(key), _document_key(key), _credits_key(key)
+
+
 def _series_key(org_id: str, series: str) -> Key:
     return joined("series", org_id), series
 
 
+def _number_key(org_id: str, number: str) -> Key:
+    return joined("number", org_id, _series(number)), _padded(int(number.rsplit("-", 1)[1]))
+
+
+def _series(number: str) -> str:
+    """Tell the series, with its year, that a number belongs to."""
+    return number.rsplit("-", 1)[0]
+
+
 def _int(item: Item, name: str) -> int:
     return int(item[name]["N"]) if name in item else 0
+
+
+def _issue_date(item: Item) -> date | None:
+    return date.fromisoformat(item["issue_date"]["S"]) if item else None
 
 
 def _record_bytes(document: Item) -> bytes:
@@ -614,4 +821,15 @@ def _to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
             credited=Money(_int(item, "credited"), currency),
             settled_at=to_instant(settled_at) if settled_at else None,
         ),
+    )
+
+
+def _to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:
+    invoice = to_invoice(json.loads(_record_bytes(found[_document_key(key)])))
+    item = found.get(_credits_key(key))
+    lines = json.loads(item["lines"]["S"]) if item else {}
+    return Creditable(
+        invoice=invoice,
+        summary=_to_summary(key, found[_summary_key(key)]),
+        credited={int(number): Money(net, invoice.currency) for number, net in lines.items()},
     )

@@ -1,10 +1,14 @@
-"""Verify what the tables say: numbers without gaps, an unbroken chain, totals that add up."""
+"""Verify what is kept: numbers without gaps, an unbroken chain, totals and refunds that add up."""
 
 import json
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Protocol
 
-from billing.domain.invoices import ChainLink, invoice_hash
+from billing.domain.invoices import ChainLink, InvoiceKey, StoredPdf, invoice_hash
+from billing.domain.money import Money
+from billing.domain.movements import Movement
+from billing.domain.refunds import Refund
 
 
 class Invoices(Protocol):
@@ -13,7 +17,15 @@ class Invoices(Protocol):
     def list_numbers(self, org_id: str, series: str) -> Iterable[ChainLink]: ...
 
 
-def audit_invoices(org_id: str, *, invoices: Invoices) -> Iterator[tuple[str, list[str]]]:
+class Pdfs(Protocol):
+    def find(self, key: InvoiceKey) -> StoredPdf | None: ...
+
+    def read(self, pdf: StoredPdf) -> bytes | None: ...
+
+
+def audit_invoices(
+    org_id: str, *, invoices: Invoices, pdfs: Pdfs | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Verify each number of each series of an org; tell it, with what is wrong about it."""
     for series, last in invoices.list_series(org_id):
         expected, previous = 1, ""
@@ -22,10 +34,25 @@ def audit_invoices(org_id: str, *, invoices: Invoices) -> Iterator[tuple[str, li
             faults = [
                 f"{series}-{missing:06} is missing" for missing in range(expected, link.sequence)
             ]
-            yield number, faults + list(_faults(link, number, previous))
+            faults += _faults(link, number, previous)
+            if pdfs is not None:
+                faults += _pdf_faults(link.key, pdfs)
+            yield number, faults
             expected, previous = link.sequence + 1, link.hash
         if expected != last + 1:
             yield f"{series}-{last:06}", [f"the series counts {last} numbers, {expected - 1} found"]
+
+
+def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:
+    """Verify what a movement says of its refunds; tell what is wrong."""
+    faults, given_back = [], Money.zero(movement.currency)
+    for refund in refunds:
+        given_back += refund.amount.gross
+    if given_back != movement.refunded:
+        faults.append(f"{movement.refunded} are noted as refunded, its refunds are {given_back}")
+    if movement.amount.gross < given_back:
+        faults.append(f"its refunds are {given_back}, it has only {movement.amount.gross}")
+    return faults
 
 
 def _faults(link: ChainLink, number: str, previous: str) -> Iterator[str]:
@@ -47,3 +74,15 @@ def _faults(link: ChainLink, number: str, previous: str) -> Iterator[str]:
         json.dumps(total["tax"], sort_keys=True): total["net"] for total in record["taxes"]
     }:
         yield "its totals are not those of its lines"
+
+
+def _pdf_faults(key: InvoiceKey, pdfs: Pdfs) -> Iterator[str]:
+    """Compare a PDF with its hash; one that was not made yet can still be made."""
+    stored = pdfs.find(key)
+    if stored is None:
+        return
+    content = pdfs.read(stored)
+    if content is None:
+        yield "its PDF is missing"
+    elif sha256(content).hexdigest() != stored.sha256:
+        yield "its PDF was changed after it was stored"

@@ -1,0 +1,29 @@
+"""Bill accounts: close, gather and issue the due cycles of a batch."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock, deadline
+from billing.api.logger import logger
+from billing.persistence.billing import BillingRepository
+from billing.persistence.queues import to_batch
+from billing.services.bill_accounts import bill_accounts
+
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Take messages of the queue of batches, those of an org in their order."""
+    deadline.start(context.get_remaining_time_in_millis())
+    return process_partial_response(event, _record, processor, context)
+
+
+def _record(record: SQSRecord) -> None:
+    batch = to_batch(record.body)
+    errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository())
+    for account_id, error in errors.items():
+        logger.error("not billed", extra={"account_id": account_id}, exc_info=error)

@@ -1,0 +1,53 @@
+"""Billing runs: start one, and see how far it is."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import ADMIN
+from billing.api.app import BillingApp, created
+from billing.api.logger import logger
+from billing.api.params import BillingRunId, OrgId
+from billing.dto.v1_billing_runs import BillingRunRequestDTO, BillingRunResponseDTO
+from billing.dto.v1_common import GenericCreatedResponseDTO
+from billing.persistence.billing_runs import BillingRunRepository
+from billing.persistence.queues import RunsQueue
+from billing.services.run_billing import start_run
+
+app = BillingApp()
+
+RUNS = "/v1/orgs/<orgId>/billing_runs"
+TAGS = ["v1 billing runs"]
+
+
+@app.post(RUNS, security=ADMIN, status_code=201, tags=TAGS)
+def create_billing_run(
+    org_id: OrgId, request: BillingRunRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Bill every cycle that ends on or before a day"""
+    run_id, replayed = start_run(
+        org_id,
+        request.until,
+        request.external_id(request.external_billing_run_unique_id),
+        now=clock.now(),
+        runs=BillingRunRepository(),
+        queue=RunsQueue(),
+    )
+    location = f"/v1/orgs/{org_id}/billing_runs/{run_id}"
+    return created(run_id, replayed=replayed, Location=location)
+
+
+@app.get(f"{RUNS}/<runId>", security=ADMIN, tags=TAGS)
+def get_billing_run(org_id: OrgId, run_id: BillingRunId) -> BillingRunResponseDTO:
+    """Get how far a billing run is, and which accounts it could not bill"""
+    return BillingRunResponseDTO.from_domain(
+        *BillingRunRepository().get_with_failures(org_id, run_id)
+    )
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

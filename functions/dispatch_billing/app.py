@@ -1,0 +1,49 @@
+"""Dispatch billing: start the runs of the day, and list the accounts of each run in batches."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock, deadline
+from billing.api.logger import logger
+from billing.persistence.accounts import AccountRepository
+from billing.persistence.billing_runs import BillingRunRepository
+from billing.persistence.queues import BatchesQueue, RunsQueue
+from billing.services.run_billing import list_accounts, start_daily_runs
+
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Take messages of the queue of runs; anything else is the schedule."""
+    deadline.start(context.get_remaining_time_in_millis())
+    if "Records" in event:
+        return process_partial_response(event, _record, processor, context)
+    return _start_daily_runs(None)
+
+
+def _record(record: SQSRecord) -> None:
+    message = json.loads(record.body)
+    if "run_id" not in message:
+        return _start_daily_runs(message["after"])
+    return list_accounts(
+        **message, runs=BillingRunRepository(), queue=RunsQueue(), batches=BatchesQueue()
+    )
+
+
+def _start_daily_runs(after: str | None) -> None:
+    start_daily_runs(
+        after or None,
+        now=clock.now(),
+        orgs=AccountRepository(),
+        runs=BillingRunRepository(),
+        queue=RunsQueue(),
+    )

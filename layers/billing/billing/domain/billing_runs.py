@@ -1,0 +1,83 @@
+"""Billing runs: which cycles are billed, in what batches, and how far that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from billing.domain.calendar import local_date
+from billing.domain.errors import InvalidRequestError
+from billing.domain.parties import Org
+
+MAX_DAYS_AHEAD = 366
+"""How far ahead a run may bill, so that it can be tried at once."""
+
+BATCH_ACCOUNTS = 10
+"""Accounts that are billed together: as many invoices as one transaction can issue."""
+
+
+class RunStatus(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An account that could not be billed, or not wholly, and why."""
+
+    account_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BillingRun:
+    """
+    A billing run of an org: it bills each cycle that ends on or before `until`.
+
+    Its accounts are listed in batches, numbered 1, 2, 3 …: `batches` of them so far, the first
+    `sent` of which are surely in the queue. `position` is where the listing goes on, and None at
+    its beginning and, once it `is_listed`, its end.
+    """
+
+    org_id: str
+    id: str
+    until: date
+    created_at: datetime
+    batches: int = 0
+    sent: int = 0
+    position: str | None = None
+    is_listed: bool = False
+    accounts_total: int = 0
+    accounts_done: int = 0
+    invoices_issued: int = 0
+
+    @property
+    def status(self) -> RunStatus:
+        done = self.is_listed and self.accounts_done == self.accounts_total
+        return RunStatus.COMPLETED if done else RunStatus.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some accounts of a run that are billed together."""
+
+    org_id: str
+    run_id: str
+    number: int
+    until: date
+    account_ids: Sequence[str]
+
+
+def run_until(asked: date | None, org: Org, now: datetime) -> date:
+    """
+    Tell until when a run bills: until today in the org's zone, where nothing else is asked.
+
+    Raises InvalidRequestError where that is too far ahead.
+    """
+    today = local_date(now, org.time_zone)
+    if asked and asked > today + timedelta(days=MAX_DAYS_AHEAD):
+        raise InvalidRequestError.of("until", f"is more than {MAX_DAYS_AHEAD} days ahead")
+    return asked or today

@@ -1,0 +1,238 @@
+"""
+Billing runs, and how far they are.
+
+    pk                                sk                          what
+    run#<org>#<run>                   batch#<n>                   accounts that are billed together;
+                                                                  whether that is done
+                                      failure#<account>#<date>    why an account could not be
+                                                                  billed, or a cycle not wholly
+                                      run                         the run, and its counters
+    external#<org>#billing_run#<id>   external                    the one with that external id
+
+A counter moves in the transaction that does what it counts. `run` sorts behind the failures, so
+that one query answers both.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from itertools import batched, islice
+from typing import Any
+
+from billing import config
+from billing.domain.billing_runs import BATCH_ACCOUNTS, Batch, BillingRun, Failure
+from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.parties import Org
+from billing.persistence.accounts import org_key, org_of
+from billing.persistence.dynamodb import (
+    SEPARATOR,
+    ConditionFailedError,
+    Item,
+    Key,
+    get_item,
+    get_items,
+    joined,
+    put,
+    query,
+    to_json,
+    transact,
+    update,
+)
+from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.records import instant, to_instant
+
+LISTED_AT_ONCE = 500
+"""Accounts that are listed at once: their batches fit into one transaction."""
+
+_FAILURES_SHOWN = 1000
+
+
+class BillingRunRepository:
+    """The billing runs of all orgs."""
+
+    def __init__(self) -> None:
+        self._accounts = config.accounts_table()
+        self._table = config.billing_runs_table()
+
+    # ---------------------------------------------------------------- start and watch
+
+    def get_for_start(self, org_id: str, external: ExternalId) -> tuple[Org, TakenId | None]:
+        """Read the org of a new run, and what has its external id already."""
+        org, taken = org_key(org_id), _external_key(org_id, external)
+        found = get_items({self._accounts: [org], self._table: [taken]})
+        return (
+            org_of(found.get((self._accounts, *org))),
+            to_taken(found.get((self._table, *taken))),
+        )
+
+    def add(self, run: BillingRun, external: ExternalId | None) -> None:
+        """
+        Keep a new run.
+
+        Raises ContentionError where its id or its external id was taken meanwhile.
+        """
+        counters = ("batches", "sent", "accounts_total", "accounts_done", "invoices_issued")
+        attributes: dict[str, Any] = {
+            "until": {"S": run.until.isoformat()},
+            "created_at": {"S": instant(run.created_at)},
+            "is_listed": {"BOOL": False},
+            **{name: {"N": "0"} for name in counters},
+        }
+        writes = [put(self._table, run_key(run.org_id, run.id), attributes)]
+        if external:
+            key = _external_key(run.org_id, external)
+            writes.append(put_external(self._table, key, run.id, external))
+        self._transact(writes)
+
+    def get(self, org_id: str, run_id: str) -> BillingRun:
+        item = get_item(self._table, run_key(org_id, run_id))
+        if item is None:
+            raise NotFoundError
+        return _to_run(org_id, run_id, item)
+
+    def get_with_failures(self, org_id: str, run_id: str) -> tuple[BillingRun, list[Failure]]:
+        """Read a run, and why some accounts could not be billed; the last thousand of them."""
+        pk, sk = run_key(org_id, run_id)
+        items = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :failures AND :run",
+            {":pk": {"S": pk}, ":failures": {"S": joined("failure", "")}, ":run": {"S": sk}},
+            ScanIndexForward=False,
+            Limit=_FAILURES_SHOWN + 1,
+        )
+        newest = list(islice(items, _FAILURES_SHOWN + 1))
+        if not newest:
+            raise NotFoundError
+        run, *failures = newest
+        return _to_run(org_id, run_id, run), [_to_failure(item) for item in reversed(failures)]
+
+    # ---------------------------------------------------------------- list the accounts
+
+    def list_due(self, run: BillingRun) -> tuple[list[str], str | None]:
+        """List accounts that have something to bill, and tell where the listing goes on."""
+        options = {"ExclusiveStartKey": json.loads(run.position)} if run.position else {}
+        items = query(
+            self._accounts,
+            "org = :org AND due_on <= :until",
+            {":org": {"S": run.org_id}, ":until": {"S": run.until.isoformat()}},
+            IndexName="due",
+            Limit=LISTED_AT_ONCE,
+            **options,
+        )
+        due = list(islice(items, LISTED_AT_ONCE))
+        position = None if len(due) < LISTED_AT_ONCE else _position(due[-1])
+        return [item["pk"]["S"].split(SEPARATOR)[2] for item in due], position
+
+    def add_batches(
+        self, run: BillingRun, account_ids: Sequence[str], position: str | None
+    ) -> None:
+        """
+        Keep listed accounts in batches, all or nothing.
+
+        Raises ContentionError where somebody else listed them.
+        """
+        pk, sk = run_key(run.org_id, run.id)
+        batches = list(batched(account_ids, BATCH_ACCOUNTS, strict=False))
+        writes = [
+            update(
+                self._table,
+                (pk, sk),
+                "SET batches = :batches, listed_to = :position, is_listed = :is_listed "
+                "ADD accounts_total :more",
+                {
+                    ":batches": {"N": str(run.batches + len(batches))},
+                    ":position": {"S": position} if position else {"NULL": True},
+                    ":is_listed": {"BOOL": position is None},
+                    ":more": {"N": str(len(account_ids))},
+                },
+                expected={"batches": run.batches},
+            ),
+        ]
+        for number, accounts in enumerate(batches, run.batches + 1):
+            record = {"accounts": {"S": to_json(accounts)}, "done": {"N": "0"}}
+            writes.append(put(self._table, batch_key(run.org_id, run.id, number), record))
+        self._transact(writes)
+
+    def list_unsent(self, run: BillingRun) -> list[Batch]:
+        """List the batches that may not be in the queue yet."""
+        if run.sent == run.batches:
+            return []
+        pk, first = batch_key(run.org_id, run.id, run.sent + 1)
+        _, last = batch_key(run.org_id, run.id, run.batches)
+        items = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}},
+        )
+        return [
+            Batch(
+                org_id=run.org_id,
+                run_id=run.id,
+                number=int(item["sk"]["S"].split(SEPARATOR)[1]),
+                until=run.until,
+                account_ids=json.loads(item["accounts"]["S"]),
+            )
+            for item in items
+        ]
+
+    def mark_sent(self, run: BillingRun) -> None:
+        """Note that all batches so far are in the queue."""
+        sent = {":sent": {"N": str(run.batches)}}
+        key = run_key(run.org_id, run.id)
+        self._transact(
+            [update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})]
+        )
+
+    def _transact(self, writes: list[Any]) -> None:
+        try:
+            transact(writes)
+        except ConditionFailedError as error:
+            raise ContentionError from error
+
+
+def run_key(org_id: str, run_id: str) -> Key:
+    return joined("run", org_id, run_id), "run"
+
+
+def batch_key(org_id: str, run_id: str, number: int) -> Key:
+    return joined("run", org_id, run_id), joined("batch", f"{number:08}")
+
+
+def put_failure(table: str, batch: Batch, failure: Failure, ends_on: date | None = None) -> Any:
+    """Note within a transaction why an account, or a cycle of it, was not billed."""
+    key = (
+        joined("run", batch.org_id, batch.run_id),
+        joined("failure", failure.account_id, ends_on.isoformat() if ends_on else ""),
+    )
+    attributes = {"code": {"S": failure.code}, "message": {"S": failure.message}}
+    return put(table, key, attributes, new=False)
+
+
+def _external_key(org_id: str, external: ExternalId) -> Key:
+    return external_key(org_id, "billing_run", external.value)
+
+
+def _position(item: Item) -> str:
+    return to_json({name: item[name] for name in ("pk", "sk", "org", "due_on")})
+
+
+def _to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
+    return BillingRun(
+        org_id=org_id,
+        id=run_id,
+        until=date.fromisoformat(item["until"]["S"]),
+        created_at=to_instant(item["created_at"]["S"]),
+        batches=int(item["batches"]["N"]),
+        sent=int(item["sent"]["N"]),
+        position=item.get("listed_to", {}).get("S"),
+        is_listed=item["is_listed"]["BOOL"],
+        accounts_total=int(item["accounts_total"]["N"]),
+        accounts_done=int(item["accounts_done"]["N"]),
+        invoices_issued=int(item["invoices_issued"]["N"]),
+    )
+
+
+def _to_failure(item: Item) -> Failure:
+    account_id = item["sk"]["S"].split(SEPARATOR)[1]
+    return Failure(account_id, item["code"]["S"], item["message"]["S"])

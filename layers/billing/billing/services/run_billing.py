@@ -1,0 +1,124 @@
+"""Run billing: start a run, and list its accounts in batches that are billed one by one."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Protocol
+
+from billing import deadline
+from billing.domain.billing_runs import Batch, BillingRun, run_until
+from billing.domain.errors import ContentionError
+from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.ids import new_id
+from billing.domain.parties import Org
+
+SECONDS_OF_A_STEP = 10.0
+"""What the next step of a listing may take, at most."""
+
+
+class NewRuns(Protocol):
+    def get_for_start(self, org_id: str, external: ExternalId) -> tuple[Org, TakenId | None]: ...
+
+    def add(self, run: BillingRun, external: ExternalId | None) -> None: ...
+
+
+class Runs(Protocol):
+    def get(self, org_id: str, run_id: str) -> BillingRun: ...
+
+    def list_due(self, run: BillingRun) -> tuple[list[str], str | None]: ...
+
+    def add_batches(
+        self, run: BillingRun, account_ids: Sequence[str], position: str | None
+    ) -> None: ...
+
+    def list_unsent(self, run: BillingRun) -> list[Batch]: ...
+
+    def mark_sent(self, run: BillingRun) -> None: ...
+
+
+class Orgs(Protocol):
+    def list_orgs(self, after: str | None = None) -> Iterable[str]: ...
+
+    def get_org(self, org_id: str) -> Org: ...
+
+
+class RunsQueue(Protocol):
+    def send_run(self, org_id: str, run_id: str) -> None: ...
+
+    def send_daily(self, after: str) -> None: ...
+
+
+class BatchesQueue(Protocol):
+    def send(self, batches: Iterable[Batch]) -> None: ...
+
+
+def start_run(
+    org_id: str,
+    until: date | None,
+    external: ExternalId,
+    *,
+    now: datetime,
+    runs: NewRuns,
+    queue: RunsQueue,
+) -> tuple[str, bool]:
+    """
+    Start a billing run; tell its id, and whether it had been started before.
+
+    It is put into the queue each time, as nobody knows whether the first request came that far;
+    listing it twice does nothing.
+    """
+    for _ in deadline.attempts():
+        org, taken = runs.get_for_start(org_id, external)
+        known_id = external.replayed(taken)
+        run_id = known_id or new_id(now)
+        if known_id is None:
+            run = BillingRun(org_id, run_id, run_until(until, org, now), now)
+            try:
+                runs.add(run, external)
+            except ContentionError:
+                continue
+        queue.send_run(org_id, run_id)
+        return run_id, known_id is not None
+    raise ContentionError
+
+
+def start_daily_runs(
+    after: str | None, *, now: datetime, orgs: Orgs, runs: NewRuns, queue: RunsQueue
+) -> None:
+    """Start the run of the day for each org behind one; where time gets short, go on later."""
+    for org_id in orgs.list_orgs(after):
+        if deadline.seconds_left() < SECONDS_OF_A_STEP:
+            queue.send_daily(after or "")
+            return
+        until = run_until(None, orgs.get_org(org_id), now)
+        run = BillingRun(org_id, f"daily-{until}", until, now)
+        with suppress(ContentionError):  # it was started before
+            runs.add(run, None)
+        queue.send_run(org_id, run.id)
+        after = org_id
+
+
+def list_accounts(
+    org_id: str, run_id: str, *, runs: Runs, queue: RunsQueue, batches: BatchesQueue
+) -> None:
+    """
+    List the due accounts of a run and put them into the queue, batch by batch.
+
+    Each step reads first how far it is, so that it can be taken again from any point. Where time
+    gets short, the run goes back into the queue.
+    """
+    while True:
+        run = runs.get(org_id, run_id)
+        try:
+            if run.sent < run.batches:
+                batches.send(runs.list_unsent(run))
+                runs.mark_sent(run)
+            elif run.is_listed:
+                return
+            elif deadline.seconds_left() < SECONDS_OF_A_STEP:
+                queue.send_run(org_id, run_id)
+                return
+            else:
+                runs.add_batches(run, *runs.list_due(run))
+        except ContentionError:
+            return  # somebody else lists it, just now
