@@ -1,6 +1,10 @@
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
 # make test   every check there is                       make logs                what functions log
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
+# make billing ARGS='audit --org demo'                   the command line, on the local stack
+# make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
+# make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
+# make api    the API from containers (PORT=3000)        both need Docker and a running stack
 #
 # Needs Python 3.13 and make. GATEWAY_PORT=4600 make run takes another port than 4566.
 
@@ -12,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs token audit openapi test check format lock clean
+.PHONY: help setup run start stop logs invoke api token audit billing openapi test soak bench check format lock clean
 .SILENT:
 
 help:
@@ -23,11 +27,18 @@ setup: .venv/ready $(EMULATOR)/ready
 run start: setup
 	$(BIN)/python -m local $@
 
-stop logs: .venv/ready
+stop logs api: .venv/ready
 	$(BIN)/python -m local $@
 
-# On AWS: python -m cli, which these two run with the settings of the local stack.
-token audit: export PYTHONPATH := layers/billing
+# SAM_LOCAL names what stands in for `sam local` where no Docker runs.
+invoke: .venv/ready
+	$(BIN)/python -m local invoke '$(FUNCTION)' '$(EVENT)'
+
+# On AWS: python -m cli, which these run with the settings of the local stack.
+token audit billing: export PYTHONPATH := layers/billing
+billing: .venv/ready
+	$(BIN)/python -m local exec $(BIN)/python -m cli $(or $(ARGS),--help)
+
 token: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m cli token create --org '$(ORG)' --role '$(ROLE)' \
 		--accounts '$(or $(ACCOUNTS),all)' --name '$(or $(NAME),$(ROLE))'
@@ -38,8 +49,18 @@ audit: .venv/ready
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:functions/documents:. $(BIN)/python -m local.openapi
 
-test: check setup
+test: check setup node_modules/ready
 	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)
+
+# Racing refunds by the ten thousand, and long walks against the model of them.
+soak: setup
+	MACHINE_EXAMPLES=300 $(BIN)/python -m local with $(BIN)/pytest --capture=no \
+		tests/integration/soak_refunds.py tests/integration/test_refund_machine.py
+
+# BENCH='cold warm' measures some of it, and writes nothing.
+bench: export PYTHONPATH := layers/billing:.
+bench: setup
+	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
 # What needs no running stack.
 check: .venv/ready
@@ -61,6 +82,9 @@ lock: .venv/ready
 	$(COMPILE) --group documents --constraint requirements-dev.txt \
 		--output-file functions/documents/requirements.txt
 	$(COMPILE) --group local --output-file local/requirements.txt
+	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
+	$(COMPILE) --group twin --output-file benchmarks/twin/requirements.txt
+	$(COMPILE) --group bench --output-file benchmarks/requirements-documents.txt
 
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m local clean; fi
@@ -71,6 +95,10 @@ clean:
 
 $(EMULATOR)/ready: local/requirements.txt .venv/ready
 	$(call environment,$(EMULATOR),local/requirements.txt)
+
+# Spectral, which checks the OpenAPI document; without npm its test is skipped.
+node_modules/ready: package-lock.json
+	if command -v npm >/dev/null; then npm ci --silent && touch $@; fi
 
 say = printf '  %-9s ' $(1) &&
 

@@ -24,9 +24,9 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import weasyprint  # type: ignore
-from weasyprint.pdf import fonts as weasyprint_fonts  # type: ignore
-from weasyprint.text.fonts import FontConfiguration  # type: ignore
+import weasyprint
+from weasyprint.pdf import fonts as weasyprint_fonts
+from weasyprint.text.fonts import FontConfiguration
 
 from billing.domain.invoices import Invoice
 from functions.documents import render as documents
@@ -114,7 +114,7 @@ def _seconds(work: Callable[..., object], *arguments: object) -> float:
 
 
 def _in_a_new_process(script: str) -> str:
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         [sys.executable, "-c", script], cwd=REPO, check=True, capture_output=True, text=True
     )
     return done.stdout

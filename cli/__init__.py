@@ -1,1 +1,1 @@
-"""The command line of the people who run the API."""
+"""The command line: what whoever runs the API does beside it."""

@@ -1,58 +1,81 @@
-"""
-`python -m cli`: tokens and audits, against the local stack or AWS.
+"""`billing`, or `python -m cli` in a checkout: tokens, demo data, audits, exports, replays."""
 
-It finds the tables by the outputs of the CloudFormation stack (`--stack`, by default `billing`),
-with whatever credentials and endpoint boto3 finds.
-"""
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import IO
 
-import os
-import re
-from datetime import datetime
-
-import boto3
 import click
 
 from billing import clock
-from billing.domain.errors import BillingError
-from billing.domain.tokens import Role
-from billing.persistence.invoices import InvoiceRepository
+from billing.domain.tokens import Grant, Role
 from billing.persistence.tokens import TokenRepository
-from billing.services.audit import audit_invoices
 from billing.services.issue_token import issue_token
+from cli import audit as audits
+from cli import dead_letters, demo
+from cli import export as exports
+from cli.stack import StackGroup, outputs
 
-@click.group()
-@click.option("--stack", default="billing", show_default=True, help="The CloudFormation stack.")
+FORMATS = click.Choice(["csv", "jsonl"])
+DAY = click.DateTime(["%Y-%m-%d"])
+
+org_option = click.option("--org", required=True, help="The org it is about.")
+
+
+@click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--stack", default="billing", show_default=True, help="The name of the CloudFormation stack."
+)
 def cli(stack: str) -> None:
-    """Run the billing API: tokens and audits."""
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    for output in described["Outputs"]:
-        setting = re.sub(r"(?<!^)(?=[A-Z])", "_", output["OutputKey"]).upper()
-        os.environ.setdefault(setting, output["OutputValue"])
+    """
+    Run a billing API: on AWS, or on the local stack.
+
+    Commands find tables, bucket and queues by the stack's outputs, with whatever credentials,
+    region and endpoint the AWS tools around them find. What points them at the local stack is
+
+    \b
+        make start
+        make billing ARGS='audit --org demo'
+
+    \b
+    A first token on a new stack, and what to do with it:
+        billing token create --org acme --role admin --name first
+        curl -H 'PRIVATE-TOKEN: bil_…' https://…/v1/orgs/acme/billing_info
+    """
 
 
-@cli.group()
+@cli.group(cls=StackGroup)
 def token() -> None:
-    """Make, list and revoke tokens."""
+    """
+    Make, list, rotate and revoke tokens.
+
+    A token is shown once, when it is made; of all others only the hash is kept. The gateway
+    forgets a revoked one within a minute.
+    """
 
 
 @token.command("create")
-@click.option("--org", required=True, help="The org that the token reaches.")
-@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+@org_option
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help="`reader` reads, `writer` also writes, `admin` also manages the org.",
+)
 @click.option("--name", required=True, help="To know the token by.")
 @click.option(
     "--accounts", default="all", show_default=True, help="The accounts it reaches, with commas."
 )
 @click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
-def create_token(
-    org: str, role: str, name: str, accounts: str, expires: datetime | None
-) -> None:
+def create_token(org: str, role: str, name: str, accounts: str, expires: datetime | None) -> None:
     """Make a token and print it: the only time it is shown."""
     _, secret = issue_token(
         org,
         name,
         Role(role),
         None if accounts == "all" else frozenset(accounts.split(",")),
-        expires.replace(tzinfo=clock.now().tzinfo) if expires else None,
+        expires.replace(tzinfo=UTC) if expires else None,
         now=clock.now(),
         tokens=TokenRepository(),
     )
@@ -60,7 +83,7 @@ def create_token(
 
 
 @token.command("list")
-@click.option("--org", required=True, help="The org whose tokens to list.")
+@org_option
 def list_tokens(org: str) -> None:
     """List the tokens of an org, without their secrets."""
     for grant in TokenRepository().list_grants(org):
@@ -71,32 +94,136 @@ def list_tokens(org: str) -> None:
         )
 
 
+@token.command("rotate")
+@org_option
+@click.option("--keep", is_flag=True, help="Leave the old one valid; revoke it when none uses it.")
+@click.argument("token_id")
+def rotate_token(org: str, keep: bool, token_id: str) -> None:
+    """Replace a token by one of the same reach, and print that."""
+    tokens = TokenRepository()
+    old = _grant(org, token_id)
+    _, secret = issue_token(
+        org, old.name, old.role, old.accounts, old.expires_at, now=clock.now(), tokens=tokens
+    )
+    if not keep:
+        tokens.revoke(org, token_id)
+    click.echo(secret)
+
+
 @token.command("revoke")
-@click.option("--org", required=True, help="The org whose token it is.")
+@org_option
 @click.argument("token_id")
 def revoke_token(org: str, token_id: str) -> None:
-    """Revoke a token; the gateway forgets it within a minute."""
+    """Revoke a token."""
     TokenRepository().revoke(org, token_id)
 
 
 @cli.command()
-@click.option("--org", required=True, help="The org whose invoices to verify.")
-def audit(org: str) -> None:
-    """Verify numbers, hash chain and totals of all invoices of an org."""
-    numbers = faults = 0
-    for number, found in audit_invoices(org, invoices=InvoiceRepository()):
-        numbers += 1
-        faults += len(found)
-        for fault in found:
-            click.secho(f"{number}: {fault}", fg="red")
-        if numbers % 1000 == 0:
-            click.echo(f"{numbers} documents …")
-    click.echo(f"{numbers} documents, {faults} faults")
-    raise SystemExit(1 if faults else 0)
+@click.option("--url", help="The base URL of the API; by default what the stack says.")
+@click.option("--known", type=click.File(), help="What this command printed before: its tokens.")
+@click.pass_context
+def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
+    """
+    Fill in two demo orgs, and print their tokens.
+
+    They get accounts, invoices and payments, all through the API. What is printed is JSON; given
+    back by --known, its tokens are used again, and whatever is there already is left as it is.
+    """
+    base_url = url or outputs(context.find_root().params["stack"])["ApiUrl"]
+    facts = {**(json.load(known) if known else demo.make_tokens()), "base_url": base_url}
+    demo.fill(facts)
+    click.echo(json.dumps(facts, indent=2))
+
+
+@cli.command()
+@org_option
+@click.option("--quick", is_flag=True, help="Leave out the PDFs, which are read whole.")
+def audit(org: str, quick: bool) -> None:
+    """
+    Verify what is kept of an org.
+
+    It reads the tables and the bucket, and asks nobody else.
+
+    \b
+    invoices   numbers without gaps, the hash chain, totals that are those of their lines
+    PDFs       the bytes in the bucket are those that were stored
+    refunds    what a movement says was refunded is the sum of its refunds, and not more than it
+
+    Every fault is printed; the exit status is 1 where there are some.
+    """
+    documents = charges = 0
+    found: list[tuple[str, str]] = []
+    with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
+        for number, faulty in audited:
+            documents += 1
+            found += [(number, fault) for fault in faulty]
+    for movement_id, faulty in audits.movements(org):
+        charges += 1
+        found += [(f"movement {movement_id}", fault) for fault in faulty]
+    for name, fault in found:
+        click.secho(f"{name}: {fault}", fg="red")
+    click.echo(f"{documents} documents, {charges} movements, {len(found)} faults")
+    raise SystemExit(1 if found else 0)
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Count them only.")
+@click.pass_context
+def replay(context: click.Context, dry_run: bool) -> None:
+    """
+    Have dead letters tried again.
+
+    Do it once what made them fail is mended. Messages go back to the queue that they came from; of
+    invoices whose PDF could not be made, the PDF is made. What fails again stays where it is.
+    """
+    for queue, letters in dead_letters.queues(context.find_root().params["stack"]):
+        if dry_run:
+            click.echo(f"{queue}: {letters.count()} waiting")
+            continue
+        replayed, left = letters.replay()
+        click.echo(f"{queue}: {replayed} replayed, {left} left")
+
+
+@cli.command()
+@org_option
+@click.option("--format", "kind", type=FORMATS, default="csv", show_default=True)
+@click.option("--from", "start", type=DAY, help="The first day of issue.")
+@click.option("--to", "end", type=DAY, help="The last day of issue.")
+@click.option("-o", "--output", type=click.File("w", atomic=True), default="-", help="A file.")
+def export(
+    org: str, kind: str, start: datetime | None, end: datetime | None, output: IO[str]
+) -> None:
+    """
+    Write the documents of an org as CSV or JSONL.
+
+    They are its invoices and credit notes, in the order of their numbers. CSV has a row for each;
+    JSONL has a line for each, with the lines of the invoice in it. Amounts are decimal, in major
+    units.
+    """
+    rows = exports.rows(org, start and start.date(), end and end.date())
+    with _progress(rows, audits.count(org)) as counted:
+        exports.write(counted, kind, output)
+
+
+@contextmanager
+def _progress[T](items: Iterable[T], length: int) -> Iterator[Iterable[T]]:
+    """Show how far we are, where somebody is looking."""
+    stderr = click.get_text_stream("stderr")
+    if not stderr.isatty():
+        yield items
+        return
+    with click.progressbar(
+        items, length=length, label="Documents", file=stderr, show_pos=True
+    ) as shown:
+        yield shown
+
+
+def _grant(org: str, token_id: str) -> Grant:
+    for grant in TokenRepository().list_grants(org):
+        if grant.id == token_id:
+            return grant
+    raise click.ClickException(f"{org} has no token {token_id}")
 
 
 if __name__ == "__main__":
-    try:
-        cli(standalone_mode=True)
-    except BillingError as error:
-        raise SystemExit(error.message) from error
+    cli(prog_name="billing")

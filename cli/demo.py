@@ -7,24 +7,22 @@ sent, so that seeding again changes nothing.
 """
 
 import calendar
-import hashlib
 import json
-import os
 import random
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from local import deploy
-from local.stack import ROOT, Stack, StackError
+import click
+
+from billing import clock
+from billing.domain.tokens import Role
+from billing.persistence.tokens import TokenRepository
+from billing.services.issue_token import issue_token
 
 type Json = dict[str, Any]
 
@@ -194,30 +192,41 @@ OTHER_CUSTOMER = Customer(
 )  # fmt: skip
 
 
-def version() -> str:
-    """Name this module's content: data seeded by another version is seeded again."""
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-
-
-def run(stack: Stack, known: Json | None) -> Json:
-    """Make the tokens, unless known from before, and the data; return what stack.json holds."""
-    facts = {**(known or _make_tokens(stack)), "base_url": stack.base_url}
+def fill(facts: Json) -> None:
+    """Send the data of both orgs; `facts` as make_tokens() gives them, and the `base_url`."""
     other = facts["other"]
-    today = datetime.now(UTC).date()
+    today = clock.now().date()
 
-    demo = Client(stack.base_url, facts["org_id"], facts["admin_token"])
+    demo = Client(facts["base_url"], facts["org_id"], facts["admin_token"])
     demo.put("billing_info", DEMO_ORG)
     for customer in DEMO_CUSTOMERS:
         demo.put(f"accounts/{customer.id}/billing_details", customer.profile)
     for month, customer in _in_order_of_issue(DEMO_CUSTOMERS, today):
         _issue(demo, customer, month, today, facts["accounts"][customer.id])
 
-    client = Client(stack.base_url, other["org_id"], other["admin_token"])
+    client = Client(facts["base_url"], other["org_id"], other["admin_token"])
     client.put("billing_info", OTHER_ORG)
     client.put(f"accounts/{OTHER_CUSTOMER.id}/billing_details", OTHER_CUSTOMER.profile)
     for month, customer in _in_order_of_issue((OTHER_CUSTOMER,), today):
         _issue(client, customer, month, today, other["account_token"])
-    return facts
+
+
+def make_tokens() -> Json:
+    """Make a token for each role, and one for each account."""
+    return {
+        "org_id": "demo",
+        "admin_token": _token("demo", Role.ADMIN),
+        "reader_token": _token("demo", Role.READER),
+        "accounts": {
+            customer.id: _token("demo", Role.WRITER, customer.id) for customer in DEMO_CUSTOMERS
+        },
+        "other": {
+            "org_id": "other",
+            "admin_token": _token("other", Role.ADMIN),
+            "account_id": OTHER_CUSTOMER.id,
+            "account_token": _token("other", Role.WRITER, OTHER_CUSTOMER.id),
+        },
+    }
 
 
 class Client:
@@ -252,11 +261,11 @@ class Client:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
-            raise StackError(
+            raise click.ClickException(
                 f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
             ) from error
         except (urllib.error.URLError, OSError) as error:
-            raise StackError(f"{method} {path} got no answer: {error}") from error
+            raise click.ClickException(f"{method} {path} got no answer: {error}") from error
         return json.loads(content) if content else None
 
 
@@ -314,52 +323,8 @@ def _in_order_of_issue(
                 yield date(index // 12, index % 12 + 1, 1), customer
 
 
-def _make_tokens(stack: Stack) -> Json:
-    """Make all tokens with the project's own command line, a few at a time."""
-    environment = {
-        **os.environ,
-        **stack.aws_environment(),
-        "TOKENS_TABLE": deploy.outputs(stack)["TokensTable"],
-        "PYTHONPATH": str(ROOT / "layers" / "billing"),
-    }
-    wanted = {
-        "admin": ("demo", "admin", "all"),
-        "reader": ("demo", "reader", "all"),
-        "other admin": ("other", "admin", "all"),
-        "other account": ("other", "writer", OTHER_CUSTOMER.id),
-        **{customer.id: ("demo", "writer", customer.id) for customer in DEMO_CUSTOMERS},
-    }
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        pending = {
-            name: pool.submit(_make_token, name, org_id, role, accounts, environment)
-            for name, (org_id, role, accounts) in wanted.items()
-        }
-        tokens = {name: made.result() for name, made in pending.items()}
-    return {
-        "base_url": stack.base_url,
-        "org_id": "demo",
-        "admin_token": tokens["admin"],
-        "reader_token": tokens["reader"],
-        "accounts": {customer.id: tokens[customer.id] for customer in DEMO_CUSTOMERS},
-        "other": {
-            "org_id": "other",
-            "admin_token": tokens["other admin"],
-            "account_id": OTHER_CUSTOMER.id,
-            "account_token": tokens["other account"],
-        },
-    }
-
-
-def _make_token(
-    name: str, org_id: str, role: str, accounts: str, environment: Mapping[str, str]
-) -> str:
-    command = [
-        sys.executable, "-m", "cli", "token", "create",
-        "--org", org_id, "--role", role, "--accounts", accounts, "--name", name,
-    ]  # fmt: skip
-    made = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if made.returncode != 0:
-        raise StackError(f"Making a token failed:\n{made.stderr}")
-    return made.stdout.splitlines()[-1].strip()
+def _token(org_id: str, role: Role, account_id: str | None = None) -> str:
+    accounts = frozenset({account_id}) if account_id else None
+    name = account_id or role.value
+    now, tokens = clock.now(), TokenRepository()
+    return issue_token(org_id, name, role, accounts, None, now=now, tokens=tokens)[1]

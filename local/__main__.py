@@ -1,11 +1,13 @@
 """
-The commands behind the Makefile: start, run, stop, clean, logs, exec, with.
+The commands behind the Makefile: start, run, stop, clean, logs, invoke, api, exec, with.
 
     python -m local start     start, deploy and seed what is not yet; return when the API answers
     python -m local run       the same, then stay until Ctrl-C
     python -m local stop      end it and keep its state
     python -m local clean     end all and forget their state
     python -m local logs      follow what the functions log
+    python -m local invoke FUNCTION EVENT   run one function on one event by `sam local invoke`
+    python -m local api       serve the API by `sam local start-api`, until Ctrl-C
     python -m local exec COMMAND…   run a command with the settings of the running stack
     python -m local with COMMAND…   run a command against a fresh stack on a free port
 """
@@ -26,7 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local import deploy, emulator, seed
+from local import containers, deploy, emulator, seed
 from local.stack import NAME, ROOT, Stack, StackError, from_environment, say, step
 
 SEEDED = "/local/seeded"
@@ -99,6 +101,18 @@ def logs(stack: Stack) -> None:
                         seen.add(key)
                         print(event["message"].rstrip(), flush=True)
             time.sleep(1)
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run a function on an event, both given by name, in a container."""
+    if len(arguments) != 2:
+        raise StackError("Say which function, and on which event: invoke Invoices invoices_list")
+    return containers.invoke(from_environment(), *arguments)
+
+
+def api(_: list[str]) -> int:
+    """Serve the API from containers."""
+    return containers.api(from_environment())
 
 
 def run_here(command: list[str]) -> int:
@@ -231,15 +245,15 @@ def main() -> int:
     """Run the command named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m local", description=f"The local {NAME} stack")
     commands = {"start": start, "run": run, "stop": stop, "clean": clean, "logs": logs}
-    takes_command = {"exec": run_here, "with": run_with}
-    parser.add_argument("command", choices=[*commands, *takes_command])
+    with_status = {"invoke": invoke, "api": api, "exec": run_here, "with": run_with}
+    parser.add_argument("command", choices=[*commands, *with_status])
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):  # end in order, in the background too
         signal.signal(number, _interrupt)
     try:
-        if options.command in takes_command:
-            return takes_command[options.command](options.arguments)
+        if options.command in with_status:
+            return with_status[options.command](options.arguments)
         commands[options.command](from_environment())
     except StackError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -24,7 +24,7 @@ from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
 
 # Not .aws-sam, which is for AWS: a build for its processors would be deployed here by mistake.
 BUILD = ROOT / ".local" / "build"
-SOURCES = ("template.yaml", "functions", "layers")
+SOURCES = ("template.yaml", "packaging", "functions", "layers")
 ARTIFACTS = "local-artifacts"
 DEPLOYED = "/local/deployed"
 HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
@@ -56,7 +56,6 @@ def build(sources: str) -> None:
             "--cache-dir", str(BUILD / "cache"),
             "--parameter-overrides", f"Architecture={ARCHITECTURE}",
         )  # fmt: skip
-        _compile_python(BUILD / "out")
         _build_stamp().write_text(sources)
 
 
@@ -248,19 +247,6 @@ def _source_files() -> Iterator[Path]:
 
 def _build_stamp() -> Path:
     return BUILD / "sources"
-
-
-def _compile_python(folder: Path) -> None:
-    """
-    Put byte code beside the sources, which halves the start of a Lambda process.
-
-    Unchecked, as packing changes the time stamps that would otherwise vouch for it.
-    """
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", "-j", "0",
-         "--invalidation-mode", "unchecked-hash", str(folder)],
-        check=False, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def _sam(*arguments: str, stack: Stack | None = None) -> None:

@@ -81,7 +81,7 @@ def test_the_command_says_what_it_found(three: Invoker) -> None:
     _delete(_number_pk(three), f"{3:010}")
     not_fine = runner.invoke(cli, ["audit", "--org", three.org_id])
 
-    assert (fine.exit_code, fine.output) == (0, "3 documents, 0 faults\n")
+    assert (fine.exit_code, fine.stdout) == (0, "3 documents, 0 movements, 0 faults\n")
     assert not_fine.exit_code == 1
     assert "the series counts 3 numbers, 2 found" in not_fine.output
 

@@ -2,58 +2,99 @@
 
 import json
 import re
+import subprocess
 from typing import Any
 
-import yaml
+import pytest
+from openapi_spec_validator import validate
 
 from local import openapi
 from local.stack import ROOT
+from tests import template
+
+SPECTRAL = ROOT / "node_modules" / ".bin" / "spectral"
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions as if they were plain values."""
-
-
-_Loader.add_multi_constructor(
-    "!",
-    lambda loader, _, node: (
-        loader.construct_scalar(node)  # type: ignore[no-untyped-call]
-        if isinstance(node, yaml.ScalarNode)
-        else None
-    ),
-)
-
-
-def _template() -> Any:
-    return yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads(openapi.FILE.read_text())
 
 
 def test_the_committed_document_is_what_the_code_says() -> None:
     assert openapi.FILE.read_text() == openapi.text(), "run `make openapi`"
 
 
-def test_the_template_routes_what_the_document_has_and_nothing_else() -> None:
-    document = json.loads(openapi.FILE.read_text())
+def test_the_template_routes_what_the_document_has_and_nothing_else(document: Any) -> None:
     documented = {
         f"{method.upper()} {path}"
         for path, operations in document["paths"].items()
         for method in operations
     }
 
-    routed = {
-        f"{event['Properties']['Method']} {event['Properties']['Path']}"
-        for resource in _template()["Resources"].values()
-        for event in resource["Properties"].get("Events", {}).values()
-        if event["Type"] == "HttpApi" and "Path" in event["Properties"]
+    assert template.routes() - {"$default"} == documented | {"GET /openapi.json", "GET /docs"}
+
+
+def test_it_is_valid_openapi(document: Any) -> None:
+    validate(document)
+
+
+@pytest.mark.skipif(not SPECTRAL.exists(), reason="needs npm: make setup")
+def test_spectral_finds_nothing_and_its_examples_fit_their_schemas() -> None:
+    found = subprocess.run(
+        [SPECTRAL, "lint", "--fail-severity=hint", openapi.FILE],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_operation_asks_for_a_role_and_says_what_it_does(document: Any) -> None:
+    for path, method, operation in openapi.operations(document):
+        [[roles]] = [list(entry.values()) for entry in operation["security"]]
+        assert roles in (["reader"], ["writer"], ["admin"]), (method, path)
+        assert f"role `{roles[0]}`" in operation["description"]
+        assert re.match(r"[A-Z]", operation["summary"]), (method, path)
+
+
+def test_every_body_has_an_example(document: Any) -> None:
+    bodies = [
+        (path, method, kind, content)
+        for path, method, operation in openapi.operations(document)
+        for part in [operation.get("requestBody", {}), *operation["responses"].values()]
+        for kind, content in part.get("content", {}).items()
+    ]
+
+    assert len(bodies) > len(document["paths"])
+    assert [each[:3] for each in bodies if "examples" not in each[3]] == [
+        ("/v3/account/invoice/{invoiceId}/pdf", "get", "application/pdf")
+    ]
+
+
+def test_what_is_created_links_to_where_it_is_read(document: Any) -> None:
+    links = {
+        operation["operationId"]: set(answer["links"])
+        for _, _, operation in openapi.operations(document)
+        for answer in operation["responses"].values()
+        if "links" in answer
     }
 
-    assert routed == documented | {"GET /openapi.json", "GET /docs"}
+    assert links["create_invoice"] == {
+        "get_invoice", "get_invoice_pdf", "get_public_link", "get_e_invoice",
+    }  # fmt: skip
+    assert links["create_movement"] == {"get_movement", "list_refunds"}
+    assert links["create_refund"] == {"get_refund"}
 
 
-def test_every_operation_asks_for_a_role_and_says_what_it_does() -> None:
-    document = json.loads(openapi.FILE.read_text())
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            [[roles]] = [list(entry.values()) for entry in operation["security"]]
-            assert roles in (["reader"], ["writer"], ["admin"]), (method, path)
-            assert re.match(r"[A-Z]", operation["summary"]), (method, path)
+def test_every_answer_tells_the_request_id_but_what_the_gateway_says(document: Any) -> None:
+    answers = [
+        (path, status, document["components"]["responses"][answer["$ref"].rpartition("/")[2]])
+        if "$ref" in answer
+        else (path, status, answer)
+        for path, _, operation in openapi.operations(document)
+        for status, answer in operation["responses"].items()
+    ]
+
+    without = {
+        status for _, status, each in answers if "x-request-id" not in each.get("headers", {})
+    }
+    assert without == {"401", "429"}

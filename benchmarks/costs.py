@@ -1,0 +1,212 @@
+"""
+What the API costs on AWS, operation by operation and by the month.
+
+    python -m benchmarks.costs            write docs/costs.md
+    python -m benchmarks.costs --check    fail where the file is not what the sums say
+
+Prices are list prices; requests and write units are those that tests/integration/test_costs.py
+counts. What is neither, is assumed, and stands below the prices.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).parents[1] / "docs" / "costs.md"
+MILLION = 1_000_000
+
+# ------------------------------------------------ list prices, us-east-1, US dollars, without the
+# free tier: each for one of what it is named after
+PRICES = {
+    "HTTP API call": 1.00 / MILLION,
+    "Lambda request": 0.20 / MILLION,
+    "Lambda GB-second (arm64)": 0.0000133334,
+    "DynamoDB write unit": 0.625 / MILLION,
+    "DynamoDB read unit": 0.125 / MILLION,
+    "DynamoDB GB-month, with recovery": 0.25 + 0.20,
+    "S3 PUT": 5.00 / MILLION,
+    "S3 GET": 0.40 / MILLION,
+    "S3 GB-month": 0.023,
+    "SQS request": 0.40 / MILLION,
+    "log GB": 0.50,
+    "X-Ray trace": 5.00 / MILLION,
+    "GB to the internet": 0.09,
+}
+
+# ------------------------------------------------ what no test can tell
+MEMORY_GB = 1.0
+READ_MS, WRITE_MS, PDF_MS = 15, 30, 120
+"""How long a warm function takes."""
+LOG_KB = 1.0
+"""What a call logs: the gateway's line, and the function's report."""
+TRACED = 0.05
+"""Of all calls; the default of X-Ray."""
+CALLS_PER_TOKEN_AND_MINUTE = 10
+"""The authorizer is asked once a minute for each token."""
+PDF_KB = 60
+KB = 1 / 1024 / 1024
+"""In GB."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What one operation asks of AWS; `reads` in units of 4 KB, strongly consistent."""
+
+    name: str
+    writes: float = 0
+    """DynamoDB write units: counted by a test."""
+    reads: float = 0
+    calls: float = 1
+    """Through the gateway; what nobody calls has none."""
+    milliseconds: float = READ_MS
+    s3_puts: float = 0
+    s3_gets: float = 0
+    messages: float = 0
+    out_kb: float = 1
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What it costs, by what is paid for."""
+        asked = self.calls / CALLS_PER_TOKEN_AND_MINUTE
+        milliseconds = self.milliseconds + asked * READ_MS
+        runs = 1 + asked
+        return {
+            "gateway": self.calls * PRICES["HTTP API call"],
+            "Lambda": runs * PRICES["Lambda request"]
+            + milliseconds / 1000 * MEMORY_GB * PRICES["Lambda GB-second (arm64)"],
+            "DynamoDB": self.writes * PRICES["DynamoDB write unit"]
+            + (self.reads + asked) * PRICES["DynamoDB read unit"],
+            "S3, SQS": self.s3_puts * PRICES["S3 PUT"]
+            + self.s3_gets * PRICES["S3 GET"]
+            + self.messages * PRICES["SQS request"],
+            "logs, traces": LOG_KB * KB * PRICES["log GB"] + TRACED * PRICES["X-Ray trace"],
+            "out": self.out_kb * KB * PRICES["GB to the internet"],
+        }
+
+    @property
+    def cost(self) -> float:
+        return sum(self.parts.values())
+
+
+USAGE_RECORDS = 3
+"""In the request that the test counts; more are cheaper each."""
+
+MOVEMENT = Operation("charge a movement", writes=8, reads=5, milliseconds=WRITE_MS)
+REFUND = Operation("refund of it", writes=10, reads=2, milliseconds=WRITE_MS)
+USAGE = Operation("take 3 usage records", writes=20, reads=8, milliseconds=WRITE_MS)
+INVOICE = Operation("issue an invoice", writes=19, reads=6, milliseconds=WRITE_MS)
+CREDIT = Operation("credit an invoice", writes=23, reads=9, milliseconds=WRITE_MS)
+PAYMENT = Operation("record a payment", writes=6, reads=2, milliseconds=WRITE_MS)
+BILL = Operation(
+    "bill an account's cycle",
+    writes=43,
+    reads=20,
+    calls=0,
+    milliseconds=4 * WRITE_MS,
+    messages=6,
+    out_kb=0,
+)
+PDF = Operation("make a PDF", writes=1, reads=3, calls=0, milliseconds=PDF_MS, s3_puts=1, out_kb=0)
+PAGE = Operation("list 25 invoices", reads=8, out_kb=10)
+DETAIL = Operation("fetch an invoice", reads=2, out_kb=3)
+LINK = Operation("link to a PDF, and open it", reads=2, s3_gets=1, out_kb=1 + PDF_KB)
+
+OPERATIONS = (
+    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, PAGE, DETAIL, LINK,
+)  # fmt: skip
+
+MONTH: dict[Operation, float] = {
+    MOVEMENT: 3, USAGE: 10, REFUND: 0.02, BILL: 1, PDF: 1, PAYMENT: 1, PAGE: 2, DETAIL: 1, LINK: 1,
+}  # fmt: skip
+"""What happens for each invoice of a month: a telecom customer with 30 usage records."""
+KEPT_KB = {"DynamoDB": 3 * 3 + 30 * 1.5 + 12, "S3": PDF_KB}
+"""What stays of it."""
+MONTHS_KEPT = 12
+VOLUMES = (10_000, MILLION, 100 * MILLION)
+
+
+def month(invoices: int) -> dict[str, float]:
+    """Add up a month, after a year of the same."""
+    parts: dict[str, float] = {}
+    for operation, times in MONTH.items():
+        for part, cost in operation.parts.items():
+            parts[part] = parts.get(part, 0) + cost * times * invoices
+    kept = invoices * MONTHS_KEPT * KB
+    parts["storage"] = kept * (
+        KEPT_KB["DynamoDB"] * PRICES["DynamoDB GB-month, with recovery"]
+        + KEPT_KB["S3"] * PRICES["S3 GB-month"]
+    )
+    return parts
+
+
+def text() -> str:
+    """Write the page."""
+    names = list(MOVEMENT.parts)
+    operations = [
+        f"| {each.name} | {each.writes:g} | {each.reads:g} | "
+        + " | ".join(_money(each.parts[name] * MILLION) for name in names)
+        + f" | **{_money(each.cost * MILLION)}** |"
+        for each in OPERATIONS
+    ]
+    months = [month(volume) for volume in VOLUMES]
+    parts = [
+        f"| {part} | " + " | ".join(_money(each[part]) for each in months) + " |"
+        for part in months[0]
+    ]
+    totals = [sum(each.values()) for each in months]
+    each = [f"{total / volume:.5f}" for total, volume in zip(totals, VOLUMES, strict=True)]
+    story = ", ".join(f"{times:g} × {each.name}" for each, times in MONTH.items())
+    return f"""\
+# What it costs
+
+List prices of us-east-1 in US dollars, without the free tier, discounts and support: check yours.
+The sums are those of [benchmarks/costs.py](../benchmarks/costs.py), which writes this page; the
+write units are counted by a test. Nothing runs while nobody calls, so nothing else costs.
+
+## A million of each
+
+Read units are of 4 KB, strongly consistent. A call also pays for every tenth of a call of the
+authorizer, which the gateway asks once a minute for each token.
+
+| operation | write units | read units | {" | ".join(names)} | a million |
+|---|--:|--:|{"--:|" * len(names)}--:|
+{chr(10).join(operations)}
+
+## A month
+
+For each invoice: {story}. What is kept is a year of it.
+
+| invoices a month | {" | ".join(f"{volume:,}" for volume in VOLUMES)} |
+|---|{"--:|" * len(VOLUMES)}
+{chr(10).join(parts)}
+| **together** | {" | ".join(f"**{_money(total)}**" for total in totals)} |
+| an invoice | {" | ".join(each)} |
+
+An invoice costs the same whether they are few or many, and most of that is what is written and
+kept. So at a hundred million a month the levers are provisioned capacity (0.18 $ for a million
+write units that are all used, where on demand they are 0.63 $), and how long usage is kept.
+
+## What is assumed
+
+- A warm function takes {READ_MS} ms to read, {WRITE_MS} ms to write and {PDF_MS} ms to make a
+  PDF, at {MEMORY_GB:g} GB on arm64.
+- A call logs {LOG_KB:g} KB, {TRACED:.0%} of the calls are traced, and a token calls
+  {CALLS_PER_TOKEN_AND_MINUTE} times a minute while it calls.
+- A PDF has {PDF_KB} KB, and is opened once.
+"""
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    if "--check" in sys.argv:
+        return int(FILE.read_text() != text())
+    FILE.write_text(text())
+    return 0
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 1000 else f"{amount:,.2f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""
+Calls one function again and again, as a warm Lambda process does, and measures each call.
+
+It runs with what the function was built with and with no more: see workers.py. Requests and
+answers are lines of JSON. Of a call it tells the processor's time, botocore's part of that, the
+wall clock's time, and what was asked of AWS.
+"""
+
+import importlib
+import json
+import resource
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.client
+
+CONTEXT = SimpleNamespace(
+    function_name="function",
+    memory_limit_in_mb=1024,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:function",
+    aws_request_id="00000000-0000-0000-0000-000000000000",
+    get_remaining_time_in_millis=lambda: 20_000,
+)
+
+
+class Botocore:
+    """Watches all that goes through botocore."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.nanoseconds = 0
+        call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def watched(client: Any, operation: str, *arguments: Any) -> Any:
+            began = time.process_time_ns()
+            try:
+                return call(client, operation, *arguments)
+            finally:
+                self.nanoseconds += time.process_time_ns() - began
+                self.calls.append(operation)
+
+        botocore.client.BaseClient._make_api_call = watched  # type: ignore[attr-defined]
+
+    def forget(self) -> None:
+        self.calls, self.nanoseconds = [], 0
+
+
+def main() -> None:
+    watch = Botocore()
+    handler = importlib.import_module("app").lambda_handler
+    for line in sys.stdin:
+        event = json.loads(line)
+        watch.forget()
+        wall, cpu = time.perf_counter_ns(), time.process_time_ns()
+        answer = handler(event, CONTEXT)
+        cpu, wall = time.process_time_ns() - cpu, time.perf_counter_ns() - wall
+        measured = {
+            "cpu": cpu / 1e6,
+            "botocore": watch.nanoseconds / 1e6,
+            "wall": wall / 1e6,
+            "calls": watch.calls,
+            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "answer": answer,
+        }
+        sys.stdout.write(json.dumps(measured) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

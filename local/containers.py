@@ -1,0 +1,157 @@
+"""
+`sam local` with the tables of the running stack.
+
+`sam local` gives a container the variables that the template declares and no others, and knows no
+table by its real name. So it gets a copy of the built template, in which every function has the
+settings that it has in the running stack, and what reaches that stack: a door in the containers'
+network, for the stack itself listens on loopback only.
+
+    SAM_LOCAL        a program that takes the arguments of `sam local`, to run in its place
+    SAM_LOCAL_HOST   the address of this machine in the network of the containers
+"""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import deploy, emulator
+from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError, step
+
+IS_LINUX = sys.platform == "linux"
+HOST = "172.17.0.1" if IS_LINUX else "192.168.65.254"
+"""Where a Docker engine, or Docker Desktop, shows this machine to containers."""
+IP_FREEBIND = 15
+"""Linux: listen at an address that the first container brings."""
+
+FUNCTION = "AWS::Serverless::Function"
+PACKAGES = {FUNCTION: "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+
+
+def invoke(stack: Stack, function: str, event: str) -> int:
+    """Run one function (`Invoices`) on one event (`invoices_list`) in a container."""
+    file = ROOT / "events" / f"{event}.json"
+    if not file.exists():
+        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
+        raise StackError(f"There is no event {event!r}, but {known}")
+    return _sam_local(stack, "invoke", f"{function}Function", "--event", str(file))
+
+
+def api(stack: Stack) -> int:
+    """Serve the whole API from containers, until Ctrl-C."""
+    port = os.environ.get("PORT") or "3000"
+    return _sam_local(stack, "start-api", "--port", port, "--warm-containers", "LAZY")
+
+
+def _sam_local(stack: Stack, *arguments: str) -> int:
+    host = os.environ.get("SAM_LOCAL_HOST") or HOST
+    sam = Path(sys.executable).parent / "sam"
+    program = shlex.split(os.environ.get("SAM_LOCAL") or "sam local")
+    if program[0] == "sam":
+        program[0] = str(sam)
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith("AWS_")}
+    # sam prefers what it finds around itself to what the template says.
+    environment |= {"SAM": str(sam), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
+    command = [
+        *program, *arguments,
+        "--template", str(_template(stack, host)),
+        "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+    ]  # fmt: skip
+    with door(host, stack.port):
+        # Of Ctrl-C it hears from us, once: interrupted twice, it leaves its containers behind.
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+
+
+def _template(stack: Stack, host: str) -> Path:
+    """Write the template of the sources as they are now, with the stack's settings in it."""
+    if not emulator.is_running(stack):
+        raise StackError("No stack runs: `make start` first")
+    sources = deploy.sources_hash()
+    if not deploy.is_built(sources):
+        # Standard output has the function's answer alone.
+        with redirect_stdout(sys.stderr), step("build", "sam build"):
+            deploy.build(sources)
+    built = deploy.BUILD / "out" / "template.yaml"
+    template: dict[str, Any] = yaml.safe_load(built.read_text())
+    reached = stack.aws_environment() | {"AWS_ENDPOINT_URL": f"http://{host}:{stack.port}"}
+    deployed = _settings(stack)
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] in PACKAGES:
+            folder = PACKAGES[resource["Type"]]
+            properties[folder] = str(built.parent / properties[folder])
+        if resource["Type"] == FUNCTION:
+            if name not in deployed:
+                raise StackError(f"{name} is not deployed yet: `make start` first")
+            properties["Environment"] = {"Variables": deployed[name] | reached}
+    file = stack.directory / "sam-local.json"
+    partial = file.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(template, indent=1))
+    return partial.replace(file)
+
+
+def _settings(stack: Stack) -> dict[str, dict[str, str]]:
+    """Read the environment of every deployed function, by its name in the template."""
+    pages = deploy.client(stack, "cloudformation").get_paginator("list_stack_resources")
+    lambda_ = deploy.client(stack, "lambda")
+    return {
+        resource["LogicalResourceId"]: lambda_.get_function_configuration(
+            FunctionName=resource["PhysicalResourceId"]
+        )["Environment"]["Variables"]
+        for page in pages.paginate(StackName=NAME)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }
+
+
+@contextmanager
+def door(host: str, port: int) -> Iterator[None]:
+    """Let containers, and nobody else, reach the stack's port at this machine's address there."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if IS_LINUX:
+            listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            # Docker Desktop brings calls to its address to our loopback by itself; and where
+            # another `sam local` of this stack runs, its door serves for both.
+            yield
+            return
+        listener.listen()
+        threading.Thread(target=_serve, args=(listener, port), daemon=True).start()
+        yield
+
+
+def _serve(listener: socket.socket, port: int) -> None:
+    while True:
+        try:
+            caller, _ = listener.accept()
+        except OSError:
+            return
+        stack = socket.create_connection(("127.0.0.1", port))
+        for source, sink in ((caller, stack), (stack, caller)):
+            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    """Hand on whatever comes until its end, and then the end."""
+    with closing(sink):
+        while data := source.recv(65536):
+            sink.sendall(data)

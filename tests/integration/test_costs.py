@@ -1,0 +1,71 @@
+"""What benchmarks/costs.py reckons with is what the operations write."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import costs
+from tests.integration.billing import Runs
+
+READS = {"BatchGetItem", "GetItem", "Query"}
+
+type Written = Callable[[], float]
+
+
+@pytest.fixture
+def written(dynamodb: Any) -> Iterator[Written]:
+    """Add up the write units that DynamoDB counts, since the last time."""
+    units: list[float] = []
+
+    def ask(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    def note(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        consumed = parsed.get("ConsumedCapacity", [])
+        if model.name not in READS:
+            tables = consumed if isinstance(consumed, list) else [consumed]
+            units.extend(table["CapacityUnits"] for table in tables)
+
+    def since_last_time() -> float:
+        total = sum(units)
+        units.clear()
+        return total
+
+    hooks = [("provide-client-params.dynamodb", ask), ("after-call.dynamodb", note)]
+    for event, hook in hooks:
+        dynamodb.meta.events.register(event, hook)
+    yield since_last_time
+    for event, hook in hooks:
+        dynamodb.meta.events.unregister(event, hook)
+
+
+def test_operations_write_what_they_are_reckoned_with(runs: Runs, written: Written) -> None:
+    invoke = runs.invoke
+    first = invoke("movements_create").json["id"]
+    written()
+
+    invoke("movements_create", {"external_movement_unique_id": "another"})
+    assert written() == costs.MOVEMENT.writes
+    assert invoke("refunds_create", movementId=first).status == 201
+    assert written() == costs.REFUND.writes
+    answer = invoke("consumptions_create")
+    assert (answer.status, answer.json["accepted"]) == (201, costs.USAGE_RECORDS)
+    assert written() == costs.USAGE.writes
+    assert invoke("invoices_create").status == 201
+    assert written() == costs.INVOICE.writes
+    assert invoke("invoices_pay").status == 201
+    assert written() == costs.PAYMENT.writes
+    assert invoke("invoices_create", {"external_invoice_unique_id": "another"}).status == 201
+    written()
+    assert invoke("invoices_credit", invoiceId=2).status == 201
+    assert written() == costs.CREDIT.writes
+
+
+def test_a_run_writes_what_it_is_reckoned_with(runs: Runs, written: Written) -> None:
+    runs.invoke("movements_create")
+    written()
+
+    assert runs.run(until="2026-12-01")["invoices_issued"] == 1
+
+    assert written() == costs.BILL.writes
