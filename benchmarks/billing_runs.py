@@ -1,8 +1,12 @@
 """Billing runs: what a document costs in one, and what the same document costs on its own."""
 
+import json
+import time
+import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from uuid import uuid4
 
 from benchmarks.accounts import event, new_invoices, set_up, with_body
 from benchmarks.figures import Figure
@@ -11,6 +15,7 @@ from benchmarks.workers import Json, Worker
 from billing.domain.billing_runs import Batch, BillingRun
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.persistence.queues import _message
+from local.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,21 @@ def measure(
         requests([billed]),
         memory,
     )
+
+
+def over_http(stack: Stack, count: int) -> Figure:
+    """Issue invoices one by one as a client does, through the gateway and the authorizer."""
+    facts = json.loads(stack.file.read_text())
+    account_id = next(iter(facts["accounts"]))
+    url = f"{facts['base_url']}/v1/orgs/{facts['org_id']}/accounts/{account_id}/invoices"
+    headers = {"PRIVATE-TOKEN": facts["admin_token"], "Content-Type": "application/json"}
+    walls = []
+    for made in islice(new_invoices(facts["org_id"], account_id, uuid4().hex), count):
+        request = urllib.request.Request(url, made["body"].encode(), headers)
+        began = time.perf_counter()
+        urllib.request.urlopen(request, timeout=30).close()
+        walls.append((time.perf_counter() - began) * 1e3)
+    return Figure.of(walls)
 
 
 def _event(batch: Batch) -> Json:

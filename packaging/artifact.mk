@@ -1,6 +1,7 @@
 # What `sam build` makes of a function or of the layer, whose sources are in the current folder:
 # the sources, their requirements, and byte code for all of it, which halves the start of a
 # Lambda process. Unchecked, as packing changes the time stamps that would otherwise vouch for it.
+# `sam build` knows nothing of this file: after a change here, `sam build --no-cached`.
 
 HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PLATFORMS := manylinux_2_28_$(MACHINE) manylinux_2_17_$(MACHINE) manylinux2014_$(MACHINE)
@@ -20,4 +21,4 @@ build-%:
 			--require-hashes --requirement $(CURDIR)/requirements.txt --target $(target) \
 			--only-binary :all: $(PLATFORMS:%=--platform %) --python-version 3.13; \
 	fi
-	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash $(target)
+	$(PYTHON) -m compileall -q -j 0 -s $(target) --invalidation-mode unchecked-hash $(target)

@@ -7,12 +7,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
-from billing.api.logger import logger
+from billing.api.logger import logger, report
 from billing.persistence.billing import BillingRepository
 from billing.persistence.queues import to_batch
 from billing.services.bill_accounts import bill_accounts
 
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor.raise_on_entire_batch_failure = False
 
 
 @logger.inject_lambda_context
@@ -24,6 +25,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _record(record: SQSRecord) -> None:
     batch = to_batch(record.body)
-    errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository())
-    for account_id, error in errors.items():
-        logger.error("not billed", extra={"account_id": account_id}, exc_info=error)
+    try:
+        errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository())
+    except Exception as error:
+        report("batch not billed", error, run_id=batch.run_id)
+        raise
+    for account_id, reason in errors.items():
+        report("account not billed", reason, account_id=account_id)

@@ -12,13 +12,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
-from billing.api.logger import logger
+from billing.api.logger import logger, report
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.persistence.queues import BatchesQueue, RunsQueue
 from billing.services.run_billing import list_accounts, start_daily_runs
 
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @logger.inject_lambda_context
@@ -32,11 +32,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _record(record: SQSRecord) -> None:
     message = json.loads(record.body)
-    if "run_id" not in message:
-        return _start_daily_runs(message["after"])
-    return list_accounts(
-        **message, runs=BillingRunRepository(), queue=RunsQueue(), batches=BatchesQueue()
-    )
+    try:
+        if "run_id" in message:
+            _list_accounts(message)
+        else:
+            _start_daily_runs(message["after"])
+    except Exception as error:
+        report("not dispatched", error, **message)
+        raise
+
+
+def _list_accounts(message: dict[str, Any]) -> None:
+    list_accounts(**message, runs=BillingRunRepository(), queue=RunsQueue(), batches=BatchesQueue())
 
 
 def _start_daily_runs(after: str | None) -> None:

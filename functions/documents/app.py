@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import deadline
-from billing.api.logger import logger
+from billing.api.logger import logger, report
 from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.persistence.documents import DocumentStore, object_key
 from billing.persistence.invoices import InvoiceRepository, invoice_of_document
@@ -34,7 +34,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 
 def _record(record: DynamoDBRecord) -> None:
-    _make(invoice_of_document(record.dynamodb.keys["pk"]))  # type: ignore[union-attr]
+    pk: str = record.dynamodb.keys["pk"]  # type: ignore[union-attr]
+    try:
+        _make(invoice_of_document(pk))
+    except Exception as error:
+        report("no PDF", error, document=pk)
+        raise
 
 
 def _make(key: InvoiceKey) -> StoredPdf:

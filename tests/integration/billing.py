@@ -1,10 +1,12 @@
 """Billing runs with queues of their own: what is sent is delivered when a test says so."""
 
 import importlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +20,8 @@ from billing.services.audit import audit_invoices
 if TYPE_CHECKING:
     from tests.integration.conftest import Invoker
 
+EVENTS = Path(__file__).parents[2] / "events"
+
 type Json = dict[str, Any]
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -26,15 +30,14 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 def record(message: Json) -> Json:
     """Word a received message as Lambda's event source does."""
+    name = "bill_accounts_batch" if "account_ids" in message["Body"] else "dispatch_billing_run"
+    [example] = json.loads((EVENTS / f"{name}.json").read_text())["Records"]
     return {
+        **example,
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
-        "awsRegion": "us-east-1",
+        "attributes": {**example["attributes"], **message.get("Attributes", {})},
     }
 
 

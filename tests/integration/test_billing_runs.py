@@ -1,5 +1,6 @@
 """Billing runs: cycles closed, gathered and issued, through the functions' handlers."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from tests.integration.billing import (
     money,
     subscribers,
 )
-from tests.integration.conftest import Invoker, Json
+from tests.integration.conftest import EVENTS, Invoker, Json
 
 CYCLES = ["2026-12-27", "2027-01-27", "2027-02-27", "2027-03-27"]
 """Each of these days is behind the end of one more cycle, of an account billed on the 31st."""
@@ -425,7 +426,7 @@ def test_the_schedule_starts_the_run_of_the_day_for_every_org(
     monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 12, 1, 3, tzinfo=UTC))
 
     for _ in range(2):
-        call("dispatch_billing", {})
+        call("dispatch_billing", json.loads((EVENTS / "dispatch_billing_daily.json").read_text()))
     runs.deliver()
 
     assert runs.get("daily-2026-12-01") == {

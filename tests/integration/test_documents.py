@@ -4,6 +4,7 @@ import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
@@ -82,8 +83,8 @@ def test_what_was_stored_but_not_recorded_is_kept(key: InvoiceKey) -> None:
 
 
 def _make(key: InvoiceKey) -> Any:
-    event = {"org_id": key.org_id, "account_id": key.account_id, "ordinal": key.ordinal}
-    return documents(event, Context())
+    event = json.loads((EVENTS / "documents_make.json").read_text())
+    return documents({**event, **asdict(key)}, Context())
 
 
 def _find(key: InvoiceKey) -> Any:
@@ -103,19 +104,30 @@ def test_a_pdf_too_large_for_an_answer_is_a_redirect_to_a_link(
 
 
 def test_a_failing_renderer_is_502_and_harms_nothing(billed: Invoker, key: InvoiceKey) -> None:
-    document = key_of((f"invoice#{key.org_id}#{key.account_id}#{key.ordinal}", "document"))
-    table = config.invoices_table()
-    item = dynamodb().get_item(TableName=table, Key=document)["Item"]
-    broken = {**item, "record": {"B": zlib.compress(b"{}")}}
-    dynamodb().put_item(TableName=table, Item=broken)
+    """A second invoice has a record that cannot be read, from the beginning."""
+    table, account = config.invoices_table(), f"{key.org_id}#{key.account_id}"
+    summary, document = (
+        dynamodb().get_item(TableName=table, Key=key_of(each))["Item"]
+        for each in (
+            (f"account#{account}", f"invoice#{1:010}"),
+            (f"invoice#{account}#1", "document"),
+        )
+    )
+    second = {**summary, "sk": {"S": f"invoice#{2:010}"}, "ordinal": {"N": "2"}}
+    whole = {**document, "pk": {"S": f"invoice#{account}#2"}}
+    dynamodb().put_item(TableName=table, Item={**whole, "record": {"B": zlib.compress(b"{}")}})
+    dynamodb().put_item(TableName=table, Item=second)
 
-    answers = [billed("invoices_get_pdf"), billed("invoices_public_link")]
+    answers = [
+        billed("invoices_get_pdf", invoiceId=2),
+        billed("invoices_public_link", invoiceId=2),
+    ]
 
-    dynamodb().put_item(TableName=table, Item=item)
+    dynamodb().put_item(TableName=table, Item=whole)
     assert {answer.status for answer in answers} == {502}
     assert "KeyError" not in answers[0].text
-    assert billed("invoices_get").status == 200
-    assert billed("invoices_get_pdf").status == 200
+    assert billed("invoices_get", invoiceId=2).status == 200
+    assert billed("invoices_get_pdf", invoiceId=2).status == 200
 
 
 def test_a_slow_renderer_is_409_and_a_time_to_ask_again(

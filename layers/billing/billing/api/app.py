@@ -5,7 +5,6 @@ It authenticates and authorises before any route runs, reads JSON exactly, and w
 in the dialect of the path.
 """
 
-import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +22,7 @@ from billing import clock, deadline
 from billing.api.access import SCHEME, Caller, caller_of
 from billing.api.errors import render, status_of
 from billing.api.json_body import parse_json
-from billing.api.logger import logger
+from billing.api.logger import logger, report
 from billing.domain.errors import (
     BillingError,
     FieldError,
@@ -155,8 +154,7 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
     if isinstance(error, UnicodeError):
         error = InvalidRequestError.of("body", "is not UTF-8")
     if not isinstance(error, BillingError):
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("unforeseen", extra={"error": type(error).__name__, "trace": trace})
+        report("unforeseen", error)
         error = BillingError("Something went wrong on our side.")
     status = status_of(error)
     message = error.message

@@ -19,24 +19,27 @@ from billing.domain.invoices import InvoiceKey, InvoiceKind, series_in
 from billing.domain.parties import Org
 from billing.persistence.accounts import account_key, account_of, org_key, org_of
 from billing.persistence.billing_runs import batch_key, put_failure, run_key
-from billing.persistence.consumptions import ConsumptionRepository
+from billing.persistence.consumptions import to_total
 from billing.persistence.cycles import (
     CycleRepository,
     bill_cycle,
     close_cycle,
+    list_members,
     open_cycle_key,
     to_billable_account,
 )
 from billing.persistence.dynamodb import (
+    SEPARATOR,
     ConditionFailedError,
+    Item,
     at_once,
     get_items,
     transact,
     update,
 )
 from billing.persistence.invoices import Book, InvoiceRepository
-from billing.persistence.movements import MovementRepository
-from billing.persistence.refunds import RefundRepository
+from billing.persistence.movements import to_movement
+from billing.persistence.refunds import to_refund
 
 _UNCREDITED = "REFUND_EXCEEDS_INVOICE"
 
@@ -49,12 +52,10 @@ class BillingRepository:
 
     def __init__(self) -> None:
         self._accounts = config.accounts_table()
+        self._movements = config.movements_table()
         self._runs = config.billing_runs_table()
-        self._consumptions = ConsumptionRepository()
         self._cycles = CycleRepository()
         self._invoices = InvoiceRepository()
-        self._movements = MovementRepository()
-        self._refunds = RefundRepository()
 
     def get_batch(
         self, batch: Batch, account_ids: Sequence[str]
@@ -98,12 +99,15 @@ class BillingRepository:
 
     def _contents(self, org_id: str, closing: ClosingCycle) -> CycleContents:
         cycle = org_id, closing.account.id, closing.ends_on
-        refunds = list(self._refunds.list_of_cycle(*cycle))
+        members: dict[str, list[Item]] = {"movement": [], "refund": [], "total": []}
+        for item in list_members(self._movements, *cycle):
+            members[item["sk"]["S"].split(SEPARATOR)[0]].append(item)
+        refunds = list(map(to_refund, members["refund"]))
         earlier = {each.movement_cycle for each in refunds} - {closing.ends_on}
         closed = self._cycles.find_closed(org_id, closing.account.id, earlier)
         return CycleContents(
-            movements=list(self._movements.list_of_cycle(*cycle)),
-            usage=self._consumptions.totals(*cycle),
+            movements=list(map(to_movement, members["movement"])),
+            usage=list(map(to_total, members["total"])),
             refunds=refunds,
             invoiced={
                 each.key.id: original

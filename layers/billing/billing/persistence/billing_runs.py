@@ -45,6 +45,7 @@ from billing.persistence.records import instant, to_instant
 LISTED_AT_ONCE = 500
 """Accounts that are listed at once: their batches fit into one transaction."""
 
+_SENT_AT_ONCE = 100
 _FAILURES_SHOWN = 1000
 
 
@@ -155,11 +156,9 @@ class BillingRunRepository:
         self._transact(writes)
 
     def list_unsent(self, run: BillingRun) -> list[Batch]:
-        """List the batches that may not be in the queue yet."""
-        if run.sent == run.batches:
-            return []
+        """List the next batches that may not be in the queue yet."""
         pk, first = batch_key(run.org_id, run.id, run.sent + 1)
-        _, last = batch_key(run.org_id, run.id, run.batches)
+        _, last = batch_key(run.org_id, run.id, min(run.sent + _SENT_AT_ONCE, run.batches))
         items = query(
             self._table,
             "pk = :pk AND sk BETWEEN :first AND :last",
@@ -176,9 +175,9 @@ class BillingRunRepository:
             for item in items
         ]
 
-    def mark_sent(self, run: BillingRun) -> None:
-        """Note that all batches so far are in the queue."""
-        sent = {":sent": {"N": str(run.batches)}}
+    def mark_sent(self, run: BillingRun, batches: Sequence[Batch]) -> None:
+        """Note that the next batches of a run are in the queue."""
+        sent = {":sent": {"N": str(batches[-1].number)}}
         key = run_key(run.org_id, run.id)
         self._transact(
             [update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})]

@@ -3,10 +3,11 @@ Consumptions, and what they come to.
 
     pk                                 sk                             what
     subscription#<org>#<sub>           <type>#<time>#<id>             a usage record
+    external#<org>#consumption#<id>    external                       the one with that external id
+    in the movements' table
     cycle#<org>#<account>#<date>       total#<sub>#<type>#<unit>#     what the records of a cycle
                                        <tax>#<percentage>#<currency>  come to: units, and net in
                                                                       minor units
-    external#<org>#consumption#<id>    external                       the one with that external id
 
 Times are UTC with nine fraction digits, so that a subscription's records of a type sort by when
 they were consumed. A total moves in the transaction that stores its records, so it is their sum at
@@ -36,7 +37,13 @@ from billing.domain.external_ids import ExternalId, TakenId
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
 from billing.domain.tax import Tax, TaxedAmount, TaxType
-from billing.persistence.cycles import check_open_cycle, members, open_cycle_key, put_open_cycle
+from billing.persistence.cycles import (
+    check_open_cycle,
+    list_members,
+    members,
+    open_cycle_key,
+    put_open_cycle,
+)
 from billing.persistence.dynamodb import (
     SEPARATOR,
     ConditionFailedError,
@@ -126,7 +133,7 @@ class ConsumptionRepository:
                 else put_open_cycle(self._accounts, cycle_key, cycle),
                 *(
                     update(
-                        self._table,
+                        self._movements,
                         _total_key(members(org_id, to.account.id, cycle.ends_on), total),
                         "ADD units :units, net :net",
                         {":units": {"N": str(total.units)}, ":net": {"N": str(total.net.minor)}},
@@ -183,17 +190,9 @@ class ConsumptionRepository:
         self, org_id: str, account_id: str, ends_on: date, subscription_id: str | None = None
     ) -> list[ConsumptionTotal]:
         """Tell what the records of a cycle come to, of the whole account or one subscription."""
-        items = query(
-            self._table,
-            "pk = :pk AND begins_with(sk, :totals)",
-            {
-                ":pk": {"S": members(org_id, account_id, ends_on)},
-                ":totals": {
-                    "S": joined("total", *([subscription_id] if subscription_id else []), "")
-                },
-            },
-        )
-        return [_to_total(item) for item in items]
+        kind = joined("total", subscription_id) if subscription_id else "total"
+        items = list_members(self._movements, org_id, account_id, ends_on, kind)
+        return [to_total(item) for item in items]
 
 
 def _transactions(
@@ -277,7 +276,7 @@ def _to_consumption(item: Item) -> Consumption:
     )
 
 
-def _to_total(item: Item) -> ConsumptionTotal:
+def to_total(item: Item) -> ConsumptionTotal:
     _, subscription_id, kind, unit, tax, percentage, currency = item["sk"]["S"].split(SEPARATOR)
     return ConsumptionTotal(
         subscription_id=subscription_id,

@@ -14,7 +14,7 @@ its order, and only these items are in it.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -36,6 +36,7 @@ from billing.persistence.dynamodb import (
     get_items,
     joined,
     put,
+    query,
     to_json,
     update,
 )
@@ -73,8 +74,24 @@ def closed_cycle_key(org_id: str, account_id: str, ends_on: date) -> Key:
 
 
 def members(org_id: str, account_id: str, ends_on: date) -> str:
-    """Name the partition, in each table that has some, of what falls into a cycle."""
+    """
+    Name the partition of all that falls into a cycle.
+
+    Movements, refunds and totals of usage are together there, in the movements' table, so that a
+    billing run finds all of it by one query.
+    """
     return joined("cycle", org_id, account_id, ends_on.isoformat())
+
+
+def list_members(
+    table: str, org_id: str, account_id: str, ends_on: date, kind: str = ""
+) -> Iterator[Item]:
+    """List all that falls into a cycle, or one kind of it: `movement`, `refund` or `total`."""
+    values = {":pk": {"S": members(org_id, account_id, ends_on)}}
+    if not kind:
+        return query(table, "pk = :pk", values)
+    prefix = {":prefix": {"S": joined(kind, "")}}
+    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix})
 
 
 def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:

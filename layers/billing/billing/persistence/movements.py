@@ -33,6 +33,7 @@ from billing.domain.movements import (
 )
 from billing.persistence.cycles import (
     check_open_cycle,
+    list_members,
     members,
     open_cycle_key,
     put_open_cycle,
@@ -46,7 +47,6 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
-    query,
     to_json,
     transact,
 )
@@ -148,8 +148,8 @@ class MovementRepository:
 
     def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Movement]:
         """List the movements that fall into a cycle, as they were when they were charged."""
-        pk = members(org_id, account_id, ends_on)
-        return map(to_movement, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
+        items = list_members(self._table, org_id, account_id, ends_on, "movement")
+        return map(to_movement, items)
 
 
 def movement_key(key: MovementKey) -> Key:

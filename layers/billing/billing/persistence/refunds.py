@@ -3,12 +3,13 @@ Refunds.
 
     pk                              sk                                    what
     movement#<org>#<sub>#<mov>      refund#<id>                           a refund, and its version
-    cycle#<org>#<account>#<date>    refund#<subscription>#<mov>#<id>      a copy of each billable
-                                                                          refund of a cycle, to be
-                                                                          billed together
     external#<org>#refund#<id>      external                              the one with that
                                                                           external id; it stays
                                                                           when the refund goes
+    in the movements' table
+    cycle#<org>#<account>#<date>    refund#<subscription>#<mov>#<id>      a copy of each billable
+                                                                          refund of a cycle, to be
+                                                                          billed together
 
 What refunds leave of a movement is kept with the movement: `refunded`, in the movements' table,
 moves in the same transaction as the refund.
@@ -30,7 +31,12 @@ from billing.domain.errors import (
 from billing.domain.external_ids import ExternalId, TakenId
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.refunds import NewRefund, Refund, RefundKey
-from billing.persistence.cycles import check_open_cycle, members, open_cycle_key
+from billing.persistence.cycles import (
+    check_open_cycle,
+    list_members,
+    members,
+    open_cycle_key,
+)
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
@@ -41,7 +47,6 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
-    query,
     to_json,
     transact,
     update,
@@ -92,8 +97,8 @@ class RefundRepository:
 
     def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Refund]:
         """List the billable refunds that fall into a cycle."""
-        pk = members(org_id, account_id, ends_on)
-        return map(to_refund, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
+        items = list_members(self._movements, org_id, account_id, ends_on, "refund")
+        return map(to_refund, items)
 
     def get_for_issue(
         self, key: MovementKey, external: ExternalId | None
@@ -222,10 +227,10 @@ class RefundRepository:
     def _copy(self, refund: Refund) -> list[Any]:
         if not refund.request.billable:
             return []
-        return [put(self._table, _copy_key(refund), _item(refund), new=False)]
+        return [put(self._movements, _copy_key(refund), _item(refund), new=False)]
 
     def _forget_copy(self, refund: Refund) -> list[Any]:
-        return [delete(self._table, _copy_key(refund))] if refund.request.billable else []
+        return [delete(self._movements, _copy_key(refund))] if refund.request.billable else []
 
 
 def _refund_key(key: RefundKey) -> Key:

@@ -33,7 +33,7 @@ class Runs(Protocol):
 
     def list_unsent(self, run: BillingRun) -> list[Batch]: ...
 
-    def mark_sent(self, run: BillingRun) -> None: ...
+    def mark_sent(self, run: BillingRun, sent: Sequence[Batch]) -> None: ...
 
 
 class Orgs(Protocol):
@@ -102,22 +102,24 @@ def list_accounts(
     org_id: str, run_id: str, *, runs: Runs, queue: RunsQueue, batches: BatchesQueue
 ) -> None:
     """
-    List the due accounts of a run and put them into the queue, batch by batch.
+    List the due accounts of a run, and then put them into the queue, batch by batch.
 
-    Each step reads first how far it is, so that it can be taken again from any point. Where time
-    gets short, the run goes back into the queue.
+    Nothing is billed before all is listed: an account that is due for several cycles would come
+    up again, once the first of them is billed. Each step reads first how far it is, so that it can
+    be taken again from any point. Where time gets short, the run goes back into the queue.
     """
     while True:
         run = runs.get(org_id, run_id)
         try:
-            if run.sent < run.batches:
-                batches.send(runs.list_unsent(run))
-                runs.mark_sent(run)
-            elif run.is_listed:
+            if run.is_listed and run.sent == run.batches:
                 return
-            elif deadline.seconds_left() < SECONDS_OF_A_STEP:
+            if deadline.seconds_left() < SECONDS_OF_A_STEP:
                 queue.send_run(org_id, run_id)
                 return
+            if run.is_listed:
+                unsent = runs.list_unsent(run)
+                batches.send(unsent)
+                runs.mark_sent(run, unsent)
             else:
                 runs.add_batches(run, *runs.list_due(run))
         except ContentionError:
