@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.workers import Json, Worker
 from billing import config
-from billing.domain.invoices import InvoiceKey, InvoiceSummary
+from billing.domain.invoices import InvoiceKey
 from billing.persistence import invoices as stored
 from billing.persistence.aws import dynamodb
 from billing.persistence.dynamodb import Key, joined, key_of
@@ -69,15 +69,10 @@ def issue(invoices: Worker, org_id: str, count: int, account_id: str = "100001")
 
 
 def fill(org_id: str, account_id: str, count: int) -> None:
-    """
-    Fill an account that has one invoice up to a count, in the repository's own item shapes.
-
-    The heads of all are there, what lists and counts read of them, and the number of each; only
-    the whole records are left out, as nothing that is measured reads those.
-    """
-    _, first = InvoiceRepository().get(InvoiceKey(org_id, account_id, 1))
+    """Fill an account that has one invoice up to a count: see rows()."""
     with ThreadPool(4) as pool:
-        for _ in pool.imap_unordered(_write, batched(_items(first, count), 25, strict=False)):
+        made = batched(rows(org_id, account_id, count), 25, strict=False)
+        for _ in pool.imap_unordered(_write, made):
             pass
 
 
@@ -90,8 +85,16 @@ def _write(items: tuple[tuple[Key, Json], ...]) -> None:
         request = dynamodb().batch_write_item(RequestItems=request).get("UnprocessedItems")
 
 
-def _items(first: InvoiceSummary, count: int) -> Iterator[tuple[Key, Json]]:
-    org_id, account_id = first.key.org_id, first.key.account_id
+def rows(org_id: str, account_id: str, count: int) -> Iterator[tuple[Key, Json]]:
+    """
+    Make the rows of a large account out of its one invoice, in the repository's own shapes.
+
+    The heads of all invoices are there, what lists and counts read of them, and the number of
+    each; only the whole records are left out, as nothing that is measured reads those.
+    """
+    _, first = InvoiceRepository().get(InvoiceKey(org_id, account_id, 1))
+    yield stored._summary_key(first.key), stored._summary_item(first)
+    yield stored._unpaid_key(first.key), {"description": {"S": first.description}}
     series = first.number.rsplit("-", 1)[0]
     account = stored._account(org_id, account_id)
     today = datetime.now(UTC).date()

@@ -89,7 +89,8 @@ def _template(stack: Stack, host: str) -> Path:
             deploy.build(sources)
     built = deploy.BUILD / "out" / "template.yaml"
     template: dict[str, Any] = yaml.safe_load(built.read_text())
-    reached = stack.aws_environment() | {"AWS_ENDPOINT_URL": f"http://{host}:{stack.port}"}
+    endpoint = f"http://{host}:{stack.port}"
+    reached = stack.aws_environment() | {"AWS_ENDPOINT_URL": endpoint}
     deployed = _settings(stack)
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -99,7 +100,11 @@ def _template(stack: Stack, host: str) -> Path:
         if resource["Type"] == FUNCTION:
             if name not in deployed:
                 raise StackError(f"{name} is not deployed yet: `make start` first")
-            properties["Environment"] = {"Variables": deployed[name] | reached}
+            settings = {  # queues go by their addresses
+                setting: value.replace(stack.endpoint, endpoint)
+                for setting, value in deployed[name].items()
+            }
+            properties["Environment"] = {"Variables": settings | reached}
     file = stack.directory / "sam-local.json"
     partial = file.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(template, indent=1))

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 FUNCTIONS = {folder: name for name, folder in template.functions().items()}
 ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
 START_SECONDS = 60
+BUSY = {503, 504}
 
 type Json = dict[str, Any]
 
@@ -94,6 +95,15 @@ def _event(folder: str) -> str:
 
 
 def _in_container(folder: str, event: str) -> Any:
+    """Call a function in a container; on a busy machine it may run out of time, as on AWS."""
+    for _ in range(3):
+        answer = _invoke(folder, event)
+        if not (isinstance(answer, dict) and answer.get("statusCode") in BUSY):
+            break
+    return answer
+
+
+def _invoke(folder: str, event: str) -> Any:
     function = FUNCTIONS[folder].removesuffix("Function")
     made = subprocess.run(
         ["make", "--silent", "invoke", f"FUNCTION={function}", f"EVENT={event}"],

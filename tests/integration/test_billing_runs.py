@@ -1,6 +1,7 @@
 """Billing runs: cycles closed, gathered and issued, through the functions' handlers."""
 
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 import pytest
 
 from billing import clock
+from billing.domain.billing_runs import Batch
+from billing.domain.errors import UpstreamTimeoutError
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.queues import BatchesQueue
+from billing.services import bill_accounts
 from tests.integration.billing import (
     Runs,
     audited,
@@ -395,6 +400,32 @@ def test_many_accounts_are_listed_page_by_page(
     assert len(batches) == 5
     assert runs.get(run)["status"] == "completed"
     assert audited(billed.org_id) == 9
+
+
+def test_an_account_with_several_cycles_is_listed_once(
+    billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.persistence.billing_runs.LISTED_AT_ONCE", 1)
+    for each in subscribers(billed, 3):
+        each.charge()
+    send, bill_next_cycles = BatchesQueue.send, bill_accounts._bill_next_cycles
+
+    def bill_one_cycle(*arguments: Any) -> None:
+        bill_next_cycles(*arguments)
+        raise UpstreamTimeoutError
+
+    def send_and_bill(queue: BatchesQueue, batches: Iterable[Batch]) -> None:
+        """Let the first cycle be billed before the dispatcher goes on."""
+        send(queue, batches)
+        with monkeypatch.context() as patch:
+            patch.setattr(bill_accounts, "_bill_next_cycles", bill_one_cycle)
+            runs.bill()
+
+    monkeypatch.setattr(BatchesQueue, "send", send_and_bill)
+    run = runs.start(until=CYCLES[3])
+    runs.list_accounts()
+
+    assert runs.get(run)["accounts_total"] == 3
 
 
 def test_a_listing_short_of_time_goes_on_later(
