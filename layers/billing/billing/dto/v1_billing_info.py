@@ -120,7 +120,7 @@ class AccountBillingDetailsRequestDTO(Dto):
     currency: Currency | None = Field(None, description="ISO 4217; by default the org's.")
     iban: Iban | None = Field(None, description="The account's own, for direct debits.")
     bic: Bic | None = Field(None, description="The bank of the IBAN.")
-    closed: bool = Field(False, description="A closed account is not billed any more.")
+    closed: bool = Field(False, description="Nothing more can be charged to a closed account.")
 
     @field_validator("tax_id")
     @classmethod
