@@ -44,7 +44,7 @@ class Goal:
         if met:
             return f"{sign} {self.limit:g}: met"
         off = abs(figure.median / self.limit - 1)
-        return f"{sign} {self.limit:g}: **missed** by {off:.0%}"
+        return f"{sign} {self.limit:g}: **missed** by {max(off, 0.01):.0%}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,12 +2,15 @@
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.__main__ import cli
 from local.stack import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -54,3 +57,10 @@ def test_make_knows_every_target_it_names(target: str) -> None:
     targets = re.findall(r"(?m)^([a-z ]+):(?!=)", (ROOT / "Makefile").read_text())
 
     assert target in " ".join(targets).split()
+
+
+@pytest.mark.parametrize("command", re.findall(r"-m cli (.+)|make billing ARGS='(.+)'", README))
+def test_the_command_line_knows_what_it_is_given(command: tuple[str, str]) -> None:
+    arguments = shlex.split("".join(command))
+
+    assert CliRunner().invoke(cli, [*arguments, "--help"]).exit_code == 0
