@@ -92,7 +92,8 @@ def _introduction() -> str:
 Written by `make bench`. Medians, quartiles in brackets; ratios are taken round by round, of what
 was measured in turns. The twin is FastAPI, Mangum and boto3's resource on the same tables, with the
 same answers byte for byte (`benchmarks/twin`); AWS is the local emulator, at the other end of
-loopback. CPU is that of the function's process alone.
+loopback. CPU is that of the function's process alone. The twin counts before it reads a page, as we
+do but for the first page, which we read in one request: start 25 compares the same requests.
 
 Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} \
 processors.
