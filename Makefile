@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs invoke api token audit billing openapi test soak bench check format lock clean
+.PHONY: help setup run start stop logs invoke api token audit billing openapi test soak planted bench check format lock clean
 .SILENT:
 
 help:
@@ -49,7 +49,7 @@ audit: .venv/ready
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:functions/documents:. $(BIN)/python -m local.openapi
 
-test: check setup node_modules/ready
+test: check setup .local/checkov/ready node_modules/ready
 	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)
 
 # Racing refunds by the ten thousand, and long walks against the model of them.
@@ -61,6 +61,10 @@ soak: setup
 bench: export PYTHONPATH := layers/billing:.
 bench: setup
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
+
+# A bug for each of the twelve invariants, and whether its test notices: docs/reliability.md.
+planted: setup
+	$(BIN)/python -m local with $(BIN)/python -m tests.planted
 
 # What needs no running stack.
 check: .venv/ready
@@ -82,6 +86,7 @@ lock: .venv/ready
 	$(COMPILE) --group documents --constraint requirements-dev.txt \
 		--output-file functions/documents/requirements.txt
 	$(COMPILE) --group local --output-file local/requirements.txt
+	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
 	$(COMPILE) --group twin --output-file benchmarks/twin/requirements.txt
 	$(COMPILE) --group bench --output-file benchmarks/requirements-documents.txt
@@ -95,6 +100,9 @@ clean:
 
 $(EMULATOR)/ready: local/requirements.txt .venv/ready
 	$(call environment,$(EMULATOR),local/requirements.txt)
+
+.local/checkov/ready: tests/requirements-checkov.txt .venv/ready
+	$(call environment,.local/checkov,tests/requirements-checkov.txt)
 
 # Spectral, which checks the OpenAPI document; without npm its test is skipped.
 node_modules/ready: package-lock.json

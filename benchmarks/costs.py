@@ -31,7 +31,13 @@ PRICES = {
     "log GB": 0.50,
     "X-Ray trace": 5.00 / MILLION,
     "GB to the internet": 0.09,
+    "alarm-month": 0.10,
+    "dashboard-month": 3.00,
+    "metric-month": 0.30,
 }
+STANDING = {"alarm-month": 12, "dashboard-month": 1, "metric-month": 3, "SQS request": 3 * 650_000}
+"""What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
+five at once."""
 
 # ------------------------------------------------ what no test can tell
 MEMORY_GB = 1.0
@@ -122,6 +128,10 @@ MONTH: dict[Operation, float] = {
 KEPT_KB = {"DynamoDB": 3 * 3 + 30 * 1.5 + 12, "S3": PDF_KB}
 """What stays of it."""
 MONTHS_KEPT = 12
+AUDITS = 52 / 12
+"""How often a month all that is kept is verified."""
+AUDIT_READS, AUDIT_MS = 1.05, 0.5
+"""What that takes for each document: its record, and its number among a thousand in a page."""
 VOLUMES = (10_000, MILLION, 100 * MILLION)
 
 
@@ -136,6 +146,13 @@ def month(invoices: int) -> dict[str, float]:
         KEPT_KB["DynamoDB"] * PRICES["DynamoDB GB-month, with recovery"]
         + KEPT_KB["S3"] * PRICES["S3 GB-month"]
     )
+    parts["audit"] = (
+        invoices * MONTHS_KEPT * AUDITS
+        * (
+            AUDIT_READS * PRICES["DynamoDB read unit"]
+            + AUDIT_MS / 1000 * MEMORY_GB * PRICES["Lambda GB-second (arm64)"]
+        )
+    )  # fmt: skip
     return parts
 
 
@@ -155,13 +172,15 @@ def text() -> str:
     ]
     totals = [sum(each.values()) for each in months]
     each = [f"{total / volume:.5f}" for total, volume in zip(totals, VOLUMES, strict=True)]
+    standing = _money(sum(PRICES[name] * many for name, many in STANDING.items()))
     story = ", ".join(f"{times:g} × {each.name}" for each, times in MONTH.items())
     return f"""\
 # What it costs
 
 List prices of us-east-1 in US dollars, without the free tier, discounts and support: check yours.
 The sums are those of [benchmarks/costs.py](../benchmarks/costs.py), which writes this page; the
-write units are counted by a test. Nothing runs while nobody calls, so nothing else costs.
+write units are counted by a test. Nothing runs while nobody calls: a month of that
+costs {standing} $, for alarms, the dashboard, and Lambda's looking into the queues.
 
 ## A million of each
 

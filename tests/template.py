@@ -23,11 +23,12 @@ _Loader.add_multi_constructor(
 
 @dataclass(frozen=True)
 class Source:
-    """What calls a function: one of its `Events`."""
+    """What calls a function: a route, a queue, a stream or a schedule."""
 
     function: str
     """The folder of the function under functions/."""
     type: str
+    """HttpApi, SQS, DynamoDB or Schedule."""
     properties: dict[str, Any]
 
     @property
@@ -56,11 +57,42 @@ def functions() -> dict[str, str]:
 
 def sources() -> list[Source]:
     """List what calls the functions."""
-    return [
-        Source(folder, event["Type"], event.get("Properties", {}))
-        for name, folder in functions().items()
+    folders = functions()
+    routes = [
+        Source(folder, event["Type"], event["Properties"])
+        for name, folder in folders.items()
         for event in resources()[name]["Properties"].get("Events", {}).values()
     ]
+    mappings = [
+        Source(folders[properties["FunctionName"]], _kind(properties["EventSourceArn"]), properties)
+        for properties in _properties("AWS::Lambda::EventSourceMapping")
+    ]
+    takers = {source.properties["EventSourceArn"]: source.function for source in mappings}
+    schedules = [
+        Source(takers[properties["Target"]["Arn"]], "Schedule", properties)
+        for properties in _properties("AWS::Scheduler::Schedule")
+    ]
+    return routes + mappings + schedules
+
+
+def _properties(kind: str) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in resources().values() if each["Type"] == kind]
+
+
+def _kind(source_arn: str) -> str:
+    return "DynamoDB" if source_arn.endswith(".StreamArn") else "SQS"
+
+
+@cache
+def expanded() -> dict[str, Any]:
+    """Read the template as CloudFormation gets it, once SAM has expanded it."""
+    from samcli.lib.translate.sam_template_validator import SamTemplateValidator
+    from samcli.yamlhelper import yaml_parse
+    from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
+
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    validator = SamTemplateValidator(template, ManagedPolicyLoader(None), region="eu-west-1")
+    return dict(yaml_parse(validator.get_translated_template_if_valid()))
 
 
 def routes() -> set[str]:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
-from billing.api.logger import logger, report
+from billing.api.logger import logger, reported
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.persistence.queues import BatchesQueue, RunsQueue
@@ -23,30 +23,25 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Take messages of the queue of runs; anything else is the schedule."""
+    """Take messages of the queue of runs."""
     deadline.start(context.get_remaining_time_in_millis())
-    if "Records" in event:
-        return process_partial_response(event, _record, processor, context)
-    return _start_daily_runs(None)
+    return process_partial_response(event, _record, processor, context)
 
 
 def _record(record: SQSRecord) -> None:
-    message = json.loads(record.body)
-    try:
+    with reported("not dispatched", message_id=record.message_id):
+        message = json.loads(record.body)
         if "run_id" in message:
             _list_accounts(message)
         else:
             _start_daily_runs(message["after"])
-    except Exception as error:
-        report("not dispatched", error, **message)
-        raise
 
 
 def _list_accounts(message: dict[str, Any]) -> None:
     list_accounts(**message, runs=BillingRunRepository(), queue=RunsQueue(), batches=BatchesQueue())
 
 
-def _start_daily_runs(after: str | None) -> None:
+def _start_daily_runs(after: str) -> None:
     start_daily_runs(
         after or None,
         now=clock.now(),

@@ -1,20 +1,29 @@
 """The audit notices whatever is changed in the tables after the fact."""
 
+import importlib
 import json
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
 
-from billing import config
-from billing.persistence.aws import dynamodb
+from billing import clock, config
+from billing.domain.invoices import Stretch
+from billing.persistence.accounts import AccountRepository
+from billing.persistence.aws import dynamodb, sqs
 from billing.persistence.dynamodb import key_of
 from billing.persistence.invoices import InvoiceRepository
-from billing.services.audit import audit_invoices
+from billing.services.audit import audit_invoices, audit_stretch
+from billing.services.run_audits import SECONDS_OF_A_STEP
 from cli.__main__ import cli
-from tests.integration.conftest import Invoker
+from tests import template
+from tests.integration.conftest import EVENTS, Context, Invoker
 
 
 @pytest.fixture
@@ -84,6 +93,136 @@ def test_the_command_says_what_it_found(three: Invoker) -> None:
     assert (fine.exit_code, fine.stdout) == (0, "3 documents, 0 movements, 0 faults\n")
     assert not_fine.exit_code == 1
     assert "the series counts 3 numbers, 2 found" in not_fine.output
+
+
+def test_what_is_issued_meanwhile_is_no_fault(three: Invoker) -> None:
+    audited = audit_invoices(three.org_id, invoices=InvoiceRepository())
+    first = next(audited)
+
+    assert three("invoices_create", {"external_invoice_unique_id": "e3"}).status == 201
+    assert [first, *audited] == [(f"F{clock.now().year}-{n:06}", []) for n in (1, 2, 3)]
+
+
+# ---------------------------------------------------------------- every week, by itself
+
+
+def test_the_week_s_message_has_all_series_of_all_orgs_verified(
+    three: Invoker, audits: "Audits", logged: list[str]
+) -> None:
+    audits.deliver(_message("audit_weekly"))
+
+    [line] = map(json.loads, logged)
+    assert (line["message"], line["numbers"]) == ("audited", 3)
+    assert (line["org_id"], line["series"]) == (three.org_id, f"F{clock.now().year}")
+
+
+def test_each_fault_is_logged_as_the_alarm_counts_it(
+    three: Invoker, audits: "Audits", logged: list[str]
+) -> None:
+    _delete(f"invoice#{three.org_id}#100001#1", "document")
+    _delete(_number_pk(three), f"{3:010}")
+
+    audits.deliver(_message("audit_weekly"))
+
+    counted = [line for line in map(json.loads, logged) if _counts("BreachesFilter", line)]
+    assert [(line["number"][-6:], line["fault"]) for line in counted] == [
+        ("000001", "its record is missing"),
+        ("000003", "the series counts 3 numbers, 2 found"),
+    ]
+    assert not [line for line in map(json.loads, logged) if _counts("FailuresFilter", line)]
+
+
+def test_what_nobody_foresaw_is_logged_as_the_alarm_counts_it(
+    three: Invoker, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INVOICES_TABLE")
+    assert three("invoices_get").status == 500
+
+    assert [
+        line["message"] for line in map(json.loads, logged) if _counts("FailuresFilter", line)
+    ] == ["unforeseen"]
+
+
+def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
+    three: Invoker, audits: "Audits", logged: list[str]
+) -> None:
+    event = _message("audit_series")
+    whole = Stretch(three.org_id, f"F{clock.now().year}", 3)
+    event["Records"][0]["body"] = json.dumps(asdict(whole))
+
+    assert audits.deliver(event, seconds=SECONDS_OF_A_STEP) == 3
+    assert [
+        line["numbers"] for line in map(json.loads, logged) if line["message"] == "audited"
+    ] == [1, 1, 1]
+
+
+def test_a_stretch_that_begins_behind_a_changed_document_notices_it(three: Invoker) -> None:
+    whole = Stretch(three.org_id, f"F{clock.now().year}", 3)
+    [first, *_] = [left for left, _ in audit_stretch(whole, invoices=InvoiceRepository())]
+
+    rest = audit_stretch(replace(first, hash="another"), invoices=InvoiceRepository())
+
+    assert [faults for _, faults in rest] == [["it does not follow the hash before it"], []]
+
+
+@pytest.mark.parametrize("body", ["no JSON", "{}", '{"series": "F2026"}', "[]"])
+def test_a_message_that_cannot_be_read_is_given_back(
+    aws: None, body: str, logged: list[str]
+) -> None:
+    event = _message("audit_series")
+    event["Records"][0]["body"] = body
+
+    answer = call("audit", event)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert [line["message"] for line in map(json.loads, logged)] == ["not audited"]
+
+
+@dataclass
+class Audits:
+    """Delivers the messages of a queue of its own to the function."""
+
+    queue: str
+
+    def deliver(self, event: dict[str, Any], seconds: float = 60) -> int:
+        """Deliver an event and all messages that come of it; tell how many that were."""
+        for delivered in count(1):
+            assert call("audit", event, seconds) == {"batchItemFailures": []}
+            messages = sqs().receive_message(QueueUrl=self.queue).get("Messages", [])
+            if not messages:
+                return delivered
+            [message] = messages
+            sqs().delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+            event["Records"][0]["body"] = message["Body"]
+        raise AssertionError
+
+
+@pytest.fixture
+def audits(three: Invoker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audits]:
+    """Audit as if there were one org only."""
+    queue = sqs().create_queue(QueueName=f"audits-{uuid4().hex}")["QueueUrl"]
+    monkeypatch.setenv("AUDITS_QUEUE", queue)
+    monkeypatch.setattr(AccountRepository, "list_orgs", lambda *_: [three.org_id])
+    yield Audits(queue)
+    sqs().delete_queue(QueueUrl=queue)
+
+
+def call(function: str, event: dict[str, Any], seconds: float = 60) -> Any:
+    module = importlib.import_module(f"functions.{function}.app")
+    return module.lambda_handler(event, Context(int(seconds * 1000)))
+
+
+def _message(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return event
+
+
+def _counts(name: str, line: dict[str, Any]) -> bool:
+    """Tell whether a metric filter of the template counts a line."""
+    pattern = template.resources()[name]["Properties"]["FilterPattern"]
+    terms = re.findall(r'\$\.(\w+) = "(\w+)"', pattern)
+    assert terms, pattern
+    return any(line.get(field) == value for field, value in terms)
 
 
 def _faults(invoke: Invoker) -> list[list[str]]:

@@ -1,7 +1,20 @@
 """The page about costs is what the sums say."""
 
 from benchmarks import costs
+from tests import template
 
 
 def test_the_committed_page_is_what_the_sums_say() -> None:
     assert costs.FILE.read_text() == costs.text(), "run `python -m benchmarks.costs`"
+
+
+def test_what_stands_while_nobody_calls_is_what_the_template_has() -> None:
+    kinds = [resource["Type"] for resource in template.resources().values()]
+    alarms, dashboards, metrics = (
+        kinds.count(f"AWS::{kind}")
+        for kind in ("CloudWatch::Alarm", "CloudWatch::Dashboard", "Logs::MetricFilter")
+    )
+
+    assert costs.STANDING["alarm-month"] == alarms
+    assert costs.STANDING["dashboard-month"] == dashboards
+    assert costs.STANDING["metric-month"] == metrics

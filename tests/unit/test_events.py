@@ -35,12 +35,12 @@ def test_all_that_calls_a_function_has_an_event(source: template.Source) -> None
     if source.type == "HttpApi":
         assert source.route in [event.get("routeKey") for event in events]
     elif source.type in {"DynamoDB", "SQS"}:
-        arn = source.properties.get("Stream") or source.properties["Queue"]
-        name = arn.split(".")[0]
+        name = source.properties["EventSourceArn"].split(".")[0]
         assert [event for event in events if re.search(rf"[:/]{name}\b", _source_arn(event))]
     else:
-        assert source.type.startswith("Schedule"), f"say in this test what {source.type} sends"
-        assert json.loads(source.properties.get("Input", "{}")) in events
+        assert source.type == "Schedule", f"say in this test what {source.type} sends"
+        bodies = [record.get("body") for event in events for record in event.get("Records", [])]
+        assert source.properties["Target"]["Input"] in bodies
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -39,6 +39,10 @@ def batches_queue() -> str:
     return os.environ["BATCHES_QUEUE"]
 
 
+def audits_queue() -> str:
+    return os.environ["AUDITS_QUEUE"]
+
+
 def documents_bucket() -> str:
     return os.environ["DOCUMENTS_BUCKET"]
 

@@ -230,10 +230,9 @@ class InvoiceSummary:
     @property
     def remaining(self) -> Money:
         """What is still owed; nothing is ever owed on a credit note."""
-        nothing = Money.zero(self.gross.currency)
-        if self.is_credit:
-            return nothing
-        return max(nothing, self.gross - self.settlement.paid - self.settlement.credited)
+        settled = self.settlement.paid.minor + self.settlement.credited.minor
+        owed = 0 if self.is_credit else max(0, self.gross.minor - settled)
+        return Money(owed, self.gross.currency)
 
     @property
     def payment_status(self) -> PaymentStatus:
@@ -302,6 +301,23 @@ class ChainLink:
     hash: str
     previous_hash: str
     record: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The numbers of a series that are still to be verified: behind `sequence`, up to `last`."""
+
+    org_id: str
+    series: str
+    """With its year: F2026."""
+    last: int
+    sequence: int = 0
+    hash: str = ""
+    """The hash of the document `sequence`, which the next one has to follow."""
+
+    @property
+    def number(self) -> str:
+        return f"{self.series}-{self.sequence:06}"
 
 
 @dataclass(frozen=True, slots=True)

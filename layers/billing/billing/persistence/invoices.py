@@ -378,10 +378,16 @@ class InvoiceRepository:
         items = query(self._table, "pk = :pk", {":pk": {"S": joined("series", org_id)}})
         return [(item["sk"]["S"], _int(item, "last_sequence")) for item in items]
 
-    def list_numbers(self, org_id: str, series: str) -> Iterator[ChainLink]:
-        """List the numbers of a series in order, each with the bytes of its record."""
-        pk = joined("number", org_id, series)
-        items = iter(query(self._table, "pk = :pk", {":pk": {"S": pk}}))
+    def list_numbers(
+        self, org_id: str, series: str, *, after: int = 0, last: int = _LAST
+    ) -> Iterator[ChainLink]:
+        """List the numbers of a series behind `after` up to `last`, with their records' bytes."""
+        values = {
+            ":pk": {"S": joined("number", org_id, series)},
+            ":first": {"S": _padded(after + 1)},
+            ":last": {"S": _padded(last)},
+        }
+        items = iter(query(self._table, "pk = :pk AND sk BETWEEN :first AND :last", values))
         while batch := list(islice(items, 25)):
             keys = [
                 InvoiceKey(org_id, item["account_id"]["S"], _int(item, "ordinal_of_account"))

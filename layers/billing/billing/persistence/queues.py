@@ -1,18 +1,22 @@
 """
-The queues of billing runs.
+The queues of billing runs and audits.
 
     queue     message                                        who takes it
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
               {after}: start the daily runs of all orgs
               behind this one
     batches   {org_id, run_id, number, until, account_ids}   functions/bill_accounts
+    audits    {org_id, series, last, sequence, hash}:        functions/audit
+              verify the numbers behind `sequence`
+              {after}: have all orgs behind this one audited
 
-`batches` is first in, first out within an org: whoever numbers its invoices is alone in that. Every
-message may come twice, and late.
+The schedules send {after: ""}. `batches` is first in, first out within an org: whoever numbers its
+invoices is alone in that. Every message may come twice, and late.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import date
 from itertools import batched
 from typing import Any
@@ -20,6 +24,7 @@ from typing import Any
 from billing import config
 from billing.domain.billing_runs import Batch
 from billing.domain.errors import UpstreamFailedError
+from billing.domain.invoices import Stretch
 from billing.persistence.aws import call, sqs
 from billing.persistence.dynamodb import joined, to_json
 
@@ -33,14 +38,25 @@ class RunsQueue:
         self._url = config.runs_queue()
 
     def send_run(self, org_id: str, run_id: str) -> None:
-        self._send({"org_id": org_id, "run_id": run_id})
+        _send(self._url, {"org_id": org_id, "run_id": run_id})
 
     def send_daily(self, after: str) -> None:
         """Have the daily runs started of all orgs behind one."""
-        self._send({"after": after})
+        _send(self._url, {"after": after})
 
-    def _send(self, message: dict[str, str]) -> None:
-        call(sqs().send_message, QueueUrl=self._url, MessageBody=json.dumps(message))
+
+class AuditsQueue:
+    """Stretches of series that are to be verified."""
+
+    def __init__(self) -> None:
+        self._url = config.audits_queue()
+
+    def send_stretch(self, stretch: Stretch) -> None:
+        _send(self._url, asdict(stretch))
+
+    def send_orgs(self, after: str) -> None:
+        """Have all orgs behind one audited."""
+        _send(self._url, {"after": after})
 
 
 class BatchesQueue:
@@ -57,7 +73,7 @@ class BatchesQueue:
                     "Id": str(batch.number),
                     "MessageBody": _message(batch),
                     "MessageGroupId": batch.org_id,
-                    "MessageDeduplicationId": joined(batch.run_id, batch.number),
+                    "MessageDeduplicationId": joined(batch.org_id, batch.run_id, batch.number),
                 }
                 for batch in some
             ]
@@ -70,6 +86,10 @@ def to_batch(message: str) -> Batch:
     """Read a message of the queue."""
     fields = json.loads(message)
     return Batch(**{**fields, "until": date.fromisoformat(fields["until"])})
+
+
+def _send(url: str, message: Mapping[str, Any]) -> None:
+    call(sqs().send_message, QueueUrl=url, MessageBody=json.dumps(message))
 
 
 def _message(batch: Batch) -> str:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import Protocol
 
-from billing.domain.invoices import ChainLink, InvoiceKey, StoredPdf, invoice_hash
+from billing.domain.invoices import ChainLink, InvoiceKey, StoredPdf, Stretch, invoice_hash
 from billing.domain.money import Money
 from billing.domain.movements import Movement
 from billing.domain.refunds import Refund
@@ -14,7 +15,9 @@ from billing.domain.refunds import Refund
 class Invoices(Protocol):
     def list_series(self, org_id: str) -> list[tuple[str, int]]: ...
 
-    def list_numbers(self, org_id: str, series: str) -> Iterable[ChainLink]: ...
+    def list_numbers(
+        self, org_id: str, series: str, *, after: int, last: int
+    ) -> Iterable[ChainLink]: ...
 
 
 class Pdfs(Protocol):
@@ -27,20 +30,38 @@ def audit_invoices(
     org_id: str, *, invoices: Invoices, pdfs: Pdfs | None = None
 ) -> Iterator[tuple[str, list[str]]]:
     """Verify each number of each series of an org; tell it, with what is wrong about it."""
+    for stretch in stretches(org_id, invoices):
+        for left, faults in audit_stretch(stretch, invoices=invoices, pdfs=pdfs):
+            yield left.number, faults
+
+
+def stretches(org_id: str, invoices: Invoices) -> Iterator[Stretch]:
+    """Tell what there is to verify of an org now: each of its series, whole."""
     for series, last in invoices.list_series(org_id):
-        expected, previous = 1, ""
-        for link in invoices.list_numbers(org_id, series):
-            number = f"{series}-{link.sequence:06}"
-            faults = [
-                f"{series}-{missing:06} is missing" for missing in range(expected, link.sequence)
-            ]
-            faults += _faults(link, number, previous)
-            if pdfs is not None:
-                faults += _pdf_faults(link.key, pdfs)
-            yield number, faults
-            expected, previous = link.sequence + 1, link.hash
-        if expected != last + 1:
-            yield f"{series}-{last:06}", [f"the series counts {last} numbers, {expected - 1} found"]
+        yield Stretch(org_id, series, last)
+
+
+def audit_stretch(
+    stretch: Stretch, *, invoices: Invoices, pdfs: Pdfs | None = None
+) -> Iterator[tuple[Stretch, list[str]]]:
+    """Verify one number after the other; tell what is left then, and what was wrong about it."""
+    found = stretch.sequence
+    for link in invoices.list_numbers(
+        stretch.org_id, stretch.series, after=stretch.sequence, last=stretch.last
+    ):
+        before, stretch = stretch, replace(stretch, sequence=link.sequence, hash=link.hash)
+        faults = [
+            f"{replace(stretch, sequence=missing).number} is missing"
+            for missing in range(before.sequence + 1, link.sequence)
+        ]
+        faults += _faults(link, stretch.number, before.hash)
+        if pdfs is not None:
+            faults += _pdf_faults(link.key, pdfs)
+        found = link.sequence
+        yield stretch, faults
+    if found < stretch.last:
+        said = f"the series counts {stretch.last} numbers, {found} found"
+        yield replace(stretch, sequence=stretch.last), [said]
 
 
 def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:

@@ -1,0 +1,90 @@
+"""
+What functions ask of AWS, held against what their roles allow: tests/roles.yaml.
+
+Tests call functions with rights to everything. So each call that a function makes on the way is
+looked up in the list that template.yaml is held to, and fails the test where it is not in there.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from fnmatch import fnmatchcase
+from types import FrameType
+from typing import Any
+
+import pytest
+import yaml
+
+from local.stack import ROOT
+from tests import template
+
+type Json = dict[str, Any]
+
+ALLOWED: dict[str, dict[str, list[str]]] = {
+    role: {where: what.split() for where, what in grants.items()}
+    for role, grants in yaml.safe_load((ROOT / "tests" / "roles.yaml").read_text()).items()
+}
+ROLES = {folder: role for role, folder in template.functions().items()}
+
+_calling: ContextVar[str | None] = ContextVar("calling", default=None)
+"""The function that calls, for the threads that it starts."""
+used: set[tuple[str, str, str]] = set()
+"""Role, resource and action of all calls so far."""
+
+
+def check(params: Json, model: Any, **_: Any) -> None:
+    """Look a call of a client up, just before it is made; register it for all that clients do."""
+    function = _function(sys._getframe(1))
+    if function is None:
+        return
+    role = ROLES[function]
+    for action, resource in _needed(model.service_model.service_name, model.name, params):
+        granted = ALLOWED[role].get(resource, [])
+        matching = [each for each in granted if fnmatchcase(action, each)]
+        if not matching:
+            pytest.fail(f"{role} may not {action} {resource}")
+        used.update((role, resource, each) for each in matching)
+
+
+def _function(frame: FrameType | None) -> str | None:
+    """Tell which function calls, unless a test does."""
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if match := re.fullmatch(r"functions\.(\w+)\.app", module):
+            _calling.set(match[1])
+            return match[1]
+        if module.startswith("tests."):
+            _calling.set(None)
+            return None
+        frame = frame.f_back
+    return _calling.get()
+
+
+def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, str]]:
+    """Tell what actions an operation takes, on which resources of the template."""
+    if operation == "TransactWriteItems":
+        for write in params["TransactItems"]:
+            [(kind, item)] = write.items()
+            action = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+            yield f"dynamodb:{action}", _resource(item["TableName"])
+    elif operation == "BatchGetItem":
+        for table in params["RequestItems"]:
+            yield "dynamodb:BatchGetItem", _resource(table)
+    elif service == "dynamodb":
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+        yield f"dynamodb:{operation}", _resource(params["TableName"]) + index
+    elif service == "s3":
+        action = operation.replace("Head", "Get")
+        yield f"s3:{action}", _resource(params["Bucket"]) + "/*"
+    elif service == "sqs":
+        yield f"sqs:{operation}", _resource(params["QueueUrl"])
+    else:
+        yield f"lambda:{operation}Function", _resource(params["FunctionName"])
+
+
+def _resource(value: str) -> str:
+    """Find the resource by the setting that has its name."""
+    [setting] = [name for name in os.environ if os.environ[name] == value and "_" in name]
+    return "".join(part.capitalize() for part in setting.split("_"))

@@ -1,0 +1,329 @@
+"""What template.yaml promises of safety and care, read off the template that SAM makes of it."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.stack import ROOT
+from tests import template
+
+CHECKOV = ROOT / ".local" / "checkov" / "bin" / "checkov"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+
+GATEWAY_SECONDS = 30
+AUTHORIZER_SECONDS = 10
+"""How long an HTTP API waits for a function, and for its authorizer."""
+FORTNIGHT = 14 * 24 * 3600
+"""The longest that a queue keeps a message."""
+MANAGED = ["service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"]
+
+type Json = dict[str, Any]
+
+
+def of_type(kind: str) -> dict[str, Json]:
+    """Find the properties of all resources of a type, by their names."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template.expanded()["Resources"].items()
+        if resource["Type"] == f"AWS::{kind}"
+    }
+
+
+def named(value: Any) -> str:
+    """Write a reference readably: the table's own name for its ARN."""
+    if isinstance(value, str):
+        return value
+    [(function, argument)] = value.items()
+    if function == "Fn::GetAtt":
+        return ".".join(argument).removesuffix(".Arn")
+    return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# ---------------------------------------------------------------- who gets in, and what it may do
+
+
+def test_only_the_reference_is_open_to_everybody() -> None:
+    [api] = of_type("ApiGatewayV2::Api").values()
+    operations = {
+        f"{method.upper()} {path}": operation["security"]
+        for path, methods in api["Body"]["paths"].items()
+        for method, operation in methods.items()
+    }
+    is_open = {route for route, security in operations.items() if security == [{"NONE": []}]}
+
+    assert is_open == {"GET /openapi.json", "GET /docs"}
+    assert len(operations) == len(template.routes())
+    for route in operations.keys() - is_open:
+        assert operations[route] == [{"TokenAuthorizer": []}], route
+
+
+def test_an_answer_of_the_authorizer_is_kept_for_a_minute_at_most() -> None:
+    [api] = of_type("ApiGatewayV2::Api").values()
+    scheme = api["Body"]["components"]["securitySchemes"]["TokenAuthorizer"]
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+
+    assert authorizer["authorizerResultTtlInSeconds"] <= 60
+    assert authorizer["identitySource"] == ["$request.header.PRIVATE-TOKEN"]
+
+
+def test_each_role_may_do_what_the_allowlist_says_and_nothing_else() -> None:
+    allowed = {
+        role: {where: sorted(what.split()) for where, what in grants.items()}
+        for role, grants in yaml.safe_load((ROOT / "tests" / "roles.yaml").read_text()).items()
+    }
+
+    assert {
+        name.replace("FunctionRole", "Function"): _grants(role)
+        for name, role in of_type("IAM::Role").items()
+    } == allowed
+
+
+def _grants(role: Json) -> dict[str, list[str]]:
+    grants: dict[str, list[str]] = {}
+    for policy in role.get("Policies", []):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement.keys() == {"Effect", "Action", "Resource"}
+            assert statement["Effect"] == "Allow"
+            for where in listed(statement["Resource"]):
+                grants.setdefault(named(where), []).extend(listed(statement["Action"]))
+    return {where: sorted(set(what)) for where, what in grants.items()}
+
+
+def test_functions_have_two_policies_of_aws_and_the_schedules_none() -> None:
+    for name, role in of_type("IAM::Role").items():
+        managed = [arn.split("policy/")[1] for arn in role.get("ManagedPolicyArns", [])]
+        assert managed == ([] if name == "SchedulesRole" else MANAGED), name
+
+
+def test_functions_are_called_by_the_gateway_only_each_by_its_own_route() -> None:
+    for name, permission in of_type("Lambda::Permission").items():
+        assert permission["Principal"] == "apigateway.amazonaws.com", name
+        assert "SourceArn" in permission, name
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def test_what_is_kept_outlives_the_stack() -> None:
+    kept = {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}
+    for name, resource in template.expanded()["Resources"].items():
+        if resource["Type"] in kept:
+            assert resource["DeletionPolicy"] == "Retain", name
+            assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+@pytest.mark.parametrize("name", of_type("DynamoDB::Table"))
+def test_a_table_is_encrypted_and_can_be_restored(name: str) -> None:
+    table = of_type("DynamoDB::Table")[name]
+
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_the_bucket_is_private_encrypted_and_versioned() -> None:
+    [bucket] = of_type("S3::Bucket").values()
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_bucket_and_queues_talk_tls_only_and_no_policy_lets_anybody_in() -> None:
+    [of_bucket], [of_queues] = (
+        list(of_type(kind).values()) for kind in ("S3::BucketPolicy", "SQS::QueuePolicy")
+    )
+    for policy, action in ((of_bucket, "s3:*"), (of_queues, "sqs:*")):
+        [statement] = policy["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        assert statement["Action"] == action
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    where = [named(each) for each in of_bucket["PolicyDocument"]["Statement"][0]["Resource"]]
+    assert where == ["DocumentsBucket", "DocumentsBucket/*"]
+    assert {each["Ref"] for each in of_queues["Queues"]} == of_type("SQS::Queue").keys()
+
+
+def test_logs_end_some_day() -> None:
+    groups = of_type("Logs::LogGroup")
+
+    assert all("RetentionInDays" in group for group in groups.values())
+    for name, function in of_type("Lambda::Function").items():
+        assert function["LoggingConfig"]["LogGroup"]["Ref"] in groups, name
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+def test_an_answer_is_ours_before_the_gateway_gives_up() -> None:
+    functions = of_type("Lambda::Function")
+    called = {source.function for source in template.sources() if source.type == "HttpApi"}
+    behind = {name for name, folder in template.functions().items() if folder in called}
+
+    assert functions["AuthorizerFunction"]["Timeout"] < AUTHORIZER_SECONDS
+    assert len(behind) == len(called)
+    # DocumentsFunction is called by InvoicesFunction, which does not wait for its end.
+    for name in behind:
+        assert functions[name]["Timeout"] < GATEWAY_SECONDS, name
+
+
+def test_a_message_that_keeps_failing_is_kept_where_it_can_be_replayed() -> None:
+    queues = of_type("SQS::Queue")
+    for mapping in of_type("Lambda::EventSourceMapping").values():
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        source = named(mapping["EventSourceArn"])
+        if source in queues:
+            function = of_type("Lambda::Function")[mapping["FunctionName"]["Ref"]]
+            assert queues[source]["VisibilityTimeout"] >= 6 * function["Timeout"], source
+            dead = named(queues[source]["RedrivePolicy"]["deadLetterTargetArn"])
+            assert queues[dead].get("FifoQueue") == queues[source].get("FifoQueue")
+        else:
+            dead = named(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+            assert mapping["MaximumRetryAttempts"] < 100
+        assert queues[dead]["MessageRetentionPeriod"] == FORTNIGHT
+    for queue in queues.values():
+        assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_a_schedule_that_cannot_send_keeps_its_message_with_those_of_its_queue() -> None:
+    queues = of_type("SQS::Queue")
+    for schedule in of_type("Scheduler::Schedule").values():
+        queue = queues[named(schedule["Target"]["Arn"])]
+        assert (
+            schedule["Target"]["DeadLetterConfig"]["Arn"]
+            == (queue["RedrivePolicy"]["deadLetterTargetArn"])
+        )
+
+
+def test_nothing_calls_a_function_without_keeping_what_fails() -> None:
+    # Whatever else calls functions (topics, rules, buckets) would need a dead letter queue too.
+    assert {source.type for source in template.sources()} == {
+        "DynamoDB", "HttpApi", "SQS", "Schedule",
+    }  # fmt: skip
+    assert of_type("Lambda::EventInvokeConfig") == of_type("Events::Rule") == {}
+
+
+def _dead_letters() -> Iterator[str]:
+    for queue in of_type("SQS::Queue").values():
+        if "RedrivePolicy" in queue:
+            yield named(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    for mapping in of_type("Lambda::EventSourceMapping").values():
+        if "DestinationConfig" in mapping:
+            yield named(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+
+
+@pytest.mark.parametrize("queue", sorted(set(_dead_letters())))
+def test_the_first_dead_letter_raises_an_alarm(queue: str) -> None:
+    [alarm] = [
+        alarm
+        for alarm in of_type("CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        and alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": [queue, "QueueName"]}
+    ]
+
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_what_waits_too_long_raises_an_alarm() -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"].popitem()[1][0]
+        for alarm in json.loads(json.dumps(of_type("CloudWatch::Alarm"))).values()
+        if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    }
+    behind = [
+        alarm["Dimensions"][0]["Value"]
+        for alarm in of_type("CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "IteratorAge"
+    ]
+
+    assert watched == {"RunsQueue", "BatchesQueue"}
+    assert behind == [{"Ref": "DocumentsFunction"}]
+
+
+def test_alarms_count_what_the_filters_find() -> None:
+    counted = {
+        alarm["MetricName"]
+        for alarm in of_type("CloudWatch::Alarm").values()
+        if alarm["Namespace"] == {"Ref": "AWS::StackName"}
+    }
+    found = {
+        each["MetricTransformations"][0]["MetricName"]
+        for each in of_type("Logs::MetricFilter").values()
+    }
+
+    assert counted == found == {"Failures", "Breaches", "Throttles"}
+
+
+@pytest.mark.parametrize("name", of_type("CloudWatch::Alarm"))
+def test_an_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
+    alarm = of_type("CloudWatch::Alarm")[name]
+    page = re.search(r"docs/runbooks/[\w-]+\.md$", alarm["AlarmDescription"])
+
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert page, alarm["AlarmDescription"]
+    assert f"`{name}`" in (ROOT / page[0]).read_text()
+
+
+def test_every_runbook_is_for_an_alarm_there_is() -> None:
+    alarms = of_type("CloudWatch::Alarm")
+    for page in RUNBOOKS.glob("*.md"):
+        named_there = set(re.findall(r"`(\w+Alarm)`", page.read_text()))
+        assert named_there, page.name
+        assert named_there <= alarms.keys(), page.name
+
+
+def test_the_dashboard_shows_every_alarm_function_table_and_queue() -> None:
+    [dashboard] = of_type("CloudWatch::Dashboard").values()
+    body = dashboard["DashboardBody"]["Fn::Sub"]
+    shown = set(re.findall(r"\$\{(\w+)(?:\.\w+)?\}", body))
+
+    json.loads(re.sub(r"\$\{.*?\}", "x", body))
+    for kind in ("CloudWatch::Alarm", "Lambda::Function", "DynamoDB::Table", "SQS::Queue"):
+        assert of_type(kind).keys() <= shown, kind
+
+
+# ---------------------------------------------------------------- what others look for
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "expanded.json"
+    path.write_text(json.dumps(template.expanded(), indent=1))
+    return path
+
+
+def test_cfn_lint_finds_nothing(file: Path) -> None:
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    command = [str(cfn_lint), "--regions", "eu-west-1", "--", str(file)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.skipif(not CHECKOV.exists(), reason="needs checkov: make .local/checkov/ready")
+def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason(file: Path) -> None:
+    config = str(ROOT / ".checkov.yaml")
+    command = [str(CHECKOV), "--file", str(file), "--config-file", config, "--output", "json"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    report = json.loads(found.stdout)
+    failed = [(each["check_id"], each["resource"]) for each in report["results"]["failed_checks"]]
+
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["resource_count"] == len(template.expanded()["Resources"])
+    assert report["summary"]["passed"] > 100
+    assert failed == []
