@@ -7,61 +7,35 @@ writes them anew.
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from billing import clock
-from tests import template
 from tests.integration.conftest import EVENTS, Answer, Invoker
+from tests.integration.story import REQUESTS, Story, in_order
 
 ANSWERS = EVENTS / "answers"
 RECORD = bool(os.environ.get("RECORD"))
 
 type Json = dict[str, Any]
 
-REQUESTS: dict[str, Json] = {
-    path.stem: event
-    for path in sorted(EVENTS.glob("*.json"))
-    if "/v" in (event := json.loads(path.read_text())).get("routeKey", "") and "type" not in event
-}
-GIVEN_OUT = {
-    parameter: route
-    for route in template.routes()
-    if route.startswith("POST ")
-    for other in template.routes()
-    for parameter in re.findall(rf" {re.escape(route[5:])}/\{{(\w+)\}}", other)
-}
-"""Path parameters whose values we give out, and the route that does."""
 SHOWN = {
     "token": "bil_000000000000000000000000000000002wjyrI",
     "url": "https://documents.s3.eu-west-1.amazonaws.com/demo/100001/1/F2026-000001.pdf?X-Amz-…",
 }
 """What stands in for secrets."""
-LAST = ("invoices_credit", "billing_run_")
-"""They leave nothing to pay, and close the cycles that all the others write to."""
 
 
 @pytest.fixture(scope="module")
 def told(aws: None) -> dict[str, Json]:
-    """Send all events in an order in which each finds what it is about."""
-    invoke = Invoker(f"org-{uuid4().hex}")
-    known = {"invoiceNumber": f"F{clock.now().year}-000001"}
-    answers: dict[str, Json] = {}
-    while left := [name for name in REQUESTS if name not in answers]:
-        ready = [name for name in left if _parameters(name).keys() & GIVEN_OUT <= known.keys()]
-        assert ready, f"nothing gives out what {left} are about"
-        name = min(ready, key=_turn)
-        path: Any = {each: known[each] for each in _parameters(name) if each in known}
-        answer = invoke(name, **path)
-        answers[name] = json.loads(json.dumps(_shown(answer)).replace(invoke.org_id, "demo"))
-        for parameter, route in GIVEN_OUT.items():
-            if REQUESTS[name]["routeKey"] == route and answer.status == 201:
-                known.setdefault(parameter, answer.json["id"])
-    return answers
+    """Send all events."""
+    story = Story(Invoker(f"org-{uuid4().hex}"))
+    return {
+        name: json.loads(json.dumps(_shown(story.tell(name))).replace(story.invoke.org_id, "demo"))
+        for name in in_order()
+    }
 
 
 def test_every_event_is_answered(told: dict[str, Json]) -> None:
@@ -88,19 +62,6 @@ def test_nothing_else_is_recorded() -> None:
 
 def _file(name: str) -> Path:
     return ANSWERS / f"{name}.json"
-
-
-def _parameters(name: str) -> Json:
-    return dict(REQUESTS[name].get("pathParameters", {}))
-
-
-def _turn(name: str) -> tuple[bool, int, int, bool]:
-    """Make, then read, then settle and remove."""
-    method, path = REQUESTS[name]["routeKey"].split()
-    gives_out = f"{method} {path}" in GIVEN_OUT.values()
-    makes = gives_out or f"GET {path}" in template.routes()
-    kinds = ["PUT", "POST" if makes else "", "GET", "POST", "DELETE"]
-    return name.startswith(LAST), kinds.index(method), path.count("/"), not gives_out
 
 
 def _shown(answer: Answer) -> Json:

@@ -1,15 +1,21 @@
 """Every error of the domain has a status and a code, and every dialect words it."""
 
 import json
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
+from importlib import import_module
+from pkgutil import walk_packages
 
 import pytest
 
+import billing
 from billing.api.errors import STATUS_BY_ERROR, render, status_of
+from billing.domain import errors
 from billing.domain.errors import (
     BillingError,
     ConflictError,
+    ContentionError,
     InvalidRequestError,
     UpstreamBusyError,
     UpstreamError,
@@ -22,6 +28,9 @@ def _all(kind: type[BillingError]) -> Iterator[type[BillingError]]:
     for subclass in kind.__subclasses__():
         yield from _all(subclass)
 
+
+for module in walk_packages(billing.__path__, "billing."):
+    import_module(module.name)  # wherever an error is defined
 
 ERRORS = list(_all(BillingError))
 
@@ -44,6 +53,21 @@ def test_every_code_belongs_to_one_status() -> None:
     assert {code: len(statuses) for code, statuses in status_by_code.items()} == dict.fromkeys(
         status_by_code, 1
     )
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    """But for what services catch and try again: clients see one more reason to wait."""
+    told_apart = [kind for kind in ERRORS if not issubclass(kind, ContentionError)]
+
+    assert [kind for kind in told_apart if "code" not in vars(kind)] == []
+    assert len({kind.code for kind in told_apart}) == len(told_apart)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_the_module_opens_with_every_error(kind: type[BillingError]) -> None:
+    tree = (errors.__doc__ or "").splitlines()
+
+    assert [line for line in tree if re.search(rf"\b{kind.__name__}\b", line)]
 
 
 def test_waiting_helps_where_we_say_so() -> None:

@@ -5,9 +5,13 @@ An answer of ours, even a 504, beats the gateway's. Outside Lambda there is no d
 """
 
 import random
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NoReturn
 
 from billing.domain.errors import UpstreamBusyError, UpstreamTimeoutError
 
@@ -43,11 +47,41 @@ def check(seconds: float) -> None:
         raise UpstreamTimeoutError
 
 
-def attempts(seconds: float = CALL_SECONDS) -> Iterator[int]:
+class OutOfTimeError(BaseException):
+    """The time of a call is over; no handler of errors on its way may take it for one of them."""
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """
+    Raise OutOfTimeError in a call that goes on when there is no more time for calls.
+
+    A socket's own timeout starts anew with each byte, and with each address of a host: a call
+    that drips would end with Lambda. Only the main thread can be interrupted; Lambda calls us
+    there.
+    """
+    seconds = seconds_left()
+    if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise OutOfTimeError
+
+
+def attempts(seconds: float = CALL_SECONDS + 0.2) -> Iterator[int]:
     """
     Count tries of something that others keep getting in the way of, with random pauses between.
 
-    It ends with UpstreamBusyError when the deadline has no room for another try of `seconds`.
+    It ends with UpstreamBusyError when the deadline has no room for another try of `seconds`: a
+    little more than a call asks for, which would say that time is out, and not why.
     """
     attempt = 0
     while True:
@@ -55,5 +89,5 @@ def attempts(seconds: float = CALL_SECONDS) -> Iterator[int]:
         attempt += 1
         pause = random.uniform(0, min(0.02 * 2**attempt, 0.5))
         if seconds_left() < pause + seconds or attempt > 200:
-            raise UpstreamBusyError("Too many writes at once; send the same request again.")
+            raise UpstreamBusyError("Too many requests at once.")
         time.sleep(pause)

@@ -1,8 +1,9 @@
 """
 Clients of AWS: made on first use, in time or not at all, their failures in our words.
 
-A call may take 1 s to connect and 2 s to be read, three times; none begins that the request's
-deadline has no room for. Whatever botocore raises becomes an UpstreamError.
+A call may take 1 s to connect and wait 2 s for more to read, three times; none begins that the
+request's deadline has no room for, and none goes on behind it. Whatever botocore raises of the line
+and of AWS becomes an UpstreamError.
 """
 
 import json
@@ -17,10 +18,12 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's own
     ConnectTimeoutError,
+    FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
-from botocore.parsers import JSONParser, ResponseParserFactory
+from botocore.parsers import JSONParser, ResponseParserError, ResponseParserFactory
 
 from billing import deadline
 from billing.domain.errors import UpstreamBusyError, UpstreamFailedError, UpstreamTimeoutError
@@ -35,13 +38,13 @@ CONNECT_SECONDS = 1
 READ_SECONDS = 2
 
 _BUSY = {
+    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
-    "SlowDown",
-    "ThrottlingException",
-    "TooManyRequestsException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 }
+"""Ways to say so, besides a status and what has `Throttl` in it."""
 
 
 @cache
@@ -75,18 +78,27 @@ def call[T](operation: Callable[..., T], **request: Any) -> T:
     request itself (a condition that failed, say) passes through to the caller.
     """
     try:
-        return operation(**request)
+        with deadline.interrupting():
+            return operation(**request)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _BUSY or status == 503:
+        if code in _BUSY or "Throttl" in code or status in (429, 503):
             raise UpstreamBusyError from error
+        if "RequestTimeout" in code:
+            raise UpstreamTimeoutError from error
         if status >= 500:
             raise UpstreamFailedError from error
         raise
-    except (ConnectTimeoutError, ReadTimeoutError) as error:
+    except (ConnectTimeoutError, ReadTimeoutError, deadline.OutOfTimeError) as error:
         raise UpstreamTimeoutError from error
-    except (HTTPClientError, ConnectionError) as error:
+    except (
+        ConnectionError,
+        FlexibleChecksumError,
+        HTTPClientError,
+        IncompleteReadError,
+        ResponseParserError,
+    ) as error:
         raise UpstreamFailedError from error
 
 
@@ -115,18 +127,16 @@ class _PlainParser(JSONParser):
     """
     Takes DynamoDB's JSON as it comes: what it answers has its types written beside the values.
 
-    botocore walks through each value by its model instead, for a sixth of the time of a page.
-    Should botocore change inside, that is what happens again.
+    botocore walks through each value by its model instead, for a sixth of the time of a page, and
+    takes an answer that was cut short for an empty one: what is there is then not found. Should
+    botocore change inside, that is what happens again.
     """
 
-    def _parse_body_as_json(self, body_contents: bytes) -> Any:
+    def _handle_json_body(self, raw_body: bytes, _: Any) -> Any:
         try:
-            return json.loads(body_contents, object_hook=_with_bytes)
-        except ValueError:
-            return super()._parse_body_as_json(body_contents)  # type: ignore[misc]
-
-    def _parse_shape(self, _: Any, node: Any) -> Any:
-        return node
+            return json.loads(raw_body, object_hook=_with_bytes)
+        except ValueError as error:
+            raise ResponseParserError from error
 
 
 class _PlainParserFactory(ResponseParserFactory):

@@ -53,7 +53,10 @@ class DocumentStore:
         return StoredPdf(object_key, sha256)
 
     def get(self, pdf: StoredPdf) -> bytes:
-        return call(s3().get_object, Bucket=self._bucket, Key=pdf.object_key)["Body"].read()
+        def read() -> bytes:
+            return s3().get_object(Bucket=self._bucket, Key=pdf.object_key)["Body"].read()
+
+        return call(read)
 
     def link(self, pdf: StoredPdf) -> str:
         """Sign a link to one PDF that works without a token for LINK_SECONDS."""
@@ -84,17 +87,20 @@ class DocumentsFunction:
             "account_id": key.account_id,
             "ordinal": key.ordinal,
         }
-        try:
-            answer = call(
-                lambda_().invoke,
-                FunctionName=config.documents_function(),
-                Payload=json.dumps(request),
+
+        def invoke() -> StoredPdf:
+            answer = lambda_().invoke(
+                FunctionName=config.documents_function(), Payload=json.dumps(request)
             )
+            payload = answer["Payload"].read()
+            if "FunctionError" in answer:
+                raise UpstreamFailedError("The PDF of this invoice could not be made.")
+            return StoredPdf(**json.loads(payload))
+
+        try:
+            return call(invoke)
         except (UpstreamTimeoutError, UpstreamBusyError) as error:
             raise DocumentNotReadyError from error
-        if "FunctionError" in answer:
-            raise UpstreamFailedError("The PDF of this invoice could not be made.")
-        return StoredPdf(**json.loads(answer["Payload"].read()))
 
 
 def object_key(key: InvoiceKey, number: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from billing import deadline
-from billing.domain.errors import UpstreamBusyError
 from billing.persistence.aws import call, dynamodb
 
 type Item = Mapping[str, Any]
@@ -22,6 +21,9 @@ type Expected = Mapping[str, int | str]
 
 _AT_ONCE = 10
 """As many calls at once as a client keeps connections."""
+
+_PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
+"""Why a transaction may be cancelled that can be done a moment later."""
 
 SEPARATOR = "#"
 """No id can contain it, so no two keys of several parts are alike."""
@@ -130,8 +132,9 @@ def transact(writes: Sequence[Any]) -> None:
     Write all of it or nothing.
 
     One token stands for all our tries, so that a reply lost after the commit cannot apply it
-    twice. Conflicts with other transactions, which no SDK retries, are tried again within the
-    deadline. Raises ConditionFailedError where a condition does not hold.
+    twice. What no SDK retries, as it is inside a cancelled transaction, is tried again within the
+    deadline: conflicts with other transactions, and throttling. Raises ConditionFailedError where
+    a condition does not hold.
     """
     token = str(uuid.uuid4())
     for write in writes:
@@ -152,9 +155,7 @@ def transact(writes: Sequence[Any]) -> None:
                         if reason["Code"] == "ConditionalCheckFailed"
                     }
                 ) from error
-            if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
-                raise UpstreamBusyError from error
-            if "TransactionConflict" not in codes:
+            if not codes & _PASSING:
                 raise
 
 

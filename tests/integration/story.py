@@ -1,0 +1,96 @@
+"""The story that the events of events/ tell, in an order in which each finds what it is about."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from billing import clock
+from tests import template
+from tests.integration.conftest import EVENTS, Answer, Invoker
+
+type Json = dict[str, Any]
+
+REQUESTS: dict[str, Json] = {
+    path.stem: event
+    for path in sorted(EVENTS.glob("*.json"))
+    if "/v" in (event := json.loads(path.read_text())).get("routeKey", "") and "type" not in event
+}
+GIVEN_OUT = {
+    parameter: route
+    for route in template.routes()
+    if route.startswith("POST ")
+    for other in template.routes()
+    for parameter in re.findall(rf" {re.escape(route[5:])}/\{{(\w+)\}}", other)
+}
+"""Path parameters whose values we give out, and the route that does."""
+LAST = ("invoices_credit", "billing_run_")
+"""They leave nothing to pay, and close the cycles that all the others write to."""
+
+
+class Story:
+    """Sends events in the name of one org, each about what earlier ones have made."""
+
+    def __init__(self, invoke: Invoker) -> None:
+        self.invoke = invoke
+        self.known = {"invoiceNumber": f"F{clock.now().year}-000001"}
+
+    def tell(self, name: str) -> Answer:
+        """Send an event."""
+        path: Any = {each: self.known[each] for each in parameters(name) & self.known.keys()}
+        answer = self.invoke(name, **path)
+        if answer.status == 201:
+            for parameter in gives_out(name):
+                self.known.setdefault(parameter, answer.json["id"])
+        return answer
+
+
+def in_order() -> Iterator[str]:
+    """Name all events: make, then read, then settle and remove."""
+    known: set[str] = set()
+    left = sorted(REQUESTS, key=_turn)
+    while left:
+        ready = [name for name in left if parameters(name) & GIVEN_OUT.keys() <= known]
+        assert ready, f"nothing gives out what {left} are about"
+        left.remove(ready[0])
+        known |= gives_out(ready[0])
+        yield ready[0]
+
+
+def makers(name: str) -> list[str]:
+    """Name the events that must come before one: profiles, and what makes what it is about."""
+    ours = parameters(name) - {"orgId"}
+    earlier = list(in_order())
+    return [
+        each
+        for each in earlier[: earlier.index(name)]
+        if (gives_out(each) and (gives_out(each) | parameters(each)) & ours)
+        or (method(each) == "PUT" and not parameters(each) & GIVEN_OUT.keys())
+    ]
+
+
+def method(name: str) -> str:
+    return str(REQUESTS[name]["routeKey"]).split()[0]
+
+
+def parameters(name: str) -> set[str]:
+    return set(REQUESTS[name].get("pathParameters", {}))
+
+
+def gives_out(name: str) -> set[str]:
+    route = REQUESTS[name]["routeKey"]
+    return {parameter for parameter, giver in GIVEN_OUT.items() if giver == route}
+
+
+def _turn(name: str) -> tuple[bool, int, int, bool]:
+    path = REQUESTS[name]["routeKey"].split()[1]
+    makes = gives_out(name) or f"GET {path}" in template.routes()
+    kinds = ["PUT", "POST" if makes else "", "GET", "POST", "DELETE"]
+    return name.startswith(LAST), kinds.index(method(name)), path.count("/"), not gives_out(name)
+
+
+def seconds_of(function: str) -> int:
+    """Tell after how many seconds Lambda ends a function."""
+    resources = template.expanded()["Resources"]
+    [name] = [name for name, folder in template.functions().items() if folder == function]
+    return int(resources[name]["Properties"]["Timeout"])
