@@ -8,12 +8,15 @@ from uuid import uuid4
 import boto3
 from botocore.exceptions import ClientError
 
-from billing.domain.errors import BillingError
+from billing.domain.errors import BillingError, NotFoundError
 from billing.persistence.documents import DocumentsFunction
 from billing.persistence.invoices import invoice_of_document
 from cli.stack import resources
 
 BATCH = 10
+WAIT_SECONDS = 1
+EMPTY_READS = 100
+"""So many reads of a stream may answer nothing, though there is more behind."""
 
 
 class Letters(Protocol):
@@ -58,17 +61,17 @@ class Queue:
         return int(answer["Attributes"][name])
 
     def replay(self) -> tuple[int, int]:
-        replayed = left = 0
-        while messages := self._receive():
-            for message in messages:
+        replayed, left = 0, set[str]()
+        while new := [each for each in self._receive() if each["MessageId"] not in left]:
+            for message in new:
                 if self.again(message):
                     self._sqs.delete_message(
                         QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]
                     )
                     replayed += 1
                 else:
-                    left += 1
-        return replayed, left
+                    left.add(message["MessageId"])
+        return replayed, len(left)
 
     def again(self, message: Mapping[str, Any]) -> bool:
         """Try one again; tell whether it is dealt with."""
@@ -80,7 +83,7 @@ class Queue:
             MaxNumberOfMessages=BATCH,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
-            WaitTimeSeconds=1,
+            WaitTimeSeconds=WAIT_SECONDS,
         )
         return list(answer.get("Messages", []))
 
@@ -113,19 +116,22 @@ class StreamRecords(Queue):
 
     def again(self, message: Mapping[str, Any]) -> bool:
         """Have the PDFs made."""
-        where = json.loads(message["Body"])["DDBStreamBatchInfo"]
         try:
-            for record in _records(where):
+            for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
                 key = record["dynamodb"]["Keys"]
                 if record["eventName"] == "INSERT" and key["sk"]["S"] == "document":
                     DocumentsFunction().make_pdf(invoice_of_document(key["pk"]["S"]))
-        except (BillingError, ClientError):
+        except (BillingError, ClientError, KeyError, TypeError, ValueError):
             return False
         return True
 
 
 def _records(where: Mapping[str, Any]) -> Iterator[Any]:
-    """Read a part of a stream, both ends included."""
+    """
+    Read a part of a stream, both ends included.
+
+    Raises NotFoundError where its end does not come.
+    """
     streams = boto3.client("dynamodbstreams")
     iterator = streams.get_shard_iterator(
         StreamArn=where["streamArn"],
@@ -133,10 +139,13 @@ def _records(where: Mapping[str, Any]) -> Iterator[Any]:
         ShardIteratorType="AT_SEQUENCE_NUMBER",
         SequenceNumber=where["startSequenceNumber"],
     ).get("ShardIterator")
-    while iterator:
+    empty = 0
+    while iterator and empty < EMPTY_READS:
         answer = streams.get_records(ShardIterator=iterator, Limit=1000)
         for record in answer["Records"]:
             yield record
             if record["dynamodb"]["SequenceNumber"] == where["endSequenceNumber"]:
                 return
-        iterator = answer.get("NextShardIterator") if answer["Records"] else None
+        empty = 0 if answer["Records"] else empty + 1
+        iterator = answer.get("NextShardIterator")
+    raise NotFoundError

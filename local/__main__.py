@@ -99,6 +99,7 @@ def logs(stack: Stack) -> None:
                     key = (event["logStreamName"], event["timestamp"], event["message"])
                     if key not in seen:
                         seen.add(key)
+                        since = max(since, event["timestamp"])
                         print(event["message"].rstrip(), flush=True)
             time.sleep(1)
 

@@ -11,14 +11,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
 from billing.api.access import context_of, refusal
+from billing.api.logger import logger, reported
 from billing.domain.tokens import is_well_formed, token_hash
 from billing.persistence.tokens import TokenRepository
 
 
+@logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request of the gateway (payload 2.0, simple response)."""
     deadline.start(context.get_remaining_time_in_millis())
-    return {"isAuthorized": True, "context": _context(event["identitySource"][0])}
+    with reported("not authenticated"):
+        return {"isAuthorized": True, "context": _context(event["identitySource"][0])}
 
 
 def _context(token: str) -> dict[str, str]:

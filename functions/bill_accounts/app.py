@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
-from billing.api.logger import logger, report
+from billing.api.logger import logger, report, reported
 from billing.persistence.billing import BillingRepository
 from billing.persistence.queues import to_batch
 from billing.services.bill_accounts import bill_accounts
@@ -24,11 +24,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _record(record: SQSRecord) -> None:
-    batch = to_batch(record.body)
-    try:
+    with reported("batch not billed", message_id=record.message_id):
+        batch = to_batch(record.body)
         errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository())
-    except Exception as error:
-        report("batch not billed", error, run_id=batch.run_id)
-        raise
     for account_id, reason in errors.items():
-        report("account not billed", reason, account_id=account_id)
+        report("account not billed", reason, run_id=batch.run_id, account_id=account_id)

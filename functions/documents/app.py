@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import deadline
-from billing.api.logger import logger, report
+from billing.api.logger import logger, reported
 from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.persistence.documents import DocumentStore, object_key
 from billing.persistence.invoices import InvoiceRepository, invoice_of_document
@@ -26,20 +26,18 @@ processor = BatchProcessor(
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take the issued invoices of the table's stream, or `{org_id, account_id, ordinal}`."""
+    deadline.start(context.get_remaining_time_in_millis())
     if "Records" in event:
         return process_partial_response(event, _record, processor, context)  # type: ignore[return-value]
-    deadline.start(context.get_remaining_time_in_millis())
-    pdf = _make(InvoiceKey(**event))
+    with reported("no PDF", invoice=event):
+        pdf = _make(InvoiceKey(**event))
     return {"object_key": pdf.object_key, "sha256": pdf.sha256}
 
 
 def _record(record: DynamoDBRecord) -> None:
-    pk: str = record.dynamodb.keys["pk"]  # type: ignore[union-attr]
-    try:
+    with reported("no PDF", document=record.raw_event["dynamodb"].get("Keys")):
+        pk: str = record.dynamodb.keys["pk"]  # type: ignore[union-attr]
         _make(invoice_of_document(pk))
-    except Exception as error:
-        report("no PDF", error, document=pk)
-        raise
 
 
 def _make(key: InvoiceKey) -> StoredPdf:

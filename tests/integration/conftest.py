@@ -12,6 +12,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.retries.quota import RetryQuota
 
+from tests.integration import roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -106,6 +107,24 @@ FUNCTIONS = sorted(
 
 def function_of(event_name: str) -> str:
     return next(name for name in FUNCTIONS if event_name.startswith(f"{name}_"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _roles(aws: None) -> None:
+    """Deny functions what their roles do not allow."""
+    from billing.persistence import aws as clients
+
+    for client in (clients.dynamodb(), clients.s3(), clients.sqs(), clients.lambda_()):
+        client.meta.events.register("provide-client-params", roles.check)
+
+
+@pytest.fixture(autouse=True)
+def _no_deadline() -> Iterator[None]:
+    """Leave the deadline of a function's call to nobody."""
+    from billing import deadline
+
+    yield
+    deadline.clear()
 
 
 @pytest.fixture

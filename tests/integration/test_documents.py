@@ -3,7 +3,6 @@
 import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -47,27 +46,6 @@ def test_of_many_at_once_the_first_is_kept(key: InvoiceKey) -> None:
 
     assert stored == [stored[0]] * 8
     assert sha256(DocumentStore().get(stored[0])).hexdigest() == stored[0].sha256
-
-
-def test_takes_issued_invoices_from_the_stream_twice_and_late(key: InvoiceKey) -> None:
-    event = json.loads((EVENTS / "documents_stream.json").read_text().replace("demo", key.org_id))
-
-    assert documents(event, Context()) == {"batchItemFailures": []}
-    assert documents(event, Context()) == {"batchItemFailures": []}
-    assert InvoiceRepository().find_pdf(key) is not None
-
-
-def test_tells_the_stream_from_which_invoice_on_to_try_again(key: InvoiceKey) -> None:
-    event = json.loads((EVENTS / "documents_stream.json").read_text())
-    good, bad = deepcopy(event["Records"][0]), deepcopy(event["Records"][0])
-    good["dynamodb"]["Keys"]["pk"]["S"] = f"invoice#{key.org_id}#{key.account_id}#1"
-    bad["dynamodb"]["Keys"]["pk"]["S"] = f"invoice#{key.org_id}#{key.account_id}#2"
-    bad["dynamodb"]["SequenceNumber"] = "112"
-
-    answer = documents({"Records": [good, bad]}, Context())
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "112"}]}
-    assert _find(key) is not None
 
 
 def test_what_was_stored_but_not_recorded_is_kept(key: InvoiceKey) -> None:

@@ -1,0 +1,378 @@
+"""
+However messages are delivered, all ends as if each had come once.
+
+Every message between the functions, in every way that it can come, and unreadable ones among them.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+
+from billing.persistence import aws, queues
+from cli import dead_letters
+from tests import template
+from tests.integration.billing import audited
+from tests.integration.conftest import Json
+from tests.integration.faults import Fault, lose_the_answer, reset
+from tests.integration.world import ACCOUNTS, SOURCES, World, id_of, new_world
+
+SCHEDULES = {
+    target["Arn"].removesuffix(".Arn"): target["Input"]
+    for source in template.sources()
+    if source.type == "Schedule"
+    for target in [source.properties["Target"]]
+}
+"""What is sent at its time, by the queue that it is sent to."""
+
+
+# -------------------------------------------------------------------- what is delivered
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of message."""
+
+    queue: str
+    """Or the table whose stream it comes from."""
+    bring_about: Callable[[World], list[Json]]
+    """Have some messages sent, and take them."""
+    mark: Callable[[Json], str]
+    """What stands in the calls to AWS that are made for a message."""
+    unreadable: tuple[Any, ...]
+    is_written_down: bool = True
+    """Whether anything is kept of it."""
+
+    @property
+    def source(self) -> template.Source:
+        return SOURCES[self.queue]
+
+
+BODIES = ("", "no JSON", "null", "5", "[]", '"after"', "{}", '{"run_id": 7}', "[" * 100_000)
+KEYS: tuple[Json, ...] = (
+    {},
+    {"sk": {"S": "document"}},
+    {"pk": {"S": "no key of ours"}},
+    {"pk": {"S": "invoice#demo#100001#x"}},
+    {"pk": {"S": "invoice#demo#100001#99"}},
+)
+
+
+def _runs_of_the_day(world: World) -> list[Json]:
+    return _scheduled(world, "RunsQueue", lambda: queues.RunsQueue().send_daily("demo"))
+
+
+def _listings(world: World) -> list[Json]:
+    world.dice.seed("listings")
+    world.start_runs()
+    return world.take(SOURCES["RunsQueue"])
+
+
+def _batches(world: World) -> list[Json]:
+    assert world.deliver(SOURCES["RunsQueue"], _listings(world)) == []
+    return world.take(SOURCES["BatchesQueue"])
+
+
+def _documents(world: World) -> list[Json]:
+    world.drain()
+    world.issue("documents")
+    return world.take(SOURCES["InvoicesTable"])
+
+
+def _audits_of_the_week(world: World) -> list[Json]:
+    world.issue("audited")
+    world.drain()
+    return _scheduled(world, "AuditsQueue", lambda: queues.AuditsQueue().send_orgs("demo"))
+
+
+def _audits(world: World) -> list[Json]:
+    assert world.deliver(SOURCES["AuditsQueue"], _audits_of_the_week(world)) == []
+    return world.take(SOURCES["AuditsQueue"])
+
+
+def _scheduled(world: World, queue: str, go_on: Callable[[], None]) -> list[Json]:
+    """Send what the schedule sends, and what is sent where there is no time for all orgs."""
+    url = world.queue(SOURCES[queue])
+    aws.sqs().send_message(QueueUrl=url, MessageBody=SCHEDULES[queue])
+    go_on()
+    return world.take(SOURCES[queue])
+
+
+def _body(message: Json) -> Json:
+    body: Json = json.loads(message["body"])
+    return body
+
+
+KINDS = {
+    "the runs of the day": Kind(
+        "RunsQueue", _runs_of_the_day, lambda _: "second#daily", unreadable=BODIES
+    ),
+    "a run": Kind(
+        "RunsQueue", _listings, lambda each: str(_body(each)["run_id"]), unreadable=BODIES
+    ),
+    "a batch": Kind(
+        "BatchesQueue",
+        _batches,
+        lambda each: f"{_body(each)['org_id']}#{_body(each)['account_ids'][0]}",
+        unreadable=BODIES,
+    ),
+    "an issued invoice": Kind(
+        "InvoicesTable",
+        _documents,
+        lambda each: str(each["dynamodb"]["Keys"]["pk"]["S"]).removeprefix("invoice#"),
+        unreadable=KEYS,
+    ),
+    "the audits of the week": Kind(
+        "AuditsQueue",
+        _audits_of_the_week,
+        lambda _: "series#second",
+        unreadable=BODIES,
+        is_written_down=False,
+    ),
+    "an audit": Kind(
+        "AuditsQueue",
+        _audits,
+        lambda each: f"number#{_body(each)['org_id']}#",
+        unreadable=BODIES,
+        is_written_down=False,
+    ),
+}
+
+
+def test_there_is_a_message_of_every_source() -> None:
+    assert {kind.queue for kind in KINDS.values()} == SOURCES.keys()
+    assert SCHEDULES.keys() <= SOURCES.keys()
+
+
+# -------------------------------------------------------------------- how it is delivered
+
+
+def _once(world: World, kind: Kind, messages: list[Json]) -> None:
+    assert world.deliver(kind.source, messages) == []
+
+
+def _twice(world: World, kind: Kind, messages: list[Json]) -> None:
+    assert world.deliver(kind.source, messages) == []
+    assert world.deliver(kind.source, messages) == []
+
+
+def _shuffled(world: World, kind: Kind, messages: list[Json]) -> None:
+    """In an order of their own, each when all that came of another one is done."""
+    for each in random.Random(1).sample(messages[::-1], len(messages)):
+        assert world.deliver(kind.source, [each]) == []
+        world.drain()
+
+
+def _half_failed(world: World, kind: Kind, messages: list[Json]) -> None:
+    """Nothing comes through that is asked for every other message."""
+    with failing(messages, kind, reset):
+        again = world.deliver(kind.source, messages)
+    assert again
+    assert world.deliver(kind.source, again) == []
+
+
+def _half_failed_though_done(world: World, kind: Kind, messages: list[Json]) -> None:
+    """What is written for every other message is done, and nobody is told."""
+    with failing(messages, kind, lose_the_answer, writes_only=True):
+        again = world.deliver(kind.source, messages)
+    assert again
+    assert world.deliver(kind.source, again) == []
+
+
+def _redriven(world: World, kind: Kind, messages: list[Json]) -> None:
+    """They end as dead letters, and an operator has them tried again."""
+    world.die(kind.source, messages)
+    letters = _letters(world, kind.source)
+    count = letters.count()
+    assert count > 0
+    assert letters.replay() == (count, 0)
+    assert letters.count() == 0
+    world.drain()
+
+
+def _letters(world: World, source: template.Source) -> dead_letters.Queue:
+    dead = world.dead_letters(source)
+    if source.type == "DynamoDB":
+        return dead_letters.StreamRecords(aws.sqs(), dead)
+    return dead_letters.Messages(aws.sqs(), dead, world.queue(source))
+
+
+WAYS = [_once, _twice, _shuffled, _half_failed, _half_failed_though_done, _redriven]
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        pytest.param(name, way, id=f"{name}, {way.__name__.strip('_')}")
+        for name, kind in KINDS.items()
+        for way in WAYS
+        if kind.is_written_down or way is not _half_failed_though_done
+    ],
+)
+def test_all_ends_the_same(name: str, way: Callable[[World, Kind, list[Json]], None]) -> None:
+    kind = KINDS[name]
+    with new_world() as world:
+        world.charge("meanwhile")
+        way(world, kind, kind.bring_about(world))
+        world.drain()
+
+        assert world.state() == _end(name)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("name", KINDS)
+def test_late_all_ends_the_same(name: str) -> None:
+    """They come when clients have gone on, and again when the next month is billed."""
+    kind = KINDS[name]
+    with new_world() as world:
+        messages = kind.bring_about(world)
+        world.charge("meanwhile")
+        assert world.deliver(kind.source, messages) == []
+        _go_on(world)
+        assert world.deliver(kind.source, messages) == []
+        world.drain()
+
+        assert world.state() == _end(name, _go_on)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("name", KINDS)
+def test_unreadable_ones_fail_alone(name: str, logged: list[str]) -> None:
+    """But where the first must be out first, they keep back those behind them in their group."""
+    kind = KINDS[name]
+    with new_world() as world:
+        world.charge("meanwhile")
+        first, *others = kind.bring_about(world)
+        poison = [_unreadable(first, each, place) for place, each in enumerate(kind.unreadable)]
+
+        failed = world.failed(kind.source, [first, *poison, *others])
+
+        assert sum('"level":"ERROR"' in line for line in logged) == len(poison)
+        kept_back = [each for each in others if id_of(each) in failed]
+        group = first.get("attributes", {}).get("MessageGroupId")
+        assert kept_back == [
+            each for each in others if group and each["attributes"]["MessageGroupId"] == group
+        ]
+        assert failed == {id_of(each) for each in [*poison, *kept_back]}
+        assert world.deliver(kind.source, kept_back) == []
+        world.drain()
+        assert world.state() == _end(name)
+
+
+@pytest.mark.usefixtures("aws")
+def test_letters_of_which_nothing_can_be_made_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = SOURCES["InvoicesTable"]
+    monkeypatch.setattr(dead_letters, "EMPTY_READS", 3)
+    with new_world() as world:
+        first, *_, last = map(id_of, _documents(world))
+        bodies = ["no JSON", "null", "{}", world.letter(first, "0"), world.letter("9" * 30, last)]
+        for body in bodies:
+            aws.sqs().send_message(QueueUrl=world.dead_letters(source), MessageBody=body)
+        letters = _letters(world, source)
+
+        assert letters.replay() == (0, len(bodies))
+        assert letters.count() == len(bodies)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_read_of_the_stream_that_answers_nothing_is_not_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Sparse:
+        """Answers nothing, and something, in turn."""
+
+        def __init__(self, service: Any) -> None:
+            self._streams, self._reads = session.client(service), 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._streams, name)
+
+        def get_records(self, **request: Any) -> Any:
+            self._reads += 1
+            if self._reads % 2:
+                return {"Records": [], "NextShardIterator": request["ShardIterator"]}
+            return self._streams.get_records(**{**request, "Limit": 1})
+
+    session = boto3.Session()
+    monkeypatch.setattr("cli.dead_letters.boto3.client", Sparse)
+    with new_world() as world:
+        messages = _documents(world)
+        world.die(SOURCES["InvoicesTable"], messages)
+
+        assert _letters(world, SOURCES["InvoicesTable"]).replay() == (1, 0)
+        assert len(world.state()["DocumentsBucket"]) == len(messages)
+
+
+@cache
+def _end(name: str, go_on: Callable[[World], None] = World.drain) -> Json:
+    """Tell the state in which all ends where messages are delivered once."""
+    kind = KINDS[name]
+    with new_world() as world:
+        world.charge("meanwhile")
+        messages = kind.bring_about(world)
+        assert len(messages) > 1
+        _once(world, kind, messages)
+        go_on(world)
+        state = world.state()
+        assert sum(map(audited, ACCOUNTS)) == len(state["DocumentsBucket"]) >= len(world.customers)
+    for key, item in state["BillingRunsTable"].items():
+        assert not key.endswith(" run") or item["accounts_done"] == item["accounts_total"]
+    return state
+
+
+def _go_on(world: World) -> None:
+    """Let clients go on, and the next run bill what they did."""
+    world.drain()
+    world.charge("afterwards")
+    world.issue("afterwards")
+    world.start_runs(until="2027-01-27")
+    world.drain()
+
+
+@contextmanager
+def failing(
+    messages: list[Json], kind: Kind, fault: Fault, *, writes_only: bool = False
+) -> Iterator[None]:
+    """Let all calls to AWS go wrong that are made for every other message."""
+    marks = [kind.mark(each) for each in messages[::2]]
+
+    def interfere(client: Any, request: Any) -> Any:
+        what = request.headers.get("X-Amz-Target", b"").decode() or request.method
+        if writes_only and not what.endswith(("TransactWriteItems", "PutItem", "PUT")):
+            return None
+        asked = request.url.replace("/", "#").encode() + (request.body or b"")
+        return fault(client, request) if any(each.encode() in asked for each in marks) else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda _: None)  # between tries
+        clients = (aws.dynamodb(), aws.s3())
+        for client in clients:
+            client.meta.events.register_last(
+                "before-send",
+                lambda request, client=client, **_: interfere(client, request),
+                unique_id="failing",
+            )
+        try:
+            yield
+        finally:
+            for client in clients:
+                client.meta.events.unregister("before-send", unique_id="failing")
+
+
+def _unreadable(example: Json, content: Any, place: int) -> Json:
+    """Make a message of which nothing can be read; only the first is in the example's group."""
+    name = f"unreadable-{place}"
+    if "body" not in example:
+        return {**example, "dynamodb": {"Keys": content, "SequenceNumber": name}}
+    attributes = example["attributes"]
+    if place and "MessageGroupId" in attributes:
+        attributes = {**attributes, "MessageGroupId": name}
+    return {**example, "messageId": name, "body": content, "attributes": attributes}

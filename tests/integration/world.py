@@ -1,0 +1,342 @@
+"""
+Worlds to compare: their tables, queues and bucket are made by the words of the template.
+
+In each the clock stands, and ids are drawn alike. So what is done alike in two of them leaves
+both in the same state, byte by byte.
+"""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from itertools import batched
+from typing import Any
+from uuid import UUID, uuid4
+
+import boto3
+import pytest
+from botocore.retries.quota import RetryQuota
+
+from billing.domain.invoices import Invoice, InvoiceKey
+from billing.persistence import aws
+from billing.persistence.documents import DocumentsFunction
+from tests import template
+from tests.integration.billing import Subscriber, call, record, subscribers
+from tests.integration.conftest import EVENTS, Invoker, Json
+
+NOVEMBER = datetime(2026, 11, 21, 10, tzinfo=UTC)
+DECEMBER = datetime(2026, 12, 1, 3, tzinfo=UTC)
+
+ACCOUNTS = {"demo": 2, "second": 1}
+"""How many accounts the orgs have."""
+
+SOURCES = {
+    each.properties["EventSourceArn"].split(".")[0]: each
+    for each in template.sources()
+    if each.type not in {"HttpApi", "Schedule"}
+}
+"""What hands messages over to functions, by the queue or table that it reads."""
+
+
+@dataclass
+class World:
+    """Some orgs with something to bill, and what is between the functions."""
+
+    names: dict[str, str]
+    """What was made, by its logical id in the template; of queues the URLs."""
+    dice: random.Random = field(default_factory=random.Random)
+    customers: list[Subscriber] = field(default_factory=list)
+    now: datetime = NOVEMBER
+    _streamed: int = 0
+
+    # ---------------------------------------------------------------- what clients do
+
+    def begin(self) -> None:
+        """Let the accounts have something of all there is to bill, and November be over."""
+        self.dice.seed("begin")
+        for org_id, count in ACCOUNTS.items():
+            invoke = Invoker(org_id)
+            assert invoke("billing_info_put_org").status == 204
+            self.customers += subscribers(invoke, count)
+        for each in self.customers:
+            each.give_back(each.charge(1000), 100)
+            each.use(77)
+        self.now = DECEMBER
+
+    def charge(self, name: str) -> None:
+        """Charge every account."""
+        self.dice.seed(name)
+        for each in self.customers:
+            each.charge(300)
+
+    def issue(self, name: str) -> None:
+        """Issue an invoice to every account, and have it paid in part."""
+        self.dice.seed(name)
+        for each in self.customers:
+            external_id = f"{name} {each.account_id}"
+            known: Any = {"caller": {"accounts": "*"}, "accountId": each.account_id}
+            issued = each.invoke(
+                "invoices_create", {"external_invoice_unique_id": external_id}, **known
+            )
+            assert issued.status == 201, issued
+            payment = {"external_payment_unique_id": external_id, "amount": 1}
+            paid = each.invoke("invoices_pay", payment, invoiceId=issued.json["id"], **known)
+            assert paid.status == 201, paid
+
+    def start_runs(self, **body: Any) -> None:
+        """Start a run of every org."""
+        for org_id in ACCOUNTS:
+            external = {"external_billing_run_unique_id": str(self.dice.random())}
+            answer = Invoker(org_id)("billing_run_create", {**external, **body})
+            assert answer.status == 201, answer
+
+    # ---------------------------------------------------------------- what events bring about
+
+    def take(self, source: template.Source) -> list[Json]:
+        """Take out what waits for a function, worded as its event source does."""
+        return self._take_records(source) if _is_stream(source) else self._take_messages(source)
+
+    def deliver(self, source: template.Source, messages: list[Json]) -> list[Json]:
+        """
+        Deliver messages as many at once as the template says; tell which ones will come again.
+
+        Of a queue those that failed, of a stream all from the first that failed on.
+        """
+        again: list[Json] = []
+        for batch in batched(messages, source.properties["BatchSize"], strict=False):
+            failed = self.failed(source, list(batch))
+            for each in batch:
+                if id_of(each) in failed or (again and _is_stream(source)):
+                    again.append(each)
+        return again
+
+    def failed(self, source: template.Source, messages: list[Json]) -> set[str]:
+        """Deliver messages at once; tell the ids of those that the function says failed."""
+        answer = call(source.function, {"Records": messages})
+        return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+
+    def drain(self) -> None:
+        """Deliver all that waits anywhere, and what comes of it, until nothing does."""
+        while sum(self._deliver_waiting(source) for source in SOURCES.values()):
+            pass
+
+    def _deliver_waiting(self, source: template.Source) -> bool:
+        messages = self.take(source)
+        assert self.deliver(source, messages) == []
+        return bool(messages)
+
+    def die(self, source: template.Source, messages: list[Json]) -> None:
+        """Have messages end as dead letters, as if nobody could deal with them."""
+        if _is_stream(source):
+            letter = self.letter(id_of(messages[0]), id_of(messages[-1]))
+            aws.sqs().send_message(QueueUrl=self.dead_letters(source), MessageBody=letter)
+            return
+        url = self.queue(source)
+        for each in messages:
+            group = each["attributes"].get("MessageGroupId")
+            aws.sqs().send_message(
+                QueueUrl=url,
+                MessageBody=each["body"],
+                **(
+                    {"MessageGroupId": group, "MessageDeduplicationId": uuid4().hex}
+                    if group
+                    else {}
+                ),
+            )
+        while self._receive(url):
+            pass
+
+    def letter(self, start: str, end: str) -> str:
+        """Tell of a part of the stream, as Lambda does."""
+        stream_arn, shard_id, _ = self._stream()
+        where = {
+            "streamArn": stream_arn,
+            "shardId": shard_id,
+            "startSequenceNumber": start,
+            "endSequenceNumber": end,
+        }
+        return json.dumps({"DDBStreamBatchInfo": where})
+
+    def queue(self, source: template.Source) -> str:
+        """Find a queue that is read."""
+        return self.names[_logical_id(source.properties["EventSourceArn"])]
+
+    def dead_letters(self, source: template.Source) -> str:
+        """Find the queue of what nobody could deal with."""
+        if _is_stream(source):
+            arn = source.properties["DestinationConfig"]["OnFailure"]["Destination"]
+        else:
+            queue = template.resources()[_logical_id(source.properties["EventSourceArn"])]
+            arn = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+        return self.names[_logical_id(arn)]
+
+    def _stream(self) -> tuple[str, str, list[Any]]:
+        """Read the whole stream of the invoices: its ARN, its shard and its records."""
+        streams = _streams()
+        [found] = streams.list_streams(TableName=self.names["InvoicesTable"])["Streams"]
+        arn = found["StreamArn"]
+        [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        iterator = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records: list[Any] = []
+        while some := (answer := streams.get_records(ShardIterator=iterator))["Records"]:
+            records += some
+            iterator = answer["NextShardIterator"]
+        return arn, shard["ShardId"], records
+
+    def _take_records(self, source: template.Source) -> list[Json]:
+        [example] = json.loads((EVENTS / "documents_stream.json").read_text())["Records"]
+        filters = source.properties["FilterCriteria"]["Filters"]
+        patterns = [json.loads(each["Pattern"]) for each in filters]
+        _, _, records = self._stream()
+        new, self._streamed = records[self._streamed :], len(records)
+        return [
+            {**example, "eventName": each["eventName"], "dynamodb": each["dynamodb"]}
+            for each in new
+            if any(_matches(pattern, each) for pattern in patterns)
+        ]
+
+    def _take_messages(self, source: template.Source) -> list[Json]:
+        taken, url = [], self.queue(source)
+        while received := self._receive(url):
+            for message in received:
+                taken.append(record(message))
+                aws.sqs().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def _receive(self, url: str) -> list[Any]:
+        answer = aws.sqs().receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        )
+        return list(answer.get("Messages", []))
+
+    # ---------------------------------------------------------------- how it ends
+
+    def state(self) -> Json:
+        """Read all that is kept: the items of the tables, the objects of the bucket."""
+        bucket = self.names[_BUCKET]
+        objects = aws.s3().list_objects_v2(Bucket=bucket).get("Contents", [])
+        tables = {name: _items(self.names[name]) for name in _named("DynamoDB::Table")}
+        return {**tables, _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects}}
+
+
+_BUCKET = "DocumentsBucket"
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """Make a world, for as long as it is needed."""
+    with pytest.MonkeyPatch.context() as patch:
+        world = World(_make())
+        for name, physical in world.names.items():
+            patch.setenv(re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(), physical)
+        patch.setattr("billing.clock.now", lambda: world.now)
+        patch.setattr("secrets.token_hex", lambda count: world.dice.randbytes(count).hex())
+        for module in ("billing.services.receive_payment", "tests.integration.billing"):
+            patch.setattr(f"{module}.uuid4", lambda: UUID(int=world.dice.getrandbits(128)))
+        patch.setattr("billing.persistence.billing_runs.BATCH_ACCOUNTS", 1)
+        patch.setattr("functions.documents.app.render", _print)
+        patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
+        patch.setattr("cli.dead_letters.WAIT_SECONDS", 0)
+        patch.setattr(RetryQuota, "acquire", lambda *_: True)
+        try:
+            world.begin()
+            yield world
+        finally:
+            for name in _named("DynamoDB::Table"):
+                aws.dynamodb().delete_table(TableName=world.names[name])
+            for name in _named("SQS::Queue"):
+                aws.sqs().delete_queue(QueueUrl=world.names[name])
+
+
+def _named(kind: str) -> list[str]:
+    """List the resources of a kind, those that nothing else is needed for first."""
+    resources = template.resources()
+    found = [name for name, each in resources.items() if each["Type"] == f"AWS::{kind}"]
+    return sorted(found, key=lambda name: "RedrivePolicy" in resources[name]["Properties"])
+
+
+def _make() -> dict[str, str]:
+    prefix = f"world-{uuid4().hex}"
+    made = {_BUCKET: prefix}
+    aws.s3().create_bucket(Bucket=prefix)
+    for name in _named("DynamoDB::Table"):
+        made[name] = f"{prefix}-{name}"
+        _make_table(made[name], template.resources()[name]["Properties"])
+    for name in _named("SQS::Queue"):
+        made[name] = _make_queue(f"{prefix}-{name}", template.resources()[name]["Properties"], made)
+    return made
+
+
+def _make_table(name: str, properties: Json) -> None:
+    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+    request = {each: properties[each] for each in wanted if each in properties}
+    if stream := properties.get("StreamSpecification"):
+        request["StreamSpecification"] = {"StreamEnabled": True, **stream}
+    aws.dynamodb().create_table(TableName=name, **request)
+
+
+def _make_queue(name: str, properties: Json, made: Json) -> str:
+    """Make a queue that hides no message, and gives up on one that was received once."""
+    attributes: Any = {"VisibilityTimeout": "0"}
+    if properties.get("FifoQueue"):
+        name += ".fifo"
+        attributes["FifoQueue"] = "true"
+        wanted = ("DeduplicationScope", "FifoThroughputLimit")
+        attributes |= {each: properties[each] for each in wanted if each in properties}
+    if policy := properties.get("RedrivePolicy"):
+        url = made[_logical_id(policy["deadLetterTargetArn"])]
+        dead = aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        redrive = {"deadLetterTargetArn": dead["Attributes"]["QueueArn"], "maxReceiveCount": "1"}
+        attributes["RedrivePolicy"] = json.dumps(redrive)
+    return str(aws.sqs().create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+
+
+def _print(invoice: Invoice) -> bytes:
+    """Render an invoice in no time."""
+    return repr(invoice).encode()
+
+
+def _make_pdf(_: Any, key: InvoiceKey) -> None:
+    call("documents", asdict(key))
+
+
+@cache
+def _streams() -> Any:
+    return boto3.client("dynamodbstreams")
+
+
+def _items(table: str) -> Json:
+    pages = aws.dynamodb().get_paginator("scan").paginate(TableName=table)
+    items = (item for page in pages for item in page["Items"])
+    return {f"{item['pk']['S']} {item['sk']['S']}": item for item in items}
+
+
+def _digest(bucket: str, key: str) -> str:
+    return sha256(aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
+
+
+def id_of(message: Json) -> str:
+    """Tell what a function names a message by."""
+    return str(message.get("messageId") or message["dynamodb"]["SequenceNumber"])
+
+
+def _is_stream(source: template.Source) -> bool:
+    return source.type == "DynamoDB"
+
+
+def _logical_id(reference: str) -> str:
+    return reference.removesuffix(".Arn")
+
+
+def _matches(pattern: Any, value: Any) -> bool:
+    """Tell whether an event source's filter lets a record through."""
+    if isinstance(pattern, list):
+        return value in pattern
+    return all(key in value and _matches(each, value[key]) for key, each in pattern.items())
