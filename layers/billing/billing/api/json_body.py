@@ -1,20 +1,31 @@
 """JSON bodies, read exactly: no number becomes a float, no field is given twice."""
 
 import json
+from collections import Counter
 from typing import Any
 
-from billing.domain.errors import InvalidRequestError
+from billing.domain.errors import InvalidRequestError, TooLargeError
 from billing.dto.base import NumberLiteral
+
+MAX_CHARACTERS = 2_000_000
+"""A thousand lines with long texts; what is parsed in time, whatever is in it."""
+MAX_FIELDS = 50
+"""Three times as many as any object of ours has; each one too many would be named in the answer."""
 
 
 def parse_json(body: str) -> Any:
     """
-    Parse a request body.
+    Parse a request body, an object for whatever it is sent to.
 
-    Raises InvalidRequestError for whatever is not JSON, too deep, or says a field twice.
+    Raises InvalidRequestError for whatever is not JSON, too deep, or says a field twice, and
+    TooLargeError for more than we read.
     """
+    if len(body) > MAX_CHARACTERS:
+        raise TooLargeError(
+            f"The body has more than {MAX_CHARACTERS} characters; send it in parts."
+        )
     try:
-        return json.loads(
+        parsed = json.loads(
             body or "null",
             parse_float=NumberLiteral,
             parse_constant=NumberLiteral,
@@ -28,12 +39,17 @@ def parse_json(body: str) -> Any:
         raise InvalidRequestError.of("body", "is nested too deep") from None
     except ValueError:
         raise InvalidRequestError.of("body", "has a number with too many digits") from None
+    # Powertools would take the first of a list for the whole.
+    if isinstance(parsed, list):
+        raise InvalidRequestError.of("body", "must be an object")
+    return parsed
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        raise InvalidRequestError.of("body", f"has an object of more than {MAX_FIELDS} fields")
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise InvalidRequestError.of("body", f"has the field {twice!r} twice")
     return fields

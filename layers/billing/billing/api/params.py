@@ -4,6 +4,8 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
+from billing.dto.base import Digits
+
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 OrgId = Annotated[
@@ -70,7 +72,7 @@ Cursor = Annotated[
     str | None,
     Query(max_length=300, description="`next_cursor` of the page before; opaque."),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+Limit = Annotated[Digits, Query(ge=1, le=100, description="How many at most.")]
 IfMatch = Annotated[
     str | None,
     Header(alias="If-Match", description="The ETag that the resource must still have."),

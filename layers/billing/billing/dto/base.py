@@ -119,8 +119,12 @@ def _in_our_times[D: date](value: D) -> D:
     return value
 
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters, and the two that XML, and so an e-invoice, cannot hold."""
+
+
 def _printable(value: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+    if _UNPRINTABLE.search(value):
         raise ValueError("must have no control characters")
     return value
 
@@ -169,7 +173,11 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterVali
 ExternalIdText = Annotated[
     str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)
 ]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+Email = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254),
+    AfterValidator(_printable),
+]
 Amount = Annotated[
     Decimal,
     BeforeValidator(_decimal),
@@ -178,7 +186,13 @@ Amount = Annotated[
 ]
 Digits = Annotated[int, BeforeValidator(_digits)]
 """A whole number in a path or a query, where everything is text."""
-Percentage = Annotated[Amount, Field(ge=0, le=100, decimal_places=4)]
+NotNegative = Annotated[Amount, Field(ge=0), WithJsonSchema({"type": "number", "minimum": 0})]
+Positive = Annotated[Amount, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+Percentage = Annotated[
+    Amount,
+    Field(ge=0, le=100, decimal_places=4),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}),
+]
 Date = Annotated[date, BeforeValidator(_date)]
 Instant = Annotated[
     datetime,
@@ -193,8 +207,16 @@ ExactInstant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An instant to the nanosecond, given back as it was written."""
-Currency = Annotated[str, AfterValidator(_currency)]
-Country = Annotated[str, AfterValidator(_country)]
+Currency = Annotated[
+    str,
+    AfterValidator(_currency),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"}),
+]
+Country = Annotated[
+    str,
+    AfterValidator(_country),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"}),
+]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
 Iban = Annotated[str, StringConstraints(max_length=42), AfterValidator(_iban)]
 Bic = Annotated[str, StringConstraints(max_length=11), AfterValidator(_bic)]

@@ -9,16 +9,14 @@ from billing.domain.calendar import Moment, MomentPeriod
 from billing.domain.parties import Address
 from billing.domain.tax import AskedAmount, Tax, TaxType
 from billing.dto.base import (
-    Amount,
     Country,
     Currency,
     Dto,
     ExactInstant,
     Name,
+    NotNegative,
     Percentage,
 )
-
-NotNegative = Annotated[Amount, Field(ge=0)]
 
 
 class FieldErrorDTO(Dto):

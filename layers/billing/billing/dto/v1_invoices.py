@@ -16,6 +16,8 @@ from billing.dto.base import (
     ExternalIdText,
     Instant,
     Name,
+    NotNegative,
+    Positive,
     Text,
 )
 from billing.dto.v1_common import TaxDTO
@@ -26,10 +28,10 @@ class InvoiceLineRequestDTO(Dto):
 
     description: Text = Field(description="What is charged.")
     quantity: Annotated[Amount, Field(description="How many; negative gives back.")]
-    unit_price: Annotated[Amount, Field(ge=0)] = Field(
+    unit_price: NotNegative = Field(
         description="Without tax, in major units; may have more decimals than the currency."
     )
-    setup_costs: Annotated[Amount, Field(ge=0)] | None = Field(
+    setup_costs: NotNegative | None = Field(
         None, description="Charged once, without tax, in major units."
     )
     tax: TaxDTO | None = Field(None, description="By default that of the account's place.")
@@ -92,7 +94,7 @@ class InvoiceRequestDTO(Dto):
 class PaymentRequestDTO(Dto):
     """Money received against an invoice."""
 
-    amount: Annotated[Amount, Field(gt=0)] = Field(description="In major units.")
+    amount: Positive = Field(description="In major units.")
     currency: Currency | None = Field(None, description="By default the invoice's.")
     paid_datetime: Instant = Field(description="When the money arrived.")
     method: Name | None = Field(None, description="How it came: `transfer`, `card` …")
@@ -107,7 +109,7 @@ class CreditNoteLineRequestDTO(Dto):
     line: Annotated[int, Field(ge=1, le=10**6)] = Field(
         description="Its place in the invoice: 1 is the first."
     )
-    amount_without_taxes: Annotated[Amount, Field(gt=0)] = Field(
+    amount_without_taxes: Positive = Field(
         description="In major units; its tax is given back with it."
     )
 

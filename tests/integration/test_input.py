@@ -1,0 +1,71 @@
+"""What a body may be, as no client over HTTP can choose it here."""
+
+import base64
+import json
+
+import pytest
+
+from billing.api.json_body import MAX_CHARACTERS, MAX_FIELDS
+from tests.integration.conftest import Answer, Invoker
+
+
+def send_in_base64(invoke: Invoker, body: bytes) -> Answer:
+    """Put the org's profile as the gateway hands over what is not plainly text."""
+    event = invoke.event("billing_info_put_org")
+    event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return invoke.call("billing_info", event)
+
+
+def test_a_body_in_base64_is_a_body(invoke: Invoker) -> None:
+    sound = json.loads(invoke.event("billing_info_put_org")["body"])
+
+    assert send_in_base64(invoke, json.dumps(sound | {"url": "año.example"}).encode()).status == 204
+    assert invoke("billing_info_get_org").json["url"] == "año.example"
+
+
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"])
+def test_bytes_that_are_no_utf8_are_refused(invoke: Invoker, wrong: bytes) -> None:
+    sound = invoke.event("billing_info_put_org")["body"].encode()
+
+    answer = send_in_base64(invoke, sound.replace(b"Telco", wrong))
+
+    assert answer.status == 400
+    assert answer.json["details"] == [{"field": "body", "message": "is not UTF-8"}]
+
+
+def test_minus_zero_is_zero(billed: Invoker) -> None:
+    body = billed.event("invoices_create")["body"]
+    lines = '"lines": [{"description": "a", "quantity": 1, "unit_price": 7, "setup_costs": %s}]'
+
+    for number, zero in enumerate(["-0", "-0.0"]):
+        fields = {**json.loads(body), "external_invoice_unique_id": f"order-{number}"}
+        del fields["lines"]
+        text = json.dumps(fields)[:-1] + ", " + lines % zero + "}"
+        assert billed("invoices_create", text, accountId="100001").status == 201
+
+    listed = billed("invoices_list").json
+    assert {invoice["amountExclVAT"] for invoice in listed} == {"700"}
+
+
+def test_more_than_is_read_is_413(invoke: Invoker) -> None:
+    answer = invoke("billing_info_put_org", " " * (MAX_CHARACTERS + 1))
+
+    assert (answer.status, answer.json["code"]) == (413, "TOO_LARGE")
+
+
+def test_an_object_of_more_fields_than_any_has_is_refused_for_that(invoke: Invoker) -> None:
+    fields = {f"f{number}": 0 for number in range(MAX_FIELDS + 1)}
+
+    answer = invoke("billing_info_put_org", json.dumps(fields))
+
+    assert answer.status == 400
+    [detail] = answer.json["details"]
+    assert detail["message"] == f"has an object of more than {MAX_FIELDS} fields"
+
+
+def test_a_list_of_the_right_object_is_not_the_object(invoke: Invoker) -> None:
+    sound = invoke.event("billing_info_put_org")["body"]
+
+    answer = invoke("billing_info_put_org", f"[{sound}]")
+
+    assert answer.json["details"] == [{"field": "body", "message": "must be an object"}]
