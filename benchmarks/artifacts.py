@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local import deploy
@@ -16,14 +16,17 @@ WORK = ROOT / ".local" / "bench"
 PYTHON = WORK / "runtime" / "bin" / "python"
 """A Python with what Lambda's own has: boto3 and the runtime client, compiled."""
 WEASYPRINT = WORK / "weasyprint"
+LAYER = ROOT / "layers" / "billing" / "billing"
+NO_BYTE_CODE = shutil.ignore_patterns("__pycache__")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A function as it is built: the folders that a Lambda process finds its modules in."""
+    """A function as it is built: where a Lambda process finds its modules, and the first one."""
 
     name: str
     folders: tuple[Path, ...]
+    module: str = "app"
 
     def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -56,10 +59,11 @@ def prepare() -> None:
     _run(sys.executable, "-m", "venv", str(PYTHON.parent.parent))
     _install(HERE / "requirements.txt", "--python", str(PYTHON))
     for name in ("twin", "bare"):
-        target = WORK / name
-        shutil.copytree(HERE / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-        if (target / "requirements.txt").exists():
-            _install(target / "requirements.txt", "--target", str(target))
+        shutil.copytree(HERE / name, WORK / name / name, ignore=NO_BYTE_CODE)
+    _install(HERE / "twin" / "requirements.txt", "--target", str(WORK / "twin"))
+    for part in ("domain", "dto", "persistence"):
+        # Not the layer's __init__, which holds a lever of ours.
+        shutil.copytree(LAYER / part, WORK / "twin" / "billing" / part, ignore=NO_BYTE_CODE)
     shutil.copytree(WORK / "twin", WORK / "twin as sources")
     _install(HERE / "requirements-documents.txt", "--target", str(WEASYPRINT))
     for name in ("runtime", "twin", "bare"):
@@ -67,12 +71,17 @@ def prepare() -> None:
 
 
 def twin() -> Artifact:
-    return Artifact("twin", (WORK / "twin",))
+    """The twin of the invoices' function."""
+    return Artifact("twin", (WORK / "twin",), "twin.app")
+
+
+def twin_of_refunds() -> Artifact:
+    return Artifact("twin of refunds", (WORK / "twin",), "twin.refunds")
 
 
 def twin_as_sources() -> Artifact:
     """The twin without byte code, as `sam build` leaves a function that asks for nothing more."""
-    return Artifact("twin, without byte code", (WORK / "twin as sources",))
+    return replace(twin(), name="twin, without byte code", folders=(WORK / "twin as sources",))
 
 
 def without_byte_code(artifact: Artifact) -> Artifact:
@@ -80,13 +89,13 @@ def without_byte_code(artifact: Artifact) -> Artifact:
     folders = []
     for number, folder in enumerate(artifact.folders):
         copy = WORK / "sources" / artifact.name / str(number)
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(folder, copy, ignore=NO_BYTE_CODE)
         folders.append(copy)
-    return Artifact(f"{artifact.name}, without byte code", tuple(folders))
+    return replace(artifact, name=f"{artifact.name}, without byte code", folders=tuple(folders))
 
 
 def bare() -> Artifact:
-    return Artifact("bare", (WORK / "bare",))
+    return Artifact("bare", (WORK / "bare",), "bare.app")
 
 
 def _install(requirements: Path, *where: str) -> None:

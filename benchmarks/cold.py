@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import samcli  # type: ignore[import-untyped]
+import samcli
 
 from benchmarks.artifacts import PYTHON, WORK, Artifact
 from local.emulator import free_port
@@ -91,7 +91,7 @@ def start(artifact: Artifact, settings: Mapping[str, str], event: Any) -> Start:
             str(_runtime_interface_emulator()),
             "--runtime-interface-emulator-address", address,
             "--runtime-api-address", f"127.0.0.1:{free_port()}",
-            str(PYTHON), "-m", "awslambdaric", "app.lambda_handler",
+            str(PYTHON), "-m", "awslambdaric", f"{artifact.module}.lambda_handler",
         ],
         cwd=artifact.folders[0],
         env=artifact.environment(settings),

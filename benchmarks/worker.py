@@ -57,7 +57,7 @@ def peak_megabytes() -> float:
 
 def main() -> None:
     watch = Botocore()
-    handler = importlib.import_module("app").lambda_handler
+    handler = importlib.import_module(sys.argv[1]).lambda_handler
     for line in sys.stdin:
         event = json.loads(line)
         watch.forget()

@@ -59,7 +59,8 @@ class Worker:
 @contextmanager
 def worker(artifact: Artifact, settings: Mapping[str, str]) -> Iterator[Worker]:
     process = subprocess.Popen(
-        [str(PYTHON), str(Path(__file__).with_name("worker.py"))],
+        # -P: the worker finds the artifact, not what lies beside itself.
+        [str(PYTHON), "-P", str(Path(__file__).with_name("worker.py")), artifact.module],
         env=artifact.environment(settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
