@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import IO
 
 import click
+from pydantic import ValidationError
 
 from billing import clock
 from billing.domain.tokens import Grant, Role
+from billing.dto.v1_tokens import ALL, TokenRequestDTO
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 from cli import audit as audits
@@ -70,12 +72,23 @@ def token() -> None:
 @click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
 def create_token(org: str, role: str, name: str, accounts: str, expires: datetime | None) -> None:
     """Make a token and print it: the only time it is shown."""
+    asked = {
+        "name": name,
+        "role": role,
+        "accounts": accounts if accounts == ALL else accounts.split(","),
+        "expires_at": expires and expires.replace(tzinfo=UTC).isoformat(),
+    }
+    try:
+        request = TokenRequestDTO.model_validate(asked)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise click.UsageError(f"--{wrong['loc'][0]}: {wrong['msg']}") from error
     _, secret = issue_token(
         org,
-        name,
-        Role(role),
-        None if accounts == "all" else frozenset(accounts.split(",")),
-        expires.replace(tzinfo=UTC) if expires else None,
+        request.name,
+        request.role,
+        request.reach(),
+        request.expires_at,
         now=clock.now(),
         tokens=TokenRepository(),
     )
@@ -105,9 +118,9 @@ def rotate_token(org: str, keep: bool, token_id: str) -> None:
     _, secret = issue_token(
         org, old.name, old.role, old.accounts, old.expires_at, now=clock.now(), tokens=tokens
     )
+    click.echo(secret)  # before the old one goes: where that fails, this one is not lost
     if not keep:
         tokens.revoke(org, token_id)
-    click.echo(secret)
 
 
 @token.command("revoke")

@@ -20,7 +20,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
 
-from billing.api.access import SCHEME
+from billing.api.access import ALL_ACCOUNTS, SCHEME
 from billing.api.app import BillingApp
 from billing.api.errors import render, status_of
 from billing.domain.errors import (
@@ -69,6 +69,9 @@ A token: `bil_…`. Its role says what it may do, and includes the roles before 
 """
 DIALECTS: dict[str, type[Dto]] = {"v1": GenericResponseDTO, "v2": ErrorMessage, "v3": ErrorResponse}
 """How each dialect words a failure."""
+
+GATEWAYS_OWN = {"$ref": f"#/components/schemas/{GenericResponseDTO.__name__}"}
+"""How the gateway itself refuses a call without a token, in any dialect."""
 
 WRONG_FIELD = FieldError("amount.value_with_taxes", "must be a JSON number")
 FAILURES: tuple[tuple[BillingError, str], ...] = (
@@ -217,11 +220,12 @@ def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
     """Name the operation as its function, and say what it does in the function's own words."""
     name = operation["operationId"].removesuffix(re.sub(r"\W", "_", f"{path}_{method}"))
     summary, _, more = (getattr(module, name).__doc__ or "").partition("\n")
-    [[role]] = [next(iter(entry.values())) for entry in operation["security"]]
+    [[role, *reach]] = [next(iter(entry.values())) for entry in operation["security"]]
     said = " ".join(more.split())
     operation["operationId"] = name
     operation["summary"] = summary
-    operation["description"] = f"{said}\n\nTakes a token of the role `{role}`.".strip()
+    token = f"role `{role}`" + (" that reaches all accounts" if ALL_ACCOUNTS in reach else "")
+    operation["description"] = f"{said}\n\nTakes a token of the {token}.".strip()
 
 
 def _tag(tag: str, modules: dict[str, ModuleType]) -> str:
@@ -346,9 +350,11 @@ def _failures() -> Json:
     """Word every failure in every dialect."""
     found: Json = {}
     for dialect, model in DIALECTS.items():
-        schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+        worded = {"$ref": f"#/components/schemas/{model.__name__}"}
         for error, description in FAILURES:
             status = status_of(error)
+            refused = status is HTTPStatus.UNAUTHORIZED and model is not GenericResponseDTO
+            schema = {"anyOf": [worded, GATEWAYS_OWN]} if refused else worded
             body = json.loads(render(f"/{dialect}/", error, error.message, "JKJaXmPLvHcESHA="))
             headers = {} if status is HTTPStatus.UNAUTHORIZED else {"x-request-id": 0}
             if error.retry_after is not None:

@@ -7,7 +7,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
-from billing.api.access import ADMIN, READER, WRITER
+from billing.api.access import ORG_ADMIN, READER, WRITER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import AccountId, OrgId
@@ -30,7 +30,7 @@ def get_billing_info(org_id: OrgId) -> BillingInfo:
     return BillingInfo.from_domain(AccountRepository().get_org(org_id))
 
 
-@app.put(ORG, security=ADMIN, status_code=204, tags=["v1 billing info"])
+@app.put(ORG, security=ORG_ADMIN, status_code=204, tags=["v1 billing info"])
 def put_billing_info(org_id: OrgId, request: BillingInfo) -> Response[None]:
     """Create or replace the org's own billing profile"""
     AccountRepository().save_org(request.to_domain(org_id))

@@ -7,7 +7,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
-from billing.api.access import ADMIN
+from billing.api.access import ORG_ADMIN
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
 from billing.api.params import BillingRunId, OrgId
@@ -23,7 +23,7 @@ RUNS = "/v1/orgs/<orgId>/billing_runs"
 TAGS = ["v1 billing runs"]
 
 
-@app.post(RUNS, security=ADMIN, status_code=201, tags=TAGS)
+@app.post(RUNS, security=ORG_ADMIN, status_code=201, tags=TAGS)
 def create_billing_run(
     org_id: OrgId, request: BillingRunRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
@@ -40,7 +40,7 @@ def create_billing_run(
     return created(run_id, replayed=replayed, Location=location)
 
 
-@app.get(f"{RUNS}/<runId>", security=ADMIN, tags=TAGS)
+@app.get(f"{RUNS}/<runId>", security=ORG_ADMIN, tags=TAGS)
 def get_billing_run(org_id: OrgId, run_id: BillingRunId) -> BillingRunResponseDTO:
     """Get how far a billing run is, and which accounts it could not bill"""
     return BillingRunResponseDTO.from_domain(

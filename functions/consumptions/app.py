@@ -1,6 +1,6 @@
 """Consumptions: take usage records, tell what they come to, and list them."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -90,10 +90,7 @@ def list_consumptions(
     consumptions = ConsumptionRepository()
     account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
     if place:
-        # The days of the first page: the open cycle may be another one by now.
-        start, end, nanoseconds, consumption_id = place.split()
-        first, last = date.fromisoformat(start), date.fromisoformat(end)
-        after = int(nanoseconds), consumption_id
+        first, last, after = _place(place, account)
     else:
         first, last = _days(first, last, account, cycle)
         after = None
@@ -129,6 +126,24 @@ def _account_and_cycle(
     to, _ = consumptions.surroundings(org_id, subscription_id)
     app.caller.must_find(to.account.id)
     return to.account, to.cycle or OpenCycle.first(to.account, clock.now())
+
+
+def _place(place: str, account: Account) -> tuple[date, date, tuple[int, str]]:
+    """
+    Read where a page begins, and the days of the first one, as the open cycle may be another now.
+
+    Raises InvalidRequestError where somebody made that up.
+    """
+    try:
+        start, end, nanoseconds, consumption_id = place.split()
+        first, last, at = date.fromisoformat(start), date.fromisoformat(end), int(nanoseconds)
+        day = local_date(datetime.fromtimestamp(at // 10**9, UTC), account.time_zone)
+        is_ours = first <= day <= last < date.max
+    except (ValueError, OverflowError):
+        is_ours = False
+    if not is_ours:
+        raise InvalidRequestError.of("cursor", "was not given out for this list")
+    return first, last, (at, consumption_id)
 
 
 def _days(

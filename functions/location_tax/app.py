@@ -8,13 +8,13 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
-from billing.api.access import ADMIN, READER
+from billing.api.access import ORG_ADMIN, READER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import OrgId
 from billing.domain.errors import InvalidRequestError
 from billing.domain.locations import location_taxes, province_tax
-from billing.dto.base import Country, Date
+from billing.dto.base import Country, Date, Digits
 from billing.dto.v1_location_tax import LocationTaxDTO, LocationTaxRequestDTO
 from billing.persistence.location_taxes import LocationTaxRepository
 from billing.services.set_location_tax import set_location_tax
@@ -25,7 +25,7 @@ LOCATION_TAXES = "/v1/orgs/<orgId>/location-taxes"
 TAGS = ["v1 location tax"]
 
 StateIdInPath = Annotated[
-    int, Path(alias="stateId", ge=1, le=52, description="INE code of a province of Spain.")
+    Digits, Path(alias="stateId", ge=1, le=52, description="INE code of a province of Spain.")
 ]
 Day = Annotated[
     Date | None, Query(alias="date", description="The day of supply; by default today (UTC).")
@@ -52,7 +52,7 @@ def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) ->
     return LocationTaxDTO.from_domain(province_tax(state_id, day or clock.now().date(), own))
 
 
-@app.put(f"{LOCATION_TAXES}/<stateId>", security=ADMIN, status_code=204, tags=TAGS)
+@app.put(f"{LOCATION_TAXES}/<stateId>", security=ORG_ADMIN, status_code=204, tags=TAGS)
 def put_location_tax(
     org_id: OrgId, state_id: StateIdInPath, request: LocationTaxRequestDTO
 ) -> Response[None]:

@@ -22,48 +22,30 @@ ROUTED = [
 ]
 
 
-def _too_little() -> Iterator[Any]:
-    """Name, for every route, the callers that must not reach it."""
-    for name in ROUTED:
-        url, writes = EVENT_BY_NAME[name]["routeKey"], "body" in EVENT_BY_NAME[name]
-        if "{orgId}" in url:
-            yield pytest.param(name, {"org_id": "another"}, id=f"{name}: another org")
-        if "{accountId}" in url:
-            yield pytest.param(name, {"accounts": "100002"}, id=f"{name}: another account")
-        if "/v3/" in url:
-            yield pytest.param(name, {"accounts": "*"}, id=f"{name}: all accounts")
-            yield pytest.param(name, {"accounts": "100001,2"}, id=f"{name}: two accounts")
-        if writes:
-            yield pytest.param(name, {"role": "reader"}, id=f"{name}: only a reader")
-    yield pytest.param("billing_info_put_org", {"role": "writer"}, id="org profile: only a writer")
-
-
-@pytest.mark.parametrize(("name", "caller"), list(_too_little()))
-def test_403_decided_before_any_call(
-    invoke: Invoker, aws_calls: Any, name: str, caller: dict[str, str]
-) -> None:
-    answer = invoke(name, caller=caller)
-
-    assert answer.status == 403
-    assert _code(name, answer.json) == "ACCESS_DENIED"
-    assert aws_calls() == []
+def _strangers(route: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Say who must not reach a route, and how each is refused."""
+    yield 401, {"refused": "The token is unknown."}
+    yield 401, {"expires_at": "2026-01-01T00:00:00+00:00"}
+    if "{orgId}" in route:
+        yield 403, {"org_id": "another"}
+    if "{accountId}" in route:
+        yield 403, {"accounts": "100002"}
+    if "/v3/" in route:
+        yield 403, {"accounts": "*"}
+        yield 403, {"accounts": "100001,2"}
+    if not route.startswith(("GET ", "$")):
+        yield 403, {"role": "reader"}
 
 
 @pytest.mark.parametrize("name", [*ROUTED, "front_unrouted"])
-@pytest.mark.parametrize(
-    "caller",
-    [
-        pytest.param({"refused": "The token is unknown."}, id="refused"),
-        pytest.param({"expires_at": "2026-01-01T00:00:00+00:00"}, id="expired while cached"),
-    ],
-)
-def test_401_for_a_token_that_is_no_good(
-    invoke: Invoker, aws_calls: Any, name: str, caller: dict[str, str]
+def test_strangers_are_refused_before_anything_is_looked_up(
+    invoke: Invoker, aws_calls: Any, name: str
 ) -> None:
-    answer = invoke(name, caller=caller)
+    strangers = list(_strangers(EVENT_BY_NAME[name]["routeKey"]))
 
-    assert answer.status == 401
-    assert _code(name, answer.json) == "UNAUTHENTICATED"
+    answers = [invoke(name, caller=caller) for _, caller in strangers]
+
+    assert [answer.status for answer in answers] == [status for status, _ in strangers]
     assert aws_calls() == []
 
 
@@ -76,11 +58,11 @@ def test_401_where_no_authorizer_was_asked(invoke: Invoker, name: str) -> None:
     assert invoke.call(function_of(name), event).status == 401
 
 
-@pytest.mark.parametrize("name", ROUTED)
+@pytest.mark.parametrize(
+    "name", [name for name in ROUTED if "pathParameters" in EVENT_BY_NAME[name]]
+)
 def test_a_slash_in_a_path_parameter_reaches_no_route(invoke: Invoker, name: str) -> None:
     event = invoke.event(name)
-    if "pathParameters" not in event:
-        pytest.skip("the path has no parameters")
     parameter = list(event["pathParameters"])[-1]
     event["pathParameters"][parameter] += "/payments"
     event["rawPath"] += "/payments"
@@ -113,29 +95,6 @@ def test_the_authorizer_tells_who_is_calling(aws: None, org_id: str) -> None:
             "expires_at": expires_at.isoformat(),
         },
     }
-    assert token not in str(list(TokenRepository().list_grants(org_id)))
-    assert list(TokenRepository().list_grants(org_id)) == [grant]
-
-
-def test_a_revoked_token_is_unknown(aws: None, org_id: str) -> None:
-    grant, token = issue_token(
-        org_id, "test", Role.ADMIN, None, None, now=clock.now(), tokens=TokenRepository()
-    )
-    assert _authorize(token)["context"]["accounts"] == "*"
-
-    TokenRepository().revoke(org_id, grant.id)
-
-    assert _authorize(token)["context"] == {"refused": "The token is unknown or was revoked."}
-    assert list(TokenRepository().list_grants(org_id)) == []
-
-
-def test_an_expired_token_is_refused(aws: None, org_id: str) -> None:
-    now = clock.now()
-    _, token = issue_token(
-        org_id, "test", Role.READER, None, now, now=now, tokens=TokenRepository()
-    )
-
-    assert _authorize(token)["context"] == {"refused": "The token has expired."}
 
 
 @pytest.mark.parametrize("token", ["", "x", "bil_", new_token()[:-1] + "!", "é" * 42])
@@ -153,16 +112,3 @@ def test_a_token_costs_one_read(aws: None, aws_calls: Any) -> None:
 def _authorize(token: str) -> Any:
     event = {**EVENT_BY_NAME["authorizer_request"], "identitySource": [token]}
     return authorize(event, Context())
-
-
-def _code(name: str, body: dict[str, Any]) -> str:
-    """Read the stable code of a failure, which must be worded in the dialect of the path."""
-    dialect = EVENT_BY_NAME[name]["rawPath"].split("/")[1]
-    fields = {
-        "v1": ({"code", "message", "details", "trace_id"}, "code"),
-        "v2": ({"code", "status", "message", "detailMsg"}, "detailMsg"),
-        "v3": ({"errorCode", "errorMessage", "errors"}, "errorCode"),
-    }
-    expected, code = fields[dialect]
-    assert set(body) == expected
-    return str(body[code])

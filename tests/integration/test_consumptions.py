@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from billing import config
+from billing.api import cursors
 from billing.domain.consumptions import ConsumptionTotal, ConsumptionType, Unit
 from billing.domain.money import Money
 from billing.persistence.consumptions import ConsumptionRepository
@@ -490,6 +491,31 @@ def test_a_cursor_fits_its_own_list_only(used: Invoker) -> None:
     assert [answer.status for answer in refused] == [400] * len(refused)
     assert {answer.json["details"][0]["field"] for answer in refused} == {"cursor"}
     assert _ids(_list(used, type="voice", limit="100", cursor=cursor)) == ["cdr-1", "cdr-0"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "x",
+        "2026-11-01 2026-11-30 1 cdr-1",
+        "2026-11-01 2026-11-30 -1 cdr-1",
+        "2026-11-30 2026-11-01 1793707200000000000 cdr-1",
+        "2026-11-01 9999-12-31 1793707200000000000 cdr-1",
+        f"2026-11-01 2026-11-30 {10**40} cdr-1",
+        f"2026-11-01 2026-11-30 1793707200000000000 {'x' * 2000}",
+        "2026-11-01 2026-11-30 1793707200000000000 cdr#1",
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_refused(used: Invoker, place: str) -> None:
+    context = used.event("consumptions_list")["requestContext"]["authorizer"]["lambda"]
+    scope = (context["token_id"], used.org_id, "600123456", "voice", "None", "None")
+    fits = cursors.encode("2026-11-01 2026-11-30 1793707200000000000 cdr-1", *scope)
+
+    assert _list(used, type="voice", cursor=fits).status == 200
+    answer = _list(used, type="voice", cursor=cursors.encode(place, *scope))
+
+    assert answer.status == 400
+    assert answer.json["details"][0]["field"] == "cursor"
 
 
 @pytest.mark.parametrize(

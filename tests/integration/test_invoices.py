@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -523,7 +524,9 @@ def test_gives_the_pdf_and_a_link_to_it(billed: Invoker) -> None:
     assert pdf.headers["etag"].strip('"').isalnum()
     assert link.json["invoice_id"] == "1"
     assert link.json["content_type"] == "application/pdf"
-    assert details["invoiceNumber"] in link.json["url"]
+    url = urlsplit(link.json["url"])
+    assert url.path.endswith(f"/{details['invoiceNumber']}.pdf")
+    assert parse_qs(url.query)["X-Amz-Expires"] == ["900"]
 
 
 @pytest.mark.parametrize(("syntax", "root"), [("cii", "CrossIndustryInvoice"), ("ubl", "Invoice")])

@@ -3,12 +3,16 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+from click.testing import CliRunner
 
 from billing import clock, config
 from billing.persistence.aws import dynamodb
+from cli.__main__ import cli
 from functions.authorizer.app import lambda_handler as authorize
 from tests.integration.conftest import EVENTS, Context, Invoker
 
@@ -61,12 +65,32 @@ def test_lists_tokens_without_their_secrets_newest_first(invoke: Invoker) -> Non
     assert second["token"] not in answer.text
 
 
-def test_keeps_a_token_nowhere(invoke: Invoker) -> None:
+def test_keeps_the_hash_of_a_token_and_nothing_else_of_it(invoke: Invoker) -> None:
     token = invoke("tokens_create").json["token"]
 
     pages = dynamodb().get_paginator("scan").paginate(TableName=config.tokens_table())
+    kept = str([page["Items"] for page in pages])
 
-    assert token not in str([page["Items"] for page in pages])
+    assert sha256(token.encode()).hexdigest() in kept
+    assert token[4:36] not in kept
+
+
+def test_rotates_a_token_by_making_another_and_revoking_the_first(invoke: Invoker) -> None:
+    first = invoke("tokens_create").json
+    [told] = invoke("tokens_list").json
+    asked = {name: told[name] for name in ("name", "role", "accounts", "expires_at")}
+
+    second = invoke("tokens_create", asked).json
+    while_both = [_authorize(each["token"]) for each in (first, second)]
+    revoked = invoke("tokens_delete", tokenId=first["id"])
+
+    assert revoked.status == 204
+    assert while_both == [while_both[0], {**while_both[0], "token_id": second["id"]}]
+    assert "refused" in _authorize(first["token"])
+    assert _authorize(second["token"]) == while_both[1]
+    assert invoke("tokens_list").json == [
+        {**told, "id": second["id"], "last_four": second["token"][-4:], "created_at": ANY}
+    ]
 
 
 def test_a_revoked_token_is_refused_and_gone(invoke: Invoker) -> None:
@@ -158,6 +182,18 @@ def test_asks_what_a_token_is_to_reach(invoke: Invoker) -> None:
     answer = invoke("tokens_create", json.dumps({"name": "x", "role": "reader"}).replace("x", "y"))
 
     assert [detail["field"] for detail in answer.json["details"]] == ["accounts"]
+
+
+@pytest.mark.parametrize("accounts", ["*", "", "1,", "1 2", ",".join(map(str, range(101)))])
+def test_the_command_line_makes_no_token_that_the_api_would_refuse(
+    invoke: Invoker, accounts: str
+) -> None:
+    token = ["token", "create", "--org", invoke.org_id, "--role", "reader", "--name", "x"]
+
+    refused = CliRunner().invoke(cli, [*token, "--accounts", accounts])
+
+    assert (refused.exit_code, "accounts" in refused.output) == (2, True)
+    assert invoke("tokens_list", caller=EVERYWHERE).json == []
 
 
 def test_a_token_ends_when_it_is_to_end(invoke: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:

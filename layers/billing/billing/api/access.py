@@ -11,11 +11,16 @@ from billing.domain.tokens import Grant, Role
 SCHEME = "PRIVATE-TOKEN"
 """The header that carries the token, and the name of the security scheme."""
 
+ALL_ACCOUNTS = "all_accounts"
 OPEN: list[dict[str, list[str]]] = []
 READER = [{SCHEME: [Role.READER.value]}]
 WRITER = [{SCHEME: [Role.WRITER.value]}]
 ADMIN = [{SCHEME: [Role.ADMIN.value]}]
-"""What a route asks of its caller: nothing, or a token of at least that role."""
+ORG_ADMIN = [{SCHEME: [Role.ADMIN.value, ALL_ACCOUNTS]}]
+"""
+What a route asks of its caller: nothing, or a token of at least that role, which has to reach all
+accounts where the route concerns them all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,12 @@ class Caller:
         if "accountId" in parameters:
             self.must_reach(parameters["accountId"])
 
-    def must_be(self, role: Role) -> None:
+    def must_have(self, role: Role, *reach: str) -> None:
+        """Check what a route asks for."""
         if not self.role.includes(role):
             raise AccessDeniedError(f"This takes a token of the role {role}.")
+        if ALL_ACCOUNTS in reach and self.accounts is not None:
+            raise AccessDeniedError("This concerns all accounts; the token reaches only some.")
 
 
 def context_of(grant: Grant) -> dict[str, str]:

@@ -17,6 +17,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from billing import clock, deadline
 from billing.api.access import SCHEME, Caller, caller_of
@@ -36,6 +37,8 @@ from billing.dto.v1_common import GenericCreatedResponseDTO
 
 UNROUTED = "$default"
 """The route of whatever no other route of the gateway takes."""
+MAX_DETAILS = 100
+"""Wrong fields that an answer names; of a hundred thousand it would not fit into any."""
 
 
 class BillingApp(APIGatewayHttpResolver):
@@ -63,9 +66,9 @@ class BillingApp(APIGatewayHttpResolver):
         answer["headers"]["x-request-id"] = _request_id(event)
         return answer
 
-    def required_role(self, route_key: str) -> Role | None:
+    def required_scopes(self, route_key: str) -> list[str]:
         """
-        Tell what role a route asks for, by its key in the gateway; an open route asks for none.
+        Tell what a route asks of a token, by its key in the gateway; an open route asks for none.
 
         Raises NotFoundError where there is no such route, and LookupError where it declares none.
         """
@@ -73,7 +76,7 @@ class BillingApp(APIGatewayHttpResolver):
             if f"{route.method} {route.openapi_path}" == route_key:
                 if route.security is None:
                     raise LookupError(f"{route_key} declares no role")
-                return Role(route.security[0][SCHEME][0]) if route.security else None
+                return route.security[0][SCHEME] if route.security else []
         raise NotFoundError
 
     def _authorise(self, event: Mapping[str, Any]) -> None:
@@ -81,13 +84,14 @@ class BillingApp(APIGatewayHttpResolver):
             caller_of(event, clock.now())
             return
         parameters = event.get("pathParameters") or {}
-        if any("/" in value for value in parameters.values()):
+        # Powertools routes as if a line feed at the end were not there.
+        if any("/" in value or "\n" in value for value in parameters.values()):
             raise NotFoundError
-        role = self.required_role(event["routeKey"])
-        if role is not None:
+        if scopes := self.required_scopes(event["routeKey"]):
+            role, *reach = scopes
             self.caller = caller_of(event, clock.now())
             self.caller.must_reach_path(parameters)
-            self.caller.must_be(role)
+            self.caller.must_have(Role(role), *reach)
 
 
 def created(
@@ -111,25 +115,24 @@ def no_content(**headers: str) -> Response[None]:
 
 def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Refuse a body that is declared to be something else than JSON."""
-    content_type = (event.get("headers") or {}).get("content-type", "application/json")
-    if event.get("body") and not content_type.startswith("application/json"):
+    content_type = (event.get("headers") or {}).get("content-type", content_types.APPLICATION_JSON)
+    media_type = content_type.partition(";")[0].strip().lower()
+    if event.get("body") and media_type != content_types.APPLICATION_JSON:
         raise InvalidRequestError.of("content-type", "must be application/json")
     return event
 
 
 def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
     response: Response[Any] = next_middleware(app)
-    if isinstance(response.body, BaseModel):
-        response.body = response.body.model_dump_json()
-    elif isinstance(response.body, list):
-        response.body = f"[{','.join(model.model_dump_json() for model in response.body)}]"
+    if isinstance(response.body, BaseModel | list):
+        response.body = to_json(response.body).decode()
     return response
 
 
 def _refuse(error: RequestValidationError) -> Response[Any]:
     details = [
         FieldError(_field(each["loc"]), each["msg"].removeprefix("Value error, "))
-        for each in error.errors()
+        for each in error.errors()[:MAX_DETAILS]
     ]
     raise InvalidRequestError("The request is not well-formed.", *details) from None
 
@@ -160,8 +163,8 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
     message = error.message
     if isinstance(error, UpstreamError):
         logger.warning("upstream", extra={"error": type(error.__cause__ or error).__name__})
-        if event["requestContext"]["http"]["method"] != "GET":
-            message += " It may or may not have been done; the same request can be sent again."
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not _is_read(event):
+        message += " It may or may not have been done; the same request can be sent again."
     headers = {"content-type": content_types.APPLICATION_JSON}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
@@ -169,6 +172,10 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         headers["allow"] = error.allow
     body = render(event["rawPath"], error, message, _request_id(event))
     return {"statusCode": status.value, "headers": headers, "body": body}
+
+
+def _is_read(event: Mapping[str, Any]) -> bool:
+    return bool(event["requestContext"]["http"]["method"] == "GET")
 
 
 def _request_id(event: Mapping[str, Any]) -> str:

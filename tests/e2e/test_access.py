@@ -1,0 +1,313 @@
+"""
+Who gets in: every route with every kind of caller, over HTTP.
+
+Routes, and the role that each takes, are those of the OpenAPI document, so a new route is tried as
+soon as it is there; and the gateway must have those routes and no others.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner
+
+from billing.api.access import ALL_ACCOUNTS
+from billing.domain.tokens import Role, new_token
+from cli.__main__ import cli
+from local import deploy, openapi
+from local.stack import from_environment
+from tests import template
+from tests.e2e.conftest import Answer, Client
+
+OPEN = {"GET /openapi.json", "GET /docs"}
+OF_ALL_ACCOUNTS = {
+    "PUT /v1/orgs/{orgId}/billing_info",
+    "PUT /v1/orgs/{orgId}/location-taxes/{stateId}",
+    "POST /v1/orgs/{orgId}/billing_runs",
+    "GET /v1/orgs/{orgId}/billing_runs/{runId}",
+}
+FOR_ADMINS = OF_ALL_ACCOUNTS | {
+    "POST /v1/orgs/{orgId}/tokens",
+    "GET /v1/orgs/{orgId}/tokens",
+    "DELETE /v1/orgs/{orgId}/tokens/{tokenId}",
+}
+CACHE_SECONDS = 60
+ACCOUNT, ANOTHER = "100001", "100002"
+
+GATEWAY = "401 of the gateway"
+OURS = "401 UNAUTHENTICATED"
+DENIED = "403 ACCESS_DENIED"
+IN = "let in"
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A route of the document, about an org's account."""
+
+    method: str
+    path: str
+    security: Any
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def role(self) -> Role:
+        """The role that it declares, which is the only thing it may declare."""
+        assert self.security, f"{self} declares no role"
+        [[[role, *_]]] = [list(scheme.values()) for scheme in self.security]
+        return Role(role)
+
+    @property
+    def concerns_all(self) -> bool:
+        """Whether it takes a token that reaches all accounts."""
+        return any(ALL_ACCOUNTS in scopes for scheme in self.security for scopes in scheme.values())
+
+    def send(self, client: Client) -> Answer:
+        """Ask for what is not there, or say nothing that could be stored."""
+        known = {"{orgId}": client.org_id, "{accountId}": client.account_id}
+        url = "/".join(
+            known.get(part, "1") if part.startswith("{") else part for part in self.path.split("/")
+        )
+        return client.send(self.method, url, {} if self.method in ("POST", "PUT") else None)
+
+
+OPERATIONS = [
+    Operation(method.upper(), path, operation.get("security"))
+    for path, method, operation in openapi.operations(json.loads(openapi.FILE.read_text()))
+]
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """What a token that is good reaches: of the org in the path, or of another."""
+
+    role: Role = Role.ADMIN
+    accounts: tuple[str, ...] | None = (ACCOUNT,)
+    is_foreign: bool = False
+
+    def may(self, operation: Operation) -> bool:
+        path = operation.path
+        reaches = self.accounts is None or ACCOUNT in self.accounts
+        has_one = self.accounts is not None and len(self.accounts) == 1
+        return (
+            self.role.includes(operation.role)
+            and not (self.is_foreign and "{orgId}" in path)
+            and (reaches or "{accountId}" not in path)
+            and (has_one or not path.startswith("/v3/"))
+            and (self.accounts is None or not operation.concerns_all)
+        )
+
+
+BEARERS = {
+    "a reader": Bearer(Role.READER),
+    "a writer": Bearer(Role.WRITER),
+    "an admin": Bearer(),
+    "another account": Bearer(accounts=(ANOTHER,)),
+    "two accounts": Bearer(accounts=(ACCOUNT, ANOTHER)),
+    "all accounts": Bearer(accounts=None),
+    "another org": Bearer(is_foreign=True),
+}
+
+
+@dataclass(frozen=True)
+class Org:
+    """An org, by an admin's token that the command line made."""
+
+    base_url: str
+    id: str
+    token: str
+
+    @classmethod
+    def new(cls, base_url: str) -> "Org":
+        org_id = f"org-{uuid4().hex}"
+        command = ["token", "create", "--org", org_id, "--role", "admin", "--name", "first"]
+        made = CliRunner().invoke(cli, command, catch_exceptions=False)
+        return cls(base_url, org_id, made.stdout.strip())
+
+    @property
+    def tokens(self) -> str:
+        return f"/v1/orgs/{self.id}/tokens"
+
+    def client(self, token: str | None) -> Client:
+        """Call for the account of this org, with whatever token."""
+        return Client(self.base_url, token, self.id, ACCOUNT)
+
+    def make(self, bearer: Bearer, expires_at: datetime | None = None) -> Json:
+        """Make a token: tell its id, and itself."""
+        asked = {
+            "name": "e2e",
+            "role": bearer.role,
+            "accounts": bearer.accounts or "all",
+            "expires_at": expires_at and expires_at.isoformat(),
+        }
+        answer = self.client(self.token).post(self.tokens, asked)
+        assert answer.status == 201, answer
+        made: Json = answer.json
+        return made
+
+    def revoke(self, made: Json) -> None:
+        answer = self.client(self.token).send("DELETE", f"{self.tokens}/{made['id']}")
+        assert answer.status == 204
+
+    def tries(self, made: Json) -> Answer:
+        return self.client(made["token"]).get(self.tokens)
+
+
+@pytest.fixture(scope="session")
+def org(stack: Json, aws: None) -> Org:
+    return Org.new(stack["base_url"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def revoked_at(org: Org) -> tuple[Json, float]:
+    """Revoke a token that the gateway knows: at once, as it may take a minute to forget it."""
+    made = org.make(Bearer())
+    assert org.tries(made).status == 200
+    org.revoke(made)
+    return made, time.monotonic()
+
+
+@pytest.fixture(scope="session")
+def callers(org: Org) -> Mapping[str, Client]:
+    """Make a client of every kind of caller; all of them call for the same org and account."""
+    other = Org.new(org.base_url)
+    good = {
+        name: (other if bearer.is_foreign else org).make(bearer) for name, bearer in BEARERS.items()
+    }
+    revoked = org.make(Bearer())
+    org.revoke(revoked)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    expired, cached = org.make(Bearer(), soon), org.make(Bearer(), soon)
+    assert org.tries(cached).status == 200
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()))
+
+    mistyped = new_token()
+    tokens = {
+        "no token": None,
+        "a malformed token": "nonsense",
+        "a wrong checksum": mistyped[:-1] + ("0" if mistyped[-1] != "0" else "1"),
+        "an unknown token": new_token(),
+        "an expired token": expired["token"],
+        "a token expired while cached": cached["token"],
+        "a revoked token": revoked["token"],
+        **{name: made["token"] for name, made in good.items()},
+    }
+    return {name: org.client(token) for name, token in tokens.items()}
+
+
+def test_the_gateway_has_the_routes_of_the_document_and_asks_for_a_token(org: Org) -> None:
+    served = org.client(None).get("/openapi.json").json
+    local = from_environment()
+    pages = (
+        deploy.client(local, "apigatewayv2")
+        .get_paginator("get_routes")
+        .paginate(ApiId=local.api_id_file.read_text())
+    )
+    routes = {
+        route["RouteKey"]: route["AuthorizationType"] for page in pages for route in page["Items"]
+    }
+
+    assert served == json.loads(openapi.FILE.read_text())
+    assert template.routes() == routes.keys()
+    assert routes == {
+        **{str(operation): "CUSTOM" for operation in OPERATIONS},
+        **dict.fromkeys(OPEN, "NONE"),
+        "$default": "CUSTOM",
+    }
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_lets_in_who_may_and_nobody_else(
+    callers: Mapping[str, Client], operation: Operation
+) -> None:
+    told = _told(callers, operation)
+
+    assert told == _refused() | {
+        name: IN if bearer.may(operation) else DENIED for name, bearer in BEARERS.items()
+    }
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v2/orgs", "/v3/account"])
+def test_tells_strangers_not_even_what_is_not_there(
+    callers: Mapping[str, Client], path: str
+) -> None:
+    assert _told(callers, Operation("GET", path, None)) == _refused() | dict.fromkeys(BEARERS, IN)
+
+
+@pytest.mark.parametrize("route", sorted(OPEN))
+def test_the_document_and_its_page_are_open_to_everybody(
+    callers: Mapping[str, Client], route: str
+) -> None:
+    method, path = route.split()
+
+    assert {callers[name].send(method, path).status for name in callers} == {200}
+
+
+def test_roles_are_those_of_the_contract() -> None:
+    for_readers = {str(each) for each in OPERATIONS if each.role is Role.READER}
+    for_admins = {str(each) for each in OPERATIONS if each.role is Role.ADMIN}
+
+    assert [route for route in for_readers if not route.startswith("GET ")] == []
+    assert for_admins >= FOR_ADMINS
+    assert {str(each) for each in OPERATIONS if each.concerns_all} >= OF_ALL_ACCOUNTS
+
+
+@pytest.mark.last
+def test_a_revoked_token_is_refused_when_the_cache_ends(
+    org: Org, revoked_at: tuple[Json, float]
+) -> None:
+    made, since = revoked_at
+    authorizer = template.resources()["Api"]["Properties"]["Auth"]["Authorizers"]["TokenAuthorizer"]
+    assert authorizer["Identity"]["ReauthorizeEvery"] == CACHE_SECONDS
+
+    while org.tries(made).status == 200 and time.monotonic() < since + CACHE_SECONDS:
+        time.sleep(1)
+
+    assert _outcome("/v1/", org.tries(made)) == OURS
+
+
+def _told(callers: Mapping[str, Client], operation: Operation) -> dict[str, str]:
+    """Try an operation with every caller."""
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(operation.send, callers.values())
+    return {
+        name: _outcome(operation.path, answer)
+        for name, answer in zip(callers, answers, strict=True)
+    }
+
+
+def _outcome(path: str, answer: Answer) -> str:
+    """Tell how far a call came; who refuses it must say so in the dialect of the path."""
+    if answer.status not in (401, 403):
+        return IN if answer.status in (200, 400, 404) else str(answer.status)
+    if answer.content == b'{"message":"Unauthorized"}':
+        return GATEWAY
+    fields, code = {
+        "v2": ({"code", "status", "message", "detailMsg"}, "detailMsg"),
+        "v3": ({"errorCode", "errorMessage", "errors"}, "errorCode"),
+    }.get(path.split("/")[1], ({"code", "message", "details", "trace_id"}, "code"))
+    assert answer.json.keys() == fields
+    assert answer.headers["x-request-id"]
+    return f"{answer.status} {answer.json[code]}"
+
+
+def _refused() -> dict[str, str]:
+    """Tell how every caller is refused whose token is no good."""
+    return {
+        "no token": GATEWAY,
+        "a malformed token": OURS,
+        "a wrong checksum": OURS,
+        "an unknown token": OURS,
+        "an expired token": OURS,
+        "a token expired while cached": OURS,
+        "a revoked token": OURS,
+    }

@@ -1,0 +1,328 @@
+"""
+Ids of others: answered as ids that nobody has, wherever a request can name something.
+
+Places are those of the OpenAPI document, so a new route joins by its event; a new parameter, or a
+field that names something, must be known here as a tenant's own or as nobody's.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from billing.api import cursors
+from billing.api.access import ALL_ACCOUNTS
+from billing.persistence.aws import sqs
+from local import openapi
+from tests.integration.conftest import Answer, Invoker
+from tests.integration.story import REQUESTS, method, parameters
+
+DOCUMENT = json.loads(openapi.FILE.read_text())
+NAMES_NOTHING = set(
+    "stateId RANGED-DATA format type country limit date fromDate toDate start_date end_date "
+    "state_id tax_id transaction_type_id external_invoice_id lines.order_id".split()
+)
+"""Parameters and fields that no tenant has for itself."""
+SHARED = {"another org": set[str](), "another account": {"orgId", "runId"}}
+"""Whose ids are tried, and what they share with us."""
+BY_CONTRACT = {("another account", "movements_create", "subscriptionId")}
+"""A subscription belongs to one account for ever, so that it is taken cannot be hidden."""
+NEW_EACH_TIME = "invoices_public_link"
+ID = r"\w{32,}"
+"""An id that we give out, or a token."""
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request names something: `part` is path, query, header or body."""
+
+    part: str
+    name: str
+
+
+def _digits() -> str:
+    return str(random.randrange(10**11, 10**12))
+
+
+def _hex() -> str:
+    return uuid4().hex
+
+
+NOBODYS: Mapping[str, Callable[[], Any]] = {
+    "orgId": lambda: f"org-{_hex()}",
+    "accountId": _digits,
+    "account_id": _digits,
+    "accounts": lambda: [_digits()],
+    "subscriptionId": _digits,
+    "movementId": _hex,
+    "refundId": _hex,
+    "invoiceId": lambda: "99",
+    "invoiceNumber": lambda: "F2026-000099",
+    "runId": _hex,
+    "tokenId": _hex,
+    "filter": _hex,
+    "cursor": lambda: cursors.encode(_hex(), _hex()),
+    "If-Match": lambda: '"99"',
+}
+"""What nobody has, by the names of parameters and fields; a tenant has one of each."""
+
+
+def _places(event: str, whose: str) -> list[Place]:
+    """List where a request names something that a neighbour has of its own."""
+    verb, path = REQUESTS[event]["routeKey"].split()
+    operation = DOCUMENT["paths"][path][verb.lower()]
+    found = [Place(each["in"], each["name"]) for each in operation.get("parameters", [])]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    fields = _fields(body.get("schema", {}))
+    found += [Place("body", name) for name in fields if re.search(r"(_id|accounts)$", name)]
+    return [place for place in found if place.name not in NAMES_NOTHING | SHARED[whose]]
+
+
+def _ways(event: str, whose: str) -> list[tuple[Place, ...]]:
+    """List what to name: each thing among our own, a whole path in our org, and all there is."""
+    places = _places(event, whose)
+    here = tuple(place for place in places if place.name != "orgId")
+    path = tuple(place for place in here if place.part == "path")
+    ways = dict.fromkeys([*((place,) for place in places), path, here, tuple(places)])
+    return [way for way in ways if way and (whose, event, _named(way)) not in BY_CONTRACT]
+
+
+def _named(way: tuple[Place, ...]) -> str:
+    return " ".join(place.name for place in way)
+
+
+def _fields(schema: Json, *parents: str) -> Iterator[str]:
+    """Name the fields of a body, but for its own external ids."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for choice in [*schema.get("anyOf", []), *filter(None, [schema.get("items")])]:
+        yield from _fields(choice, *parents)
+    for name, field in schema.get("properties", {}).items():
+        if not openapi.EXTERNAL_ID.fullmatch(name):
+            yield ".".join([*parents, name])
+            yield from _fields(field, *parents, name)
+
+
+def _external_ids(body: Json) -> Json:
+    """Write those fields of a body anew that have external ids, in lists too."""
+    new: Json = {}
+    for name, value in body.items():
+        if openapi.EXTERNAL_ID.fullmatch(name):
+            new[name] = _hex()
+        elif isinstance(value, list) and isinstance(value[0], dict):
+            new[name] = [each | _external_ids(each) for each in value]
+    return new
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An account, and what it has by the names of parameters and fields."""
+
+    invoke: Invoker
+    accounts: str
+    """What its token reaches; in v3, that is the account."""
+    token_id: str
+    ids: dict[str, Any]
+
+    @classmethod
+    def settle(cls, invoke: Invoker, count: int) -> "Tenant":
+        """Open an account, and make `count` of everything: the ids are those of the last."""
+        account_id = _digits()
+        ids: dict[str, Any] = {
+            "orgId": invoke.org_id,
+            "accountId": account_id,
+            "account_id": account_id,
+            "accounts": [account_id],
+            "subscriptionId": _digits(),
+            "filter": _hex(),
+            "If-Match": f'"{count}"',
+        }
+        tenant = cls(invoke, account_id, _hex(), ids)
+        assert tenant("billing_info_put_account").status == 204
+        for _ in range(count):
+            ids["movementId"] = tenant.make("movements_create")
+        for _ in range(count):
+            external = {"external_refund_unique_id": _hex()}
+            ids |= {"refundId": tenant.make("refunds_create", **external), **external}
+            ids["invoiceId"] = tenant.make("invoices_create", description=ids["filter"])
+            tenant.make("consumptions_create")
+        for _ in range(count - 1):
+            assert tenant("refunds_put", description=_hex()).status == 204
+        [details] = tenant("invoices_get").json
+        ids["invoiceNumber"] = details["invoiceNumber"]
+        ids["tokenId"] = tenant.make("tokens_create")
+        ids["runId"] = tenant.make("billing_run_create")
+        return tenant
+
+    def make(self, event: str, **body: Any) -> Any:
+        """Send a request that makes something; tell the id of that."""
+        answer = self(event, **body)
+        assert answer.status == 201, answer
+        return answer.json.get("id")
+
+    def __call__(self, event: str, named: Mapping[Place, Any] | None = None, **body: Any) -> Answer:
+        """Send a request about its own things, but for what is `named` otherwise."""
+        request = REQUESTS[event]
+        sent: dict[str, Json] = {
+            "path": {name: self.ids[name] for name in parameters(event) & self.ids.keys()},
+            "query": dict(request.get("queryStringParameters", {})),
+            "header": {},
+            "body": {},
+        }
+        if "body" in request:
+            example = json.loads(request["body"])
+            own = {name: self.ids[name] for name in example.keys() & self.ids.keys()}
+            new = _external_ids(example) if method(event) == "POST" else {}
+            sent["body"] = example | own | new | body
+        for place, value in (named or {}).items():
+            sent[place.part][place.name.lower() if place.part == "header" else place.name] = value
+        return self.invoke(
+            event,
+            sent["body"] or None,
+            caller={"accounts": self._reach(request), "token_id": self.token_id},
+            query=sent["query"],
+            headers=sent["header"],
+            **sent["path"],
+        )
+
+    def _reach(self, request: Json) -> str:
+        """Tell the accounts of its token, or of another one where a route asks for that."""
+        verb, path = request["routeKey"].split()
+        [scopes] = DOCUMENT["paths"][path][verb.lower()]["security"][0].values()
+        if ALL_ACCOUNTS in scopes:
+            return "*"
+        return str(self.ids["accountId"]) if path.startswith("/v3/") else self.accounts
+
+    def has(self, event: str, place: Place) -> Any:
+        """Tell what it has for a place; a cursor is one of its own list."""
+        if place.name != "cursor":
+            return self.ids[place.name]
+        cursor = self(event, {Place("query", "limit"): "1"}).json["next_cursor"]
+        assert cursor
+        return cursor
+
+    def sees(self) -> dict[str, Answer]:
+        """Read everything that it has."""
+        answers = {
+            event: self(event)
+            for event in REQUESTS
+            if method(event) == "GET" and event != NEW_EACH_TIME
+        }
+        assert {answer.status for answer in answers.values()} == {200}
+        return answers
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A tenant with two of everything, what it sees, and a neighbour with one of everything."""
+
+    org: Invoker | None
+    """Where they live together; else each has an org of its own."""
+    theirs: Tenant
+    seen: Mapping[str, Answer]
+    ours: Tenant
+
+    @classmethod
+    def settle(cls, *, in_one_org: bool) -> "Neighbours":
+        org = _new_org()
+        theirs = Tenant.settle(org, 2)
+        shared = org if in_one_org else None
+        return cls(shared, theirs, theirs.sees(), _neighbour(shared))
+
+    def more(self) -> Tenant:
+        """Settle one more neighbour."""
+        return _neighbour(self.org)
+
+
+def _neighbour(org: Invoker | None) -> Tenant:
+    """Settle a tenant whose token reaches its account in a shared org, else all accounts."""
+    tenant = Tenant.settle(org or _new_org(), 1)
+    return tenant if org else replace(tenant, accounts="*")
+
+
+@pytest.fixture(scope="module")
+def settled(aws: None) -> Iterator[Mapping[str, Neighbours]]:
+    """
+    Settle a tenant in an org of its own, and one in an org that it shares.
+
+    Billing runs have a queue that nobody reads, so that nothing changes by itself.
+    """
+    queue = sqs().create_queue(QueueName=f"test-{_hex()}")["QueueUrl"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RUNS_QUEUE", queue)
+        yield {whose: Neighbours.settle(in_one_org="orgId" in SHARED[whose]) for whose in SHARED}
+    sqs().delete_queue(QueueUrl=queue)
+
+
+@pytest.mark.parametrize(
+    ("whose", "event"),
+    [(whose, event) for whose in SHARED for event in REQUESTS if _ways(event, whose)],
+)
+def test_an_id_of_another_is_as_one_that_nobody_has(
+    settled: Mapping[str, Neighbours], whose: str, event: str
+) -> None:
+    neighbours = settled[whose]
+    theirs, only_reads = neighbours.theirs, method(event) == "GET"
+    ours = neighbours.ours if only_reads else neighbours.more()
+
+    told, expected = {}, {}
+    for way in _ways(event, whose):
+        foreign = {place: theirs.has(event, place) for place in way}
+        nobodys = {place: NOBODYS[place.name]() for place in way}
+        told[_named(way)] = _told(ours(event, foreign), foreign)
+        expected[_named(way)] = _told(ours(event, nobodys), nobodys)
+
+    assert told == expected
+    assert only_reads or theirs.sees() == neighbours.seen
+
+
+@pytest.mark.parametrize(
+    ("whose", "event"),
+    [
+        (whose, event)
+        for whose in SHARED
+        for event, request in REQUESTS.items()
+        if method(event) == "POST"
+        and _external_ids(json.loads(request["body"]))
+        and _ways(event, whose)
+    ],
+)
+def test_an_external_id_is_taken_within_one_org(
+    settled: Mapping[str, Neighbours], whose: str, event: str
+) -> None:
+    theirs, ours = settled[whose].more(), settled[whose].more()
+    external = _external_ids(json.loads(REQUESTS[event]["body"]))
+    first = theirs(event, **external)
+    assert first.status == 201
+
+    answer = ours(event, **external)
+
+    if whose == "another org":
+        assert _told(answer, {})[:2] == _told(first, {})[:2]
+        assert "idempotent-replayed" not in answer.headers
+    else:
+        assert (answer.status, answer.json["code"]) == (409, "EXTERNAL_ID_REUSED")
+        known = [theirs.ids["accountId"], *re.findall(ID, first.text)]
+        assert [each for each in known if each in answer.text] == []
+
+
+def _told(answer: Answer, named: Mapping[Place, Any]) -> tuple[int, str, str]:
+    """Tell an answer byte for byte; but what was made has an id, and a path, of its own."""
+    text, headers = answer.text, str(answer.headers)
+    if answer.status == 201:
+        for value in [*map(str, named.values()), *re.findall(ID, text)]:
+            text, headers = text.replace(value, "…"), headers.replace(value, "…")
+    return answer.status, text, headers
+
+
+def _new_org() -> Invoker:
+    invoke = Invoker(f"org-{_hex()}")
+    assert invoke("billing_info_put_org").status == 204
+    return invoke
