@@ -1,0 +1,191 @@
+"""
+Plants a bug for each invariant, and sees that its test catches it: `make planted`.
+
+A test that cannot fail shows nothing. Each bug goes into a copy of the sources, one at a time, and
+the test that holds the invariant has to go red there. docs/reliability.md tells the rest.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.stack import ROOT
+
+BILLING = "layers/billing/billing"
+SOURCES = ("cli", "events", "functions", "layers", "local", "tests")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A change of one place in the sources, and the test that has to notice."""
+
+    invariant: int
+    what: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+BUGS = [
+    Bug(
+        1, "refunds are not held against what is left of the movement",
+        f"{BILLING}/persistence/refunds.py",
+        '            at_most={"refunded": movement.amount.gross.minor - more},\n', "",
+        "tests/integration/test_refund_races.py::test_gives_back_exactly_what_fits",
+    ),
+    Bug(
+        2, "a transaction that met another is taken for done",
+        f"{BILLING}/persistence/dynamodb.py",
+        "if not codes & _PASSING:\n                raise",
+        "if codes & _PASSING:\n                return\n            raise",
+        "tests/integration/test_refund_faults.py"
+        "::test_tries_a_conflict_again_with_the_same_token_and_pauses",
+    ),
+    Bug(
+        3, "an invoice does not take its external id",
+        f"{BILLING}/persistence/invoices.py",
+        '[*book.writes(), self._take("invoice", key, external)]', "book.writes()",
+        "tests/integration/test_invoices.py::test_issues_an_invoice_once_for_one_external_id",
+    ),
+    Bug(
+        4, "a series counts two for one document",
+        f"{BILLING}/persistence/invoices.py",
+        "series.sequence, series.hash = series.sequence + 1,",
+        "series.sequence, series.hash = series.sequence + 2,",
+        "tests/integration/test_invoices.py"
+        "::test_numbers_have_no_gap_and_the_chain_verifies_under_contention",
+    ),
+    Bug(
+        5, "a PDF is stored over the one that is there",
+        f"{BILLING}/persistence/documents.py",
+        '                IfNoneMatch="*",\n', "",
+        "tests/integration/test_documents.py::test_what_was_stored_but_not_recorded_is_kept",
+    ),
+    Bug(
+        5, "a document does not note the hash before it",
+        f"{BILLING}/persistence/invoices.py",
+        '"previous_hash": {"S": series.hash}', '"previous_hash": {"S": ""}',
+        "tests/integration/test_audit.py::test_finds_nothing_wrong_with_what_was_issued",
+    ),
+    Bug(
+        6, "amounts are rounded half to even",
+        f"{BILLING}/domain/money.py",
+        "EXACT).to_integral_value(ROUND_HALF_UP)", "EXACT).to_integral_value()",
+        "tests/unit/test_money.py::test_rounds_half_up_away_from_zero",
+    ),
+    Bug(
+        7, "the org of a path is not compared with the token's",
+        f"{BILLING}/api/access.py",
+        'if parameters.get("orgId", self.org_id) != self.org_id:', "if not parameters:",
+        "tests/integration/test_access.py",
+    ),
+    Bug(
+        7, "a refund is found under another account",
+        f"{BILLING}/api/access.py",
+        "        if not self.reaches(account_id):\n            raise NotFoundError\n", "",
+        "tests/integration/test_refund_reach.py::test_hides_another_account",
+    ),
+    Bug(
+        8, "a link works for a day",
+        f"{BILLING}/persistence/documents.py",
+        "LINK_SECONDS = 15 * 60", "LINK_SECONDS = 24 * 3600",
+        "tests/integration/test_invoices.py::test_gives_the_pdf_and_a_link_to_it",
+    ),
+    Bug(
+        9, "a batch that comes twice is counted twice",
+        f"{BILLING}/persistence/billing.py",
+        '            expected={"done": 0},\n', "",
+        "tests/integration/test_billing_exactly_once.py"
+        "::test_messages_that_come_twice_late_and_in_any_order",
+    ),
+    Bug(
+        9, "PDFs that all fail are an error, and not failures to be tried again",
+        "functions/documents/app.py",
+        "event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False",
+        "event_type=EventType.DynamoDBStreams",
+        "tests/integration/test_deliveries.py::test_all_ends_the_same",
+    ),
+    Bug(
+        10, "calls begin that cannot end in time",
+        f"{BILLING}/deadline.py",
+        "    if seconds_left() < seconds:\n        raise UpstreamTimeoutError\n", "",
+        "tests/integration/test_faults.py::test_begins_no_call_that_cannot_end_in_time",
+    ),
+    Bug(
+        10, "a call that drips goes on for ever",
+        f"{BILLING}/deadline.py",
+        "    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))\n", "",
+        "tests/integration/test_deadlines.py"
+        "::test_a_function_ends_in_our_words_before_lambda_ends_it",
+    ),
+    Bug(
+        11, "a refund is written step by step",
+        f"{BILLING}/persistence/refunds.py",
+        "            *self._copy(refund),\n        ]\n        try:\n            transact(writes)\n",
+        "            *self._copy(refund),\n        ]\n        try:\n"
+        "            for write in writes:\n                transact([write])\n",
+        "tests/integration/test_refund_kills.py::test_is_done_wholly_or_not_at_all",
+    ),
+    Bug(
+        12, "a movement does not depend on which cycle is open",
+        f"{BILLING}/persistence/movements.py",
+        "            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)\n"
+        "            if to.cycle\n"
+        "            else put_open_cycle(self._accounts, cycle_key, cycle),\n",
+        "            *([] if to.cycle else [put_open_cycle(self._accounts, cycle_key, cycle)]),\n",
+        "tests/integration/test_billing_exactly_once.py"
+        "::test_while_movements_and_refunds_keep_arriving",
+    ),
+]  # fmt: skip
+
+
+def planted(bug: Bug, folder: Path) -> None:
+    """Plant a bug in a copy of the sources."""
+    file = folder / bug.file
+    text = file.read_text()
+    if text.count(bug.old) != 1:
+        raise SystemExit(f"{bug.file} has changed: mend the bug {bug.what!r} in {__file__}")
+    file.write_text(text.replace(bug.old, bug.new))
+
+
+def is_caught(bug: Bug) -> bool:
+    """Tell whether the test fails in a copy that has the bug, and how."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for source in SOURCES:
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / source, folder / source, ignore=ignored)
+        for file in ("pyproject.toml", "template.yaml"):
+            shutil.copy(ROOT / file, folder / file)
+        planted(bug, folder)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", bug.test]
+        environment = {**os.environ, "PYTHONPATH": ""}
+        run = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+    if run.returncode not in (0, 1):
+        raise SystemExit(run.stdout + run.stderr)
+    return run.returncode == 1
+
+
+def main() -> int:
+    """Plant one bug after the other; fail where one is not caught."""
+    missed = 0
+    for bug in BUGS:
+        began = time.monotonic()
+        print(f"  {bug.invariant:2}  {bug.what:60}", end=" ", flush=True)
+        caught = is_caught(bug)
+        missed += not caught
+        print(f"{'caught' if caught else 'MISSED'} {time.monotonic() - began:6.1f} s", flush=True)
+    print(f"{len(BUGS) - missed} of {len(BUGS)} planted bugs were caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
