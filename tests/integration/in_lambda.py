@@ -28,7 +28,7 @@ class End:
     """How an invocation ended."""
 
     answer: Any
-    """What was returned, or the name of the error that was raised."""
+    """What was returned, or the name of the error that was raised, or reported."""
     seconds: float
 
 
@@ -52,5 +52,5 @@ def invoke(
         try:
             answer = HANDLERS[function](event, Context(int(seconds * 1000)))
         except Exception as error:
-            answer = type(error).__name__
+            answer = type(error.__context__ or error).__name__
         return End(answer, time.monotonic() - began)

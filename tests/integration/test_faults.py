@@ -22,7 +22,6 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import (
     BotoCoreError,
-    ClientError,
     ConnectionError,  # noqa: A004 - botocore's own
     ConnectTimeoutError,
     HTTPClientError,
@@ -31,6 +30,7 @@ from botocore.exceptions import (
 
 from billing import deadline
 from billing.api.errors import status_of
+from billing.api.logger import ReportedError
 from billing.domain.errors import BillingError, UpstreamError
 from billing.persistence import aws as clients
 from billing.persistence.aws import call
@@ -385,10 +385,9 @@ def test_a_function_behind_fails_in_our_words_and_then_answers(
     def status_asked() -> int:
         try:
             ask()
-        except BillingError as error:
-            return status_of(error)
-        except (ClientError, RuntimeError):
-            return 500
+        except ReportedError as error:
+            reported = error.__context__
+            return status_of(reported) if isinstance(reported, BillingError) else 500
         return 200
 
     wrong = []
