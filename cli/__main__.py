@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import IO
 
 import click
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from billing import clock
 from billing.domain.tokens import Grant, Role
+from billing.dto.base import Id
 from billing.dto.v1_tokens import ALL, TokenRequestDTO
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
@@ -22,7 +23,16 @@ from cli.stack import StackGroup, outputs
 FORMATS = click.Choice(["csv", "jsonl"])
 DAY = click.DateTime(["%Y-%m-%d"])
 
-org_option = click.option("--org", required=True, help="The org it is about.")
+
+def _org(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        org_id: str = TypeAdapter(Id).validate_python(value)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"]) from error
+    return org_id
+
+
+org_option = click.option("--org", required=True, callback=_org, help="The org it is about.")
 
 
 @click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,7 +92,8 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
         request = TokenRequestDTO.model_validate(asked)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise click.UsageError(f"--{wrong['loc'][0]}: {wrong['msg']}") from error
+        option = str(wrong["loc"][0]).removesuffix("_at")
+        raise click.UsageError(f"--{option}: {wrong['msg']}") from error
     _, secret = issue_token(
         org,
         request.name,

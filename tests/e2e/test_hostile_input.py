@@ -489,7 +489,7 @@ def schemathesis(
             "--workers", str(AT_ONCE), "--output-sanitize", "false",
             "--report", "ndjson", "--report-ndjson-path", "report.ndjson",
         ],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     events = [json.loads(line) for line in (folder / "report.ndjson").read_text().splitlines()]
     sent = [

@@ -13,14 +13,13 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
-from billing import clock, config
+from billing import clock, config, deadline
 from billing.domain.invoices import Stretch
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.aws import dynamodb, sqs
 from billing.persistence.dynamodb import key_of
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices, audit_stretch, stretches
-from billing.services.run_audits import SECONDS_OF_A_STEP
 from cli.__main__ import cli
 from tests import template
 from tests.integration.conftest import EVENTS, Context, Invoker
@@ -144,6 +143,16 @@ def test_what_nobody_foresaw_is_logged_as_the_alarm_counts_it(
     ] == ["unforeseen"]
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("success", False), ("error", True), ("failure", True), ("timeout", True)],
+)
+def test_what_lambda_ends_is_counted(status: str, counts: bool) -> None:
+    line = {"type": "platform.report", "record": {"requestId": "1", "status": status}}
+
+    assert _counts("FailuresFilter", line) == counts
+
+
 def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
     three: Invoker, audits: "Audits", logged: list[str]
 ) -> None:
@@ -151,7 +160,7 @@ def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
     whole = Stretch(three.org_id, f"F{clock.now().year}", 3)
     event["Records"][0]["body"] = json.dumps(asdict(whole))
 
-    assert audits.deliver(event, seconds=SECONDS_OF_A_STEP) == 3
+    assert audits.deliver(event, seconds=deadline.STEP_SECONDS) == 3
     assert [
         line["numbers"] for line in map(json.loads, logged) if line["message"] == "audited"
     ] == [1, 1, 1]
@@ -221,9 +230,15 @@ def _message(name: str) -> dict[str, Any]:
 def _counts(name: str, line: dict[str, Any]) -> bool:
     """Tell whether a metric filter of the template counts a line."""
     pattern = template.resources()[name]["Properties"]["FilterPattern"]
-    terms = re.findall(r'\$\.(\w+) = "(\w+)"', pattern)
-    assert terms, pattern
-    return any(line.get(field) == value for field, value in terms)
+    terms = re.findall(r'\$\.([\w.]+) = "(\w+)"', pattern)
+    assert len(terms) == pattern.count("$"), pattern
+    return any(_field(line, field.split(".")) == value for field, value in terms)
+
+
+def _field(line: Any, names: list[str]) -> Any:
+    for name in names:
+        line = line.get(name) if isinstance(line, dict) else None
+    return line
 
 
 def _faults(invoke: Invoker) -> list[list[str]]:

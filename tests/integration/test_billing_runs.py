@@ -436,7 +436,7 @@ def test_a_listing_short_of_time_goes_on_later(
         each.charge()
     run = runs.start(until=CYCLES[0])
     with monkeypatch.context() as patch:
-        patch.setattr("billing.services.run_billing.SECONDS_OF_A_STEP", 1000)
+        patch.setattr("billing.deadline.STEP_SECONDS", 1000)
         assert runs.list_accounts() == 1
 
     in_no_time = runs.get(run)["accounts_total"]

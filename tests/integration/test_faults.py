@@ -398,7 +398,11 @@ def test_a_function_behind_fails_in_our_words_and_then_answers(
                 failed = status_asked()
             took = clock.monotonic() - began
             again = status_asked()
-            if (failed, again) != (status, 200) or took > seconds_of(function) - SPARE_SECONDS:
+            # Where a real answer came so late that no try had room behind it, it says that.
+            is_late = took > seconds_of(function) - deadline.RESERVE_SECONDS - deadline.CALL_SECONDS
+            expected = {status, 504} if is_late else {status}
+            is_over = took > seconds_of(function) - SPARE_SECONDS
+            if failed not in expected or again != 200 or is_over:
                 wrong.append(f"{at} {fault.__name__}: {failed}, then {again}, took {took} s")
 
     assert wrong == []

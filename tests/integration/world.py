@@ -253,6 +253,10 @@ def new_world() -> Iterator[World]:
                 aws.dynamodb().delete_table(TableName=world.names[name])
             for name in _named("SQS::Queue"):
                 aws.sqs().delete_queue(QueueUrl=world.names[name])
+            bucket = world.names[_BUCKET]
+            for each in aws.s3().list_objects_v2(Bucket=bucket).get("Contents", []):
+                aws.s3().delete_object(Bucket=bucket, Key=each["Key"])
+            aws.s3().delete_bucket(Bucket=bucket)
 
 
 def _named(kind: str) -> list[str]:

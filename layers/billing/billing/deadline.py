@@ -23,6 +23,9 @@ What one try of a call may take: 1 s to connect, 2 s to be read, and 1 s of the 
 makes before the next (2 s at most, half of it out of the reserve).
 """
 
+STEP_SECONDS = 10.0
+"""What the next step of work in steps may take, at most; where less is left, it goes on later."""
+
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=float("inf"))
 
 

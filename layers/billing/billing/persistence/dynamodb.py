@@ -116,10 +116,17 @@ def list_after(table: str, pk: str, prefix: str, after: str | None, limit: int) 
 
 
 def at_once[T, R](function: Callable[[T], R], things: Sequence[T]) -> list[R]:
-    """Do the same with several things at once, each within the deadline of the request."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    """
+    Read several things at once, within the deadline of the request.
+
+    What is still being read then is left alone: nothing can interrupt another thread.
+    """
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         tasks = [pool.submit(copy_context().run, function, thing) for thing in things]
-        return [task.result() for task in tasks]
+        return call(lambda: [task.result() for task in tasks])
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def put_item(table: str, key: Key, attributes: Item) -> None:

@@ -7,9 +7,6 @@ from billing import deadline
 from billing.domain.invoices import Stretch
 from billing.services.audit import Invoices, audit_stretch, stretches
 
-SECONDS_OF_A_STEP = 10.0
-"""What the next few numbers, or the series of one org, may take at most."""
-
 
 class Orgs(Protocol):
     def list_orgs(self, after: str | None = None) -> Iterable[str]: ...
@@ -24,7 +21,7 @@ class AuditsQueue(Protocol):
 def start_audits(after: str | None, *, orgs: Orgs, invoices: Invoices, queue: AuditsQueue) -> None:
     """Have every series of each org behind one verified; where time gets short, go on later."""
     for org_id in orgs.list_orgs(after):
-        if deadline.seconds_left() < SECONDS_OF_A_STEP:
+        if deadline.seconds_left() < deadline.STEP_SECONDS:
             queue.send_orgs(after or "")
             return
         for stretch in stretches(org_id, invoices):
@@ -38,7 +35,7 @@ def audit_in_time(
     """Verify numbers; tell each, with what is wrong. Where time gets short, go on later."""
     for left, faults in audit_stretch(stretch, invoices=invoices):
         yield left.number, faults
-        if deadline.seconds_left() < SECONDS_OF_A_STEP:
+        if deadline.seconds_left() < deadline.STEP_SECONDS:
             if left.sequence < left.last:
                 queue.send_stretch(left)
             return

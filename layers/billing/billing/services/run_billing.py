@@ -12,9 +12,6 @@ from billing.domain.external_ids import ExternalId, TakenId
 from billing.domain.ids import new_id
 from billing.domain.parties import Org
 
-SECONDS_OF_A_STEP = 10.0
-"""What the next step of a listing may take, at most."""
-
 
 class NewRuns(Protocol):
     def get_for_start(self, org_id: str, external: ExternalId) -> tuple[Org, TakenId | None]: ...
@@ -87,7 +84,7 @@ def start_daily_runs(
 ) -> None:
     """Start the run of the day for each org behind one; where time gets short, go on later."""
     for org_id in orgs.list_orgs(after):
-        if deadline.seconds_left() < SECONDS_OF_A_STEP:
+        if deadline.seconds_left() < deadline.STEP_SECONDS:
             queue.send_daily(after or "")
             return
         until = run_until(None, orgs.get_org(org_id), now)
@@ -113,7 +110,7 @@ def list_accounts(
         try:
             if run.is_listed and run.sent == run.batches:
                 return
-            if deadline.seconds_left() < SECONDS_OF_A_STEP:
+            if deadline.seconds_left() < deadline.STEP_SECONDS:
                 queue.send_run(org_id, run_id)
                 return
             if run.is_listed:
