@@ -266,3 +266,11 @@ def _forget_pdf(invoke: Invoker, ordinal: int) -> None:
         Bucket=config.documents_bucket(), Prefix=f"{invoke.org_id}/100001/{ordinal}/"
     )["Contents"]:
         s3().delete_object(Bucket=config.documents_bucket(), Key=stored["Key"])
+
+
+@pytest.mark.parametrize("org", ["a#b", "", "two words", "x" * 65])
+def test_takes_no_org_that_no_id_could_be(aws: None, org: str) -> None:
+    refused = CliRunner().invoke(cli, ["token", "list", "--org", org])
+
+    assert refused.exit_code == 2
+    assert "--org" in refused.output
