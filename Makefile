@@ -71,7 +71,7 @@ check: .venv/ready
 	$(call say,format) $(BIN)/ruff format --check --quiet .
 	$(call say,lint) $(BIN)/ruff check --quiet .
 	$(call say,types) $(BIN)/mypy
-	$(call say,imports) PYTHONPATH=layers/billing:. $(BIN)/lint-imports
+	$(call say,imports) PYTHONPATH=layers/billing:. $(BIN)/lint-imports --no-logo
 	$(call say,template) SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
 
 format: .venv/ready

@@ -5,8 +5,9 @@ import logging
 import re
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 
-from billing.api.logger import ReportedError, logger, report, reported
+from billing.api.logger import ReportedError, kind_of, logger, report, reported
 from billing.domain.tokens import new_token
 from tests import template
 from tests.logs import secrets_in
@@ -106,3 +107,16 @@ def test_the_gateway_logs_no_path_no_header_and_nobody() -> None:
         "status",
     }
     assert access_log.count("$") == access_log.count("$context.")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("Ana García"), "ValueError"),
+        (ClientError({"Error": {"Code": "AccessDenied"}}, "Query"), "ClientError AccessDenied"),
+        (ClientError({}, "Query"), "ClientError"),
+        (ConnectionClosedError(endpoint_url="http://localhost"), "ConnectionClosedError"),
+    ],
+)
+def test_an_error_is_named_by_its_kind_and_by_the_code_of_aws(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind

@@ -23,7 +23,7 @@ from billing import clock, deadline
 from billing.api.access import SCHEME, Caller, caller_of
 from billing.api.errors import render, status_of
 from billing.api.json_body import parse_json
-from billing.api.logger import logger, report
+from billing.api.logger import kind_of, logger, report
 from billing.domain.errors import (
     BillingError,
     FieldError,
@@ -162,7 +162,7 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
     status = status_of(error)
     message = error.message
     if isinstance(error, UpstreamError):
-        logger.warning("upstream", extra={"error": type(error.__cause__ or error).__name__})
+        logger.warning("upstream", extra={"error": kind_of(error.__cause__ or error)})
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not _is_read(event):
         message += " It may or may not have been done; the same request can be sent again."
     headers = {"content-type": content_types.APPLICATION_JSON}

@@ -17,7 +17,14 @@ class ReportedError(Exception):
 def report(what: str, error: BaseException, **where: Any) -> None:
     """Log an error by its kind and the lines it came through: its text may tell too much."""
     trace = "".join(traceback.format_tb(error.__traceback__))
-    logger.error(what, extra={"error": type(error).__name__, "trace": trace, **where})
+    logger.error(what, extra={"error": kind_of(error), "trace": trace, **where})
+
+
+def kind_of(error: BaseException) -> str:
+    """Name an error; one that AWS answered, by its code too: `ClientError AccessDenied`."""
+    answered = getattr(error, "response", None)
+    code = answered.get("Error", {}).get("Code") if isinstance(answered, dict) else None
+    return " ".join(filter(None, [type(error).__name__, code]))
 
 
 @contextmanager
