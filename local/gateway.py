@@ -93,6 +93,16 @@ def _answer_failures_as_aws_does() -> None:
     lambda_svc.lambda_execute_result_to_api_proxy_response = to_aws_response
 
 
+def _read_streams_from_their_beginning() -> None:
+    """ministack keeps how far a stream was read, but not the stream: it would wait for ever."""
+    load = lambda_svc.load_persisted_state
+
+    def load_without_positions(data: dict[str, Any]) -> None:
+        load({**data, "dynamodb_stream_positions": {}})
+
+    lambda_svc.load_persisted_state = load_without_positions
+
+
 class _UnpackedOnce(zipfile.ZipFile):
     """
     An archive that is unpacked for the first process that needs it, and linked to by the others.
@@ -146,6 +156,7 @@ async def main() -> None:
     loop.add_signal_handler(signal.SIGUSR1, _save_state)
 
     _answer_failures_as_aws_does()
+    _read_streams_from_their_beginning()
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
     gateway = Gateway(
         Path(os.environ["API_ID_FILE"]), concurrency=int(os.environ["API_CONCURRENCY"])
