@@ -34,20 +34,20 @@ stop logs api: .venv/ready
 invoke: .venv/ready
 	$(BIN)/python -m local invoke '$(FUNCTION)' '$(EVENT)'
 
-# On AWS: python -m cli, which these run with the settings of the local stack.
-token audit billing: export PYTHONPATH := layers/billing
+# On AWS: python -m billing_cli, which these run with the settings of the local stack.
+token audit billing: export PYTHONPATH := layers/billing:cli
 billing: .venv/ready
-	$(BIN)/python -m local exec $(BIN)/python -m cli $(or $(ARGS),--help)
+	$(BIN)/python -m local exec $(BIN)/python -m billing_cli $(or $(ARGS),--help)
 
 token: .venv/ready
-	$(BIN)/python -m local exec $(BIN)/python -m cli token create --org '$(ORG)' --role '$(ROLE)' \
+	$(BIN)/python -m local exec $(BIN)/python -m billing_cli token create --org '$(ORG)' --role '$(ROLE)' \
 		--accounts '$(or $(ACCOUNTS),all)' --name '$(or $(NAME),$(ROLE))'
 
 audit: .venv/ready
-	$(BIN)/python -m local exec $(BIN)/python -m cli audit --org '$(or $(ORG),demo)'
+	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
 
 openapi: .venv/ready
-	PYTHONPATH=layers/billing:functions/documents:. $(BIN)/python -m local.openapi
+	PYTHONPATH=layers/billing:cli:functions/documents:. $(BIN)/python -m tools.openapi
 
 test: check setup .local/checkov/ready node_modules/ready
 	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)
@@ -58,7 +58,7 @@ soak: setup
 		tests/integration/soak_refunds.py tests/integration/test_refund_machine.py
 
 # BENCH='cold warm' measures some of it, and writes nothing.
-bench: export PYTHONPATH := layers/billing:.
+bench: export PYTHONPATH := layers/billing:cli:.
 bench: setup
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
@@ -71,7 +71,7 @@ check: .venv/ready
 	$(call say,format) $(BIN)/ruff format --check --quiet .
 	$(call say,lint) $(BIN)/ruff check --quiet .
 	$(call say,types) $(BIN)/mypy
-	$(call say,imports) PYTHONPATH=layers/billing:. $(BIN)/lint-imports --no-logo
+	$(call say,imports) PYTHONPATH=layers/billing:cli:. $(BIN)/lint-imports --no-logo
 	$(call say,template) SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint
 
 format: .venv/ready

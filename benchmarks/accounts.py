@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.workers import Json, Worker
 from billing import config
+from billing.aws import dynamodb
 from billing.domain.invoices import InvoiceKey
 from billing.persistence import invoices as stored
-from billing.persistence.aws import dynamodb
 from billing.persistence.dynamodb import Key, joined, key_of
 from billing.persistence.invoices import InvoiceRepository
 from local.stack import ROOT

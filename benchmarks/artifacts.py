@@ -61,7 +61,7 @@ def prepare() -> None:
     for name in ("twin", "bare"):
         shutil.copytree(HERE / name, WORK / name / name, ignore=NO_BYTE_CODE)
     _install(HERE / "twin" / "requirements.txt", "--target", str(WORK / "twin"))
-    for part in ("domain", "dto", "persistence"):
+    for part in ("domain", "dialects", "einvoice", "persistence", "adapters"):
         # Not the layer's __init__, which holds a lever of ours.
         shutil.copytree(LAYER / part, WORK / "twin" / "billing" / part, ignore=NO_BYTE_CODE)
     shutil.copytree(WORK / "twin", WORK / "twin as sources")

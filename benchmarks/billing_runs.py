@@ -12,9 +12,9 @@ from benchmarks.accounts import event, new_invoices, set_up, with_body
 from benchmarks.figures import Figure
 from benchmarks.growth import requests
 from benchmarks.workers import Json, Worker
+from billing.adapters.queues import _message
 from billing.domain.billing_runs import Batch, BillingRun
 from billing.persistence.billing_runs import BillingRunRepository
-from billing.persistence.queues import _message
 from local.stack import Stack
 
 

@@ -32,7 +32,7 @@ PARTS = {
     "pydantic": "import pydantic.main, pydantic.fields, pydantic.types, pydantic.json_schema",
     "Powertools": "import aws_lambda_powertools.event_handler.middlewares.openapi_validation",
     "our domain": "import billing.domain.invoices, billing.domain.tokens",
-    "our DTOs": "import billing.dto.v1_invoices, billing.dto.v2_invoices, billing.dto.v3_invoices",
+    "our DTOs": "from billing.dialects import registry; import billing.dialects.v1.invoices",
     "all else of ours": "import app",
 }
 """What a start of the invoices function consists of, in the order in which it is measured."""

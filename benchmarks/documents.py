@@ -28,7 +28,7 @@ import weasyprint
 from weasyprint.pdf import fonts as weasyprint_fonts
 from weasyprint.text.fonts import FontConfiguration
 
-from billing.domain.invoices import Invoice
+from billing.domain.invoices import IssuedInvoice
 from functions.documents import render as documents
 from tests.sample_invoices import TWELVE_LINES, many
 
@@ -67,7 +67,7 @@ def main() -> None:
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     numbers = count(1)
 
-    def fresh(invoice: Invoice = TWELVE_LINES) -> Invoice:
+    def fresh(invoice: IssuedInvoice = TWELVE_LINES) -> IssuedInvoice:
         number = f"F2026-{next(numbers):06}"
         return replace(invoice, number=number, description=f"Servicios, {number}")
 
@@ -137,12 +137,12 @@ def _peak_of_a_thousand_lines() -> float:
     return int(kilobytes) / (1024 if sys.platform == "linux" else 1024**2)
 
 
-def _html_renderer() -> Callable[[Invoice], bytes]:
+def _html_renderer() -> Callable[[IssuedInvoice], bytes]:
     """Render by WeasyPrint, with all loaded beforehand that can be."""
     fonts = FontConfiguration()
     css = weasyprint.CSS(string=CSS, font_config=fonts)
 
-    def render(invoice: Invoice) -> bytes:
+    def render(invoice: IssuedInvoice) -> bytes:
         inputs = documents._inputs(invoice)
         attachment = weasyprint.Attachment(string=inputs["factur_x"], name="factur-x.xml")
         pdf: bytes = weasyprint.HTML(string=_html(json.loads(inputs["document"]))).write_pdf(

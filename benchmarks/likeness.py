@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from benchmarks.accounts import event, with_body
 from benchmarks.workers import Call, Json, Worker
 from billing import config
+from billing.aws import dynamodb
 from billing.domain.invoices import InvoiceKey
-from billing.persistence.aws import dynamodb
 from billing.persistence.dynamodb import SEPARATOR
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices

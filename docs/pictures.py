@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from billing.domain.invoices import Invoice
+from billing.domain.invoices import IssuedInvoice
 from functions.documents.render import _compiler, _inputs
 from tests.sample_invoices import (
     CREDIT_NOTE,
@@ -21,7 +21,7 @@ from tests.sample_invoices import (
     many,
 )
 
-PICTURES: dict[str, tuple[Invoice, int]] = {
+PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
     "invoice-1-line": (ONE_LINE, 0),
     "invoice-12-lines": (TWELVE_LINES, 0),
     "invoice-200-lines-page-1": (many(200), 0),

@@ -126,6 +126,16 @@ class _UnpackedOnce(zipfile.ZipFile):
         Path(path).symlink_to(unpacked)
 
 
+def _wait_less_for_log_lines() -> None:
+    """
+    Wait 3 ms instead of 50 for the log line of a silent invocation.
+
+    ministack waits after each call, before the caller has the answer; a line that is written just
+    as the handler returns may now arrive with the next call.
+    """
+    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.003, 0.003, 0.25)
+
+
 def _save_state() -> None:
     save_all(ministack._build_persistence_save_dict())
 
@@ -157,6 +167,7 @@ async def main() -> None:
 
     _answer_failures_as_aws_does()
     _read_streams_from_their_beginning()
+    _wait_less_for_log_lines()
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
     gateway = Gateway(
         Path(os.environ["API_ID_FILE"]), concurrency=int(os.environ["API_CONCURRENCY"])

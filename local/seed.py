@@ -14,21 +14,21 @@ type Json = dict[str, Any]
 
 def version() -> str:
     """Name the content of the seed: data seeded by another version is seeded again."""
-    return hashlib.sha256((ROOT / "cli" / "demo.py").read_bytes()).hexdigest()
+    return hashlib.sha256((ROOT / "cli" / "billing_cli" / "demo.py").read_bytes()).hexdigest()
 
 
 def run(stack: Stack, known: Json | None) -> Json:
     """Make the tokens, unless known from before, and the data; return what stack.json holds."""
     made = subprocess.run(
         [
-            sys.executable, "-m", "cli", "seed", "--url", stack.base_url,
+            sys.executable, "-m", "billing_cli", "seed", "--url", stack.base_url,
             *(["--known", "-"] if known else []),
         ],
         cwd=ROOT,
         env={
             **os.environ,
             **stack.aws_environment(),
-            "PYTHONPATH": str(ROOT / "layers" / "billing"),
+            "PYTHONPATH": f"{ROOT / 'layers' / 'billing'}:{ROOT / 'cli'}",
         },
         input=json.dumps(known), capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from stdnum import iban
 
-from cli import demo
+from billing_cli import demo
 from local.stack import ROOT
 from tests import sample_invoices
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from local.stack import ROOT
 
 BILLING = "layers/billing/billing"
-SOURCES = ("cli", "events", "functions", "layers", "local", "tests")
+SOURCES = ("cli", "events", "functions", "layers", "local", "tests", "tools")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ BUGS = [
     ),
     Bug(
         5, "a PDF is stored over the one that is there",
-        f"{BILLING}/persistence/documents.py",
+        f"{BILLING}/adapters/documents.py",
         '                IfNoneMatch="*",\n', "",
         "tests/integration/test_documents.py::test_what_was_stored_but_not_recorded_is_kept",
     ),
@@ -93,7 +93,7 @@ BUGS = [
     ),
     Bug(
         8, "a link works for a day",
-        f"{BILLING}/persistence/documents.py",
+        f"{BILLING}/adapters/documents.py",
         "LINK_SECONDS = 15 * 60", "LINK_SECONDS = 24 * 3600",
         "tests/integration/test_invoices.py::test_gives_the_pdf_and_a_link_to_it",
     ),

@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from billing.domain.calendar import BillingPeriod
 from billing.domain.invoices import (
     CorrectedInvoice,
-    Invoice,
     InvoiceKey,
     InvoiceKind,
+    IssuedInvoice,
     Line,
     LinePeriod,
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, Address, DeliveryMode, Org
+from billing.domain.periods import BillingPeriod
 from billing.domain.tax import NO_TAX, Tax, TaxType, tax_totals
 
 SELLER = Org(
@@ -128,9 +128,9 @@ def invoice(
     currency: str = "EUR",
     number: str = "F2026-000123",
     description: str = "Servicios de febrero de 2026",
-) -> Invoice:
+) -> IssuedInvoice:
     """Issue an invoice of the run of 1 March 2026."""
-    return Invoice(
+    return IssuedInvoice(
         key=InvoiceKey(seller.id, buyer.id, 7),
         number=number,
         kind=InvoiceKind.INVOICE,
@@ -147,7 +147,7 @@ def invoice(
     )
 
 
-def credited(original: Invoice) -> Invoice:
+def credited(original: IssuedInvoice) -> IssuedInvoice:
     """Credit an invoice as a whole: the same lines, with the sign turned."""
     lines = tuple(
         replace(
@@ -185,7 +185,7 @@ _TWELVE = (
 )
 
 
-def many(count: int) -> Invoice:
+def many(count: int) -> IssuedInvoice:
     """Repeat the twelve lines up to a count."""
     return invoice(
         *(

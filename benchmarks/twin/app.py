@@ -25,9 +25,9 @@ from fastapi.responses import RedirectResponse
 from mangum import Mangum
 from pydantic import BaseModel
 
-from billing.domain.calendar import local_date, years_before
 from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.invoices import InvoiceKey
+from billing.domain.periods import local_date, years_before
 
 from . import documents, issuing
 from .answers import Row, remaining, to_details, to_info, to_invoice
@@ -227,8 +227,8 @@ def get_e_invoice(
     syntax: Annotated[Literal["cii", "ubl"], Query(alias="format")],
 ) -> Response:
     # Here and not above, as in the product, so that a start is no longer for it.
-    from billing.dto.cii import to_cii
-    from billing.dto.ubl import to_ubl
+    from billing.einvoice.cii import to_cii
+    from billing.einvoice.ubl import to_ubl
 
     key = named(org_id, account_id, invoice_id)
     found = get_invoices(document_key(key), summary_key(key))

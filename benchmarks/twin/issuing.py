@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
-from billing.domain.credits import Creditable, CreditNote
+from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.errors import (
     AccountClosedError,
     ContentionError,
@@ -16,20 +16,20 @@ from billing.domain.errors import (
     TooLargeError,
 )
 from billing.domain.invoices import (
-    Invoice,
     InvoiceKey,
     InvoiceKind,
     InvoiceSummary,
+    IssuedInvoice,
     Position,
     Settlement,
     draft_invoice,
     invoice_hash,
     series_in,
 )
-from billing.domain.locations import OwnRates, Rate, tax_at
 from billing.domain.money import Money
 from billing.domain.parties import Account, DeliveryMode, Org
 from billing.domain.tax import Tax
+from billing.domain.tax_rates import OwnRates, Rate, tax_at
 from billing.persistence.records import (
     instant,
     invoice_record,
@@ -175,7 +175,7 @@ def is_written(*writes: Write) -> bool:
     return True
 
 
-def write_document(invoice: Invoice, last: Position, unpaid: int) -> Iterator[Write]:
+def write_document(invoice: IssuedInvoice, last: Position, unpaid: int) -> Iterator[Write]:
     """Write a document behind the last one, and how many more are unpaid from then on."""
     key, day = invoice.key, invoice.issue_date.isoformat()
     series, sequence = invoice.number.rsplit("-", 1)
@@ -220,7 +220,7 @@ def write_document(invoice: Invoice, last: Position, unpaid: int) -> Iterator[Wr
     yield put(INVOICES, document_key(key), {"record": document})
 
 
-def write_unpaid(invoice: Invoice) -> list[Write]:
+def write_unpaid(invoice: IssuedInvoice) -> list[Write]:
     description = {"description": invoice.description}
     return [
         put(INVOICES, unpaid_key(invoice.key), description),
@@ -358,7 +358,7 @@ def to_creditable(
     )
 
 
-def read_document(item: Item) -> Invoice:
+def read_document(item: Item) -> IssuedInvoice:
     return to_invoice(json.loads(zlib.decompress(item["record"].value)))
 
 

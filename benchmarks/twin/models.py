@@ -16,8 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from billing.domain.credits import LineCredit
-from billing.domain.external_ids import ExternalId
+from billing.domain.credit_notes import LineCredit
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import LinePeriod, NewInvoice, NewLine
 from billing.domain.money import CURRENCIES
 from billing.domain.tax import Tax, TaxType

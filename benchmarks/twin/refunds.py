@@ -13,9 +13,8 @@ from fastapi import Depends, Response
 from mangum import Mangum
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from billing.domain.calendar import Moment, MomentPeriod
 from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.ids import new_id
 from billing.domain.money import Money
 from billing.domain.movements import (
@@ -25,6 +24,7 @@ from billing.domain.movements import (
     NewMovement,
     OperationType,
 )
+from billing.domain.periods import Moment, MomentPeriod
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 from billing.domain.tax import AskedAmount
 from billing.persistence.records import (

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from billing.domain.errors import ContentionError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 
 type Item = dict[str, Any]
 type Key = tuple[str, str]
@@ -153,8 +153,8 @@ def external_key(org_id: str, kind: str, external: ExternalId) -> Key:
     return f"external#{org_id}#{kind}#{external.value}", "external"
 
 
-def taken(item: Item | None) -> TakenId | None:
-    return TakenId(item["id"], item["fingerprint"]) if item else None
+def taken(item: Item | None) -> IdempotencyRecord | None:
+    return IdempotencyRecord(item["id"], item["fingerprint"]) if item else None
 
 
 def take(name: str, key: Key, thing_id: str, external: ExternalId) -> Write:

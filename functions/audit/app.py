@@ -12,11 +12,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import deadline
+from billing.adapters.queues import AuditsQueue
 from billing.api.logger import logger, reported
 from billing.domain.invoices import Stretch
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
-from billing.persistence.queues import AuditsQueue
 from billing.services.run_audits import audit_in_time, start_audits
 
 BREACH = "breach"

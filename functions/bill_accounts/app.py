@@ -7,9 +7,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
+from billing.adapters.queues import to_batch
 from billing.api.logger import logger, report, reported
 from billing.persistence.billing import BillingRepository
-from billing.persistence.queues import to_batch
 from billing.services.bill_accounts import bill_accounts
 
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)

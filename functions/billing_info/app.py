@@ -11,7 +11,7 @@ from billing.api.access import ORG_ADMIN, READER, WRITER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import AccountId, OrgId
-from billing.dto.v1_billing_info import (
+from billing.dialects.v1.billing_info import (
     AccountBillingDetailsRequestDTO,
     AccountBillingDetailsResponseDTO,
     BillingInfo,

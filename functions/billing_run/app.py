@@ -7,14 +7,14 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
+from billing.adapters.queues import RunsQueue
 from billing.api.access import ORG_ADMIN
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
 from billing.api.params import BillingRunId, OrgId
-from billing.dto.v1_billing_runs import BillingRunRequestDTO, BillingRunResponseDTO
-from billing.dto.v1_common import GenericCreatedResponseDTO
+from billing.dialects.v1.billing_runs import BillingRunRequestDTO, BillingRunResponseDTO
+from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.persistence.billing_runs import BillingRunRepository
-from billing.persistence.queues import RunsQueue
 from billing.services.run_billing import start_run
 
 app = BillingApp()

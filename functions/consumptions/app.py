@@ -14,19 +14,19 @@ from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp
 from billing.api.logger import logger
 from billing.api.params import Cursor, Limit, OrgId, SubscriptionId
-from billing.domain.calendar import BillingPeriod, local_date, midnight
-from billing.domain.consumptions import ConsumptionType, totals_by_type
-from billing.domain.cycles import OpenCycle
-from billing.domain.errors import InvalidRequestError
-from billing.domain.parties import Account
-from billing.dto.base import Date
-from billing.dto.v1_consumptions import (
+from billing.dialects.fields import Date
+from billing.dialects.v1.consumptions import (
     ConsumptionDetailsResponseDTO,
     ConsumptionReceiptDTO,
     ConsumptionRequestDTO,
     ConsumptionResponseDTO,
     ConsumptionTotalsResponseDTO,
 )
+from billing.domain.consumptions import ConsumptionType, totals_by_type
+from billing.domain.cycles import OpenCycle
+from billing.domain.errors import InvalidRequestError
+from billing.domain.parties import Account
+from billing.domain.periods import BillingPeriod, local_date, midnight
 from billing.persistence.consumptions import ConsumptionRepository
 from billing.services.record_consumptions import record_consumptions
 

@@ -12,10 +12,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, deadline
+from billing.adapters.queues import BatchesQueue, RunsQueue
 from billing.api.logger import logger, reported
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository
-from billing.persistence.queues import BatchesQueue, RunsQueue
 from billing.services.run_billing import list_accounts, start_daily_runs
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

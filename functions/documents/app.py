@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import deadline
+from billing.adapters.documents import DocumentStore, object_key
 from billing.api.logger import logger, reported
 from billing.domain.invoices import InvoiceKey, StoredPdf
-from billing.persistence.documents import DocumentStore, object_key
 from billing.persistence.invoices import InvoiceRepository, invoice_of_document
 from billing.services.provide_pdf import make_pdf
 from render import render

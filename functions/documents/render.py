@@ -16,19 +16,19 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval
 from babel.numbers import NumberPattern, format_percent, parse_pattern
 
-from billing.domain.invoices import Invoice, InvoiceKind, Line, LinePeriod
-from billing.domain.locations import EU_COUNTRIES
+from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Address
 from billing.domain.tax import Tax, TaxType
-from billing.dto.cii import to_cii
-from billing.dto.e_invoice import exemption, language_of, supply_period, vat_category, vat_id
+from billing.domain.tax_rates import EU_COUNTRIES
+from billing.einvoice.cii import to_cii
+from billing.einvoice.model import exemption, language_of, supply_period, vat_category, vat_id
 
 _HERE = Path(__file__).parent
 _FONTS = _HERE / "fonts"
 
 
-def render(invoice: Invoice) -> bytes:
+def render(invoice: IssuedInvoice) -> bytes:
     """
     Make the PDF of an invoice, with the invoice as data inside.
 
@@ -38,11 +38,11 @@ def render(invoice: Invoice) -> bytes:
     return _declare_factur_x(_compile(_inputs(invoice), invoice))
 
 
-def _inputs(invoice: Invoice) -> dict[str, str]:
+def _inputs(invoice: IssuedInvoice) -> dict[str, str]:
     return {"document": json.dumps(_view(invoice)), "factur_x": to_cii(invoice).decode()}
 
 
-def _compile(inputs: dict[str, str], invoice: Invoice) -> bytes:
+def _compile(inputs: dict[str, str], invoice: IssuedInvoice) -> bytes:
     pdf = _compiler().compile(
         format="pdf",
         sys_inputs=inputs,
@@ -61,7 +61,7 @@ def _compiler() -> typst.Compiler:
     return typst.Compiler(_HERE / "invoice.typ", root=_HERE, font_paths=fonts)
 
 
-def _view(invoice: Invoice) -> dict[str, Any]:
+def _view(invoice: IssuedInvoice) -> dict[str, Any]:
     """
     Write out all that the template shows.
 
@@ -118,7 +118,7 @@ def _view(invoice: Invoice) -> dict[str, Any]:
 
 
 def _line(
-    line: Line, invoice: Invoice, period: LinePeriod | None, locale: Locale, sign: int
+    line: Line, invoice: IssuedInvoice, period: LinePeriod | None, locale: Locale, sign: int
 ) -> dict[str, Any]:
     description = _shown(line.description)
     remarks = _shown(line.remarks or "")
@@ -150,7 +150,7 @@ def _tax_name(tax: Tax, locale: Locale) -> str:
     return f"{tax.type}\N{NO-BREAK SPACE}{percentage}"
 
 
-def _tax_total_name(tax: Tax, invoice: Invoice, locale: Locale) -> str:
+def _tax_total_name(tax: Tax, invoice: IssuedInvoice, locale: Locale) -> str:
     """Name a tax, or say why there is none, as art. 226 (11) and (11a) ask."""
     why = exemption(vat_category(tax, invoice), language_of(invoice))
     return why.reason if why else _tax_name(tax, locale)
@@ -178,7 +178,7 @@ _SEPA = _EEA | {
 """Countries of accounts that a SEPA transfer reaches: European Payments Council, EPC409-09."""
 
 
-def _payment(invoice: Invoice, locale: Locale) -> dict[str, Any] | None:
+def _payment(invoice: IssuedInvoice, locale: Locale) -> dict[str, Any] | None:
     iban = re.sub(r"\s", "", invoice.seller.iban or "")
     if not iban or invoice.gross.minor <= 0:
         return None
@@ -195,7 +195,7 @@ _SVG = "http://www.w3.org/2000/svg"
 _DARK = re.compile(rb"\x01+")
 
 
-def _epc_qr(invoice: Invoice, iban: str) -> str | None:
+def _epc_qr(invoice: IssuedInvoice, iban: str) -> str | None:
     """Draw the QR code that banking apps read, as SVG; None where there can be none."""
     payload = _epc_payload(invoice, iban)
     if payload is None:
@@ -211,7 +211,7 @@ def _epc_qr(invoice: Invoice, iban: str) -> str | None:
     return f'<svg xmlns="{_SVG}" viewBox="0 0 {size} {size}"><path d="{path}"/></svg>'
 
 
-def _epc_payload(invoice: Invoice, iban: str) -> bytes | None:
+def _epc_payload(invoice: IssuedInvoice, iban: str) -> bytes | None:
     """
     Write what the QR code says, by EPC069-12, version 002.
 
@@ -244,7 +244,7 @@ def _epc_payload(invoice: Invoice, iban: str) -> bytes | None:
 # Numbers and dates, the way they are written where the buyer is
 
 
-def _locale(invoice: Invoice) -> Locale:
+def _locale(invoice: IssuedInvoice) -> Locale:
     language, country = language_of(invoice), invoice.buyer.country
     try:
         return _known_locale(language, country)

@@ -10,31 +10,31 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
-from billing.api.access import READER, WRITER
-from billing.api.app import BillingApp, created
-from billing.api.logger import logger
-from billing.api.params import AccountId, InvoiceId, OrgId
-from billing.domain.calendar import local_date, years_before
-from billing.domain.errors import InvalidRequestError, NotFoundError
-from billing.domain.invoices import InvoiceKey
-from billing.dto.base import Date, Digits
-from billing.dto.v1_common import GenericCreatedResponseDTO
-from billing.dto.v1_invoices import (
-    CreditNoteRequestDTO,
-    InvoicePublicLinkResponseDTO,
-    InvoiceRequestDTO,
-    PaymentRequestDTO,
-)
-from billing.dto.v2_invoices import InvoiceInfoList
-from billing.dto.v3_invoices import Invoice, InvoiceDetails, Range, RangedData
-from billing.persistence.accounts import AccountRepository
-from billing.persistence.documents import (
+from billing.adapters.documents import (
     LINK_SECONDS,
     PDF,
     DocumentsFunction,
     DocumentStore,
     content_disposition,
 )
+from billing.api.access import READER, WRITER
+from billing.api.app import BillingApp, created
+from billing.api.logger import logger
+from billing.api.params import AccountId, InvoiceId, OrgId
+from billing.dialects.fields import Date, Digits
+from billing.dialects.v1.common import GenericCreatedResponseDTO
+from billing.dialects.v1.invoices import (
+    CreditNoteRequestDTO,
+    InvoicePublicLinkResponseDTO,
+    InvoiceRequestDTO,
+    PaymentRequestDTO,
+)
+from billing.dialects.v2.invoices import InvoiceInfoList
+from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
+from billing.domain.errors import InvalidRequestError, NotFoundError
+from billing.domain.invoices import InvoiceKey
+from billing.domain.periods import local_date, years_before
+from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
@@ -185,8 +185,8 @@ def get_e_invoice(
 ) -> Response[str]:
     """Get an invoice as EN 16931 has it, for machines"""
     # Imported by the one route that needs it: every cold start would wait for it.
-    from billing.dto.cii import to_cii
-    from billing.dto.ubl import to_ubl
+    from billing.einvoice.cii import to_cii
+    from billing.einvoice.ubl import to_ubl
 
     invoice, _ = InvoiceRepository().get(_key(org_id, account_id, invoice_id))
     document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)

@@ -12,11 +12,11 @@ from billing.api.access import ORG_ADMIN, READER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import OrgId
+from billing.dialects.fields import Country, Date, Digits
+from billing.dialects.v1.location_tax import LocationTaxDTO, LocationTaxRequestDTO
 from billing.domain.errors import InvalidRequestError
-from billing.domain.locations import location_taxes, province_tax
-from billing.dto.base import Country, Date, Digits
-from billing.dto.v1_location_tax import LocationTaxDTO, LocationTaxRequestDTO
-from billing.persistence.location_taxes import LocationTaxRepository
+from billing.domain.tax_rates import location_taxes, province_tax
+from billing.persistence.tax_rates import LocationTaxRepository
 from billing.services.set_location_tax import set_location_tax
 
 app = BillingApp()

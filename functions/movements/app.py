@@ -12,11 +12,11 @@ from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
 from billing.api.params import Cursor, Limit, MovementId, OrgId, SubscriptionId
+from billing.dialects.v1.common import GenericCreatedResponseDTO
+from billing.dialects.v1.movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
+from billing.dialects.v1.refunds import RefundListDTO, RefundResponseDTO
 from billing.domain.errors import NotFoundError
 from billing.domain.movements import MovementKey
-from billing.dto.v1_common import GenericCreatedResponseDTO
-from billing.dto.v1_movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
-from billing.dto.v1_refunds import RefundListDTO, RefundResponseDTO
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository

@@ -13,15 +13,15 @@ from billing.api.app import BillingApp, created, no_content
 from billing.api.etags import etag, versions_in
 from billing.api.logger import logger
 from billing.api.params import IfMatch, MovementId, OrgId, RefundId, SubscriptionId
-from billing.domain.external_ids import ExternalId
-from billing.domain.movements import MovementKey
-from billing.domain.refunds import NewRefund, RefundKey
-from billing.dto.v1_common import GenericCreatedResponseDTO
-from billing.dto.v1_refunds import (
+from billing.dialects.v1.common import GenericCreatedResponseDTO
+from billing.dialects.v1.refunds import (
     RefundNonSubscribableProductsRequestDTO,
     RefundRequestDTO,
     RefundResponseDTO,
 )
+from billing.domain.idempotency import ExternalId
+from billing.domain.movements import MovementKey
+from billing.domain.refunds import NewRefund, RefundKey
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.refunds import RefundRepository
 from billing.services.change_refund import replace_refund, withdraw_refund

@@ -12,8 +12,8 @@ from billing.api.access import ADMIN
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import OrgId, TokenId
+from billing.dialects.v1.tokens import TokenCreatedResponseDTO, TokenRequestDTO, TokenResponseDTO
 from billing.domain.errors import InvalidRequestError
-from billing.dto.v1_tokens import TokenCreatedResponseDTO, TokenRequestDTO, TokenResponseDTO
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 

@@ -19,11 +19,12 @@ from click.testing import CliRunner
 
 from billing.api.access import ALL_ACCOUNTS
 from billing.domain.tokens import Role, new_token
-from cli.__main__ import cli
-from local import deploy, openapi
+from billing_cli.__main__ import cli
+from local import deploy
 from local.stack import from_environment
 from tests import template
 from tests.e2e.conftest import Answer, Client
+from tools import openapi
 
 OPEN = {"GET /openapi.json", "GET /docs"}
 OF_ALL_ACCOUNTS = {

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from billing.domain.tokens import Role
-from local.openapi import FILE
 from local.stack import ROOT
 from tests.e2e.conftest import ACCOUNT, ORG, Client
+from tools.openapi import FILE
 
 PACKAGE = "generated_client"
 CONFIG = {

@@ -28,14 +28,14 @@ from uuid import uuid4
 import pytest
 
 from billing import clock
+from billing.aws import dynamodb
 from billing.domain.invoices import InvoiceKey
 from billing.domain.tokens import Role
-from billing.persistence.aws import dynamodb
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
-from local.openapi import FILE, operations
 from tests.e2e.conftest import TIMEOUT_SECONDS, Client
+from tools.openapi import FILE, operations
 
 type Json = dict[str, Any]
 type Where = tuple[str | int, ...]

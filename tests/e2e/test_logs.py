@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from billing import config
+from billing.aws import dynamodb
 from billing.persistence.accounts import account_key
-from billing.persistence.aws import dynamodb
 from billing.persistence.dynamodb import key_of
 from local import deploy
 from local.stack import from_environment

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import cli
+from billing_cli.__main__ import cli
 from local.stack import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from billing.domain.invoices import Invoice
-from billing.persistence.aws import sqs
+from billing.aws import sqs
+from billing.domain.invoices import IssuedInvoice
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
 
@@ -306,7 +306,7 @@ def subscribers(invoke: "Invoker", count: int) -> list[Subscriber]:
     return [Subscriber(invoke, each) for each in accounts]
 
 
-def issued(org_id: str, account_id: str) -> Iterator[Invoice]:
+def issued(org_id: str, account_id: str) -> Iterator[IssuedInvoice]:
     """Read all documents of an account, oldest first, and that each has its place."""
     invoices = InvoiceRepository()
     summaries, total = invoices.list_page(org_id, account_id, 0, 10_000)

@@ -112,7 +112,7 @@ def function_of(event_name: str) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _roles(aws: None) -> None:
     """Deny functions what their roles do not allow."""
-    from billing.persistence import aws as clients
+    from billing import aws as clients
 
     for client in (clients.dynamodb(), clients.s3(), clients.sqs(), clients.lambda_()):
         client.meta.events.register("provide-client-params", roles.check)
@@ -144,7 +144,7 @@ def billed(invoke: Invoker) -> Invoker:
 @pytest.fixture
 def aws_calls() -> Iterator[Callable[[], list[str]]]:
     """Record what is asked of AWS: answers the names of the operations since the last time."""
-    from billing.persistence import aws
+    from billing import aws
 
     names: list[str] = []
 
@@ -167,7 +167,7 @@ def aws_calls() -> Iterator[Callable[[], list[str]]]:
 @pytest.fixture
 def dynamodb(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give the client, without the quota of retries that one test would leave spent to the next."""
-    from billing.persistence import aws as clients
+    from billing import aws as clients
 
     monkeypatch.setattr(RetryQuota, "acquire", lambda *_: True)
     return clients.dynamodb()

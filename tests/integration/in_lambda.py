@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from billing.persistence import aws
+from billing import aws
 from tests.integration.conftest import FUNCTIONS, Context
 from tests.integration.faults import Faulty
 

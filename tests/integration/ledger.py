@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from billing import config
-from billing.domain.calendar import midnight, next_billing_date
 from billing.domain.movements import MovementKey
+from billing.domain.periods import midnight, next_billing_date
 from billing.persistence.cycles import closed_cycle_key, open_cycle_key
 from billing.persistence.dynamodb import get_item, put, transact, update
 from billing.persistence.movements import MovementRepository

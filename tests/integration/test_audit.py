@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from billing import clock, config, deadline
+from billing.aws import dynamodb, sqs
 from billing.domain.invoices import Stretch
 from billing.persistence.accounts import AccountRepository
-from billing.persistence.aws import dynamodb, sqs
 from billing.persistence.dynamodb import key_of
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices, audit_stretch, stretches
-from cli.__main__ import cli
+from billing_cli.__main__ import cli
 from tests import template
 from tests.integration.conftest import EVENTS, Context, Invoker
 

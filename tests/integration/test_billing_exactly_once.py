@@ -145,8 +145,7 @@ def _deliver_and_die(
     environment: dict[str, str], function: str, event: Json, nth: int, sent: bool
 ) -> None:
     """Deliver an event, and kill this process at its nth write: before it is sent, or after."""
-    from billing import clock
-    from billing.persistence import aws
+    from billing import aws, clock
 
     os.environ.update(environment)
     clock.now = lambda: NOW

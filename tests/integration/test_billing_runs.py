@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from billing import clock
+from billing.adapters.queues import BatchesQueue
 from billing.domain.billing_runs import Batch
 from billing.domain.errors import UpstreamTimeoutError
 from billing.persistence.accounts import AccountRepository
-from billing.persistence.queues import BatchesQueue
 from billing.services import bill_accounts
 from tests.integration.billing import (
     Runs,

@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from billing import config
+from billing.aws import dynamodb, s3
 from billing.domain.tokens import Role, token_hash
-from billing.persistence.aws import dynamodb, s3
 from billing.persistence.dynamodb import key_of
 from billing.persistence.tokens import TokenRepository
-from cli import dead_letters
-from cli.__main__ import cli
-from cli.stack import resources
+from billing_cli import dead_letters
+from billing_cli.__main__ import cli
+from billing_cli.stack import resources
 from local.stack import NAME, ROOT
 from tests.integration.conftest import Invoker
 
@@ -46,10 +46,13 @@ def two(billed: Invoker) -> Invoker:
 
 
 def test_help_needs_no_stack() -> None:
-    without = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers" / "billing")}
+    without = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT / 'layers' / 'billing'}:{ROOT / 'cli'}",
+    }
     for command in ([], ["token"], ["token", "create"], ["export"]):
         told = subprocess.run(
-            [sys.executable, "-m", "cli", *command, "--help"],
+            [sys.executable, "-m", "billing_cli", *command, "--help"],
             cwd=ROOT, env=without, capture_output=True, text=True, check=False,
         )  # fmt: skip
 

@@ -16,8 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
-from billing.persistence import aws, queues
-from cli import dead_letters
+from billing import aws
+from billing.adapters import queues
+from billing_cli import dead_letters
 from tests import template
 from tests.integration.billing import audited
 from tests.integration.conftest import Json
@@ -302,7 +303,7 @@ def test_a_read_of_the_stream_that_answers_nothing_is_not_its_end(
             return self._streams.get_records(**{**request, "Limit": 1})
 
     session = boto3.Session()
-    monkeypatch.setattr("cli.dead_letters.boto3.client", Sparse)
+    monkeypatch.setattr("billing_cli.dead_letters.boto3.client", Sparse)
     with new_world() as world:
         messages = _documents(world)
         world.die(SOURCES["InvoicesTable"], messages)

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from billing import config
+from billing.adapters.documents import DocumentStore, object_key
+from billing.aws import dynamodb, lambda_
 from billing.domain.invoices import InvoiceKey
-from billing.persistence.aws import dynamodb, lambda_
-from billing.persistence.documents import DocumentStore, object_key
 from billing.persistence.dynamodb import key_of
 from billing.persistence.invoices import InvoiceRepository
 from functions.documents.app import lambda_handler as documents

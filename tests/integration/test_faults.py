@@ -28,12 +28,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from billing import aws as clients
 from billing import deadline
 from billing.api.errors import status_of
 from billing.api.logger import ReportedError
+from billing.aws import call
 from billing.domain.errors import BillingError, UpstreamError
-from billing.persistence import aws as clients
-from billing.persistence.aws import call
 from billing.persistence.dynamodb import Item, query
 from billing.persistence.invoices import InvoiceRepository
 from tests.integration.conftest import EVENTS, Answer, Context, Invoker, function_of

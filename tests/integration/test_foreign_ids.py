@@ -17,10 +17,10 @@ import pytest
 
 from billing.api import cursors
 from billing.api.access import ALL_ACCOUNTS
-from billing.persistence.aws import sqs
-from local import openapi
+from billing.aws import sqs
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.story import REQUESTS, method, parameters
+from tools import openapi
 
 DOCUMENT = json.loads(openapi.FILE.read_text())
 NAMES_NOTHING = set(

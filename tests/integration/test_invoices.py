@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 
 from billing import clock
+from billing.dialects.v1.invoices import InvoiceRequestDTO
 from billing.domain.errors import PaymentExceedsInvoiceError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey
-from billing.dto.v1_invoices import InvoiceRequestDTO
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from billing.domain.locations import MAX_OWN_RATES
-from billing.persistence.location_taxes import LocationTaxRepository
+from billing.domain.tax_rates import MAX_OWN_RATES
+from billing.persistence.tax_rates import LocationTaxRepository
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.faults import ANYWHERE, Fault, Faulty
 from tests.integration.usage import kept, receipt, record, send

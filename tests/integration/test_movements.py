@@ -9,7 +9,7 @@ import pytest
 
 from billing.api.json_body import parse_json
 from billing.clock import now
-from billing.dto.v1_movements import MovementRequestDTO
+from billing.dialects.v1.movements import MovementRequestDTO
 from billing.persistence.movements import MovementRepository
 from billing.services.record_movement import record_movement
 from tests.integration.conftest import Invoker

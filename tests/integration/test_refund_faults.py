@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from billing.persistence import aws as clients
+from billing import aws as clients
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.faults import (
     ANYWHERE,

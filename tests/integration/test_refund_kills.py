@@ -33,7 +33,7 @@ def _fork_from_one_that_has_imported_everything(aws: None) -> None:
 
 def _invoke_and_die(function: str, event: Json, nth: int, sent: bool) -> None:
     """Call a function, and kill its process at the nth call to AWS: before it is sent, or after."""
-    from billing.persistence import aws
+    from billing import aws
 
     client: Any = aws.dynamodb()
     calls = 0

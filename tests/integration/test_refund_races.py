@@ -14,6 +14,7 @@ from typing import Any
 
 from billing.api.json_body import parse_json
 from billing.clock import now
+from billing.dialects.v1.refunds import RefundRequestDTO
 from billing.domain.errors import (
     BillingError,
     NotFoundError,
@@ -21,7 +22,6 @@ from billing.domain.errors import (
 )
 from billing.domain.movements import Movement
 from billing.domain.refunds import RefundKey
-from billing.dto.v1_refunds import RefundRequestDTO
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from billing import clock, config
-from billing.persistence.aws import dynamodb
-from cli.__main__ import cli
+from billing.aws import dynamodb
+from billing_cli.__main__ import cli
 from functions.authorizer.app import lambda_handler as authorize
 from tests.integration.conftest import EVENTS, Context, Invoker
 

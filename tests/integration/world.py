@@ -22,9 +22,9 @@ import boto3
 import pytest
 from botocore.retries.quota import RetryQuota
 
-from billing.domain.invoices import Invoice, InvoiceKey
-from billing.persistence import aws
-from billing.persistence.documents import DocumentsFunction
+from billing import aws
+from billing.adapters.documents import DocumentsFunction
+from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from tests import template
 from tests.integration.billing import Subscriber, call, record, subscribers
 from tests.integration.conftest import EVENTS, Invoker, Json
@@ -243,7 +243,7 @@ def new_world() -> Iterator[World]:
         patch.setattr("billing.persistence.billing_runs.BATCH_ACCOUNTS", 1)
         patch.setattr("functions.documents.app.render", _print)
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
-        patch.setattr("cli.dead_letters.WAIT_SECONDS", 0)
+        patch.setattr("billing_cli.dead_letters.WAIT_SECONDS", 0)
         patch.setattr(RetryQuota, "acquire", lambda *_: True)
         try:
             world.begin()
@@ -302,7 +302,7 @@ def _make_queue(name: str, properties: Json, made: Json) -> str:
     return str(aws.sqs().create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
 
 
-def _print(invoice: Invoice) -> bytes:
+def _print(invoice: IssuedInvoice) -> bytes:
     """Render an invoice in no time."""
     return repr(invoice).encode()
 

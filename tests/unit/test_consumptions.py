@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.domain.calendar import Moment
 from billing.domain.consumptions import (
     Consumption,
     ConsumptionTotal,
@@ -22,9 +21,10 @@ from billing.domain.consumptions import (
 )
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import ExternalIdReusedError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
+from billing.domain.periods import Moment
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount, TaxType
 from billing.persistence import consumptions as persistence
 from billing.persistence.consumptions import ConsumptionRepository
@@ -83,7 +83,7 @@ def _used(number: int, kind: ConsumptionType, tax: Tax, net: Money) -> Consumpti
 def test_leaves_what_is_not_taken_yet_once_each() -> None:
     records = [_new("a"), _new("b"), _new("a"), _new("c")]
 
-    new = untaken(records, {"b": TakenId("id", "same")})
+    new = untaken(records, {"b": IdempotencyRecord("id", "same")})
 
     assert [record.external.value for record in new] == ["a", "c"]
 
@@ -91,12 +91,14 @@ def test_leaves_what_is_not_taken_yet_once_each() -> None:
 @pytest.mark.parametrize(
     ("records", "taken"),
     [
-        pytest.param([_new("a", "other")], {"a": TakenId("id", "same")}, id="in the table"),
+        pytest.param(
+            [_new("a", "other")], {"a": IdempotencyRecord("id", "same")}, id="in the table"
+        ),
         pytest.param([_new("a"), _new("b"), _new("a", "other")], {}, id="in the same request"),
     ],
 )
 def test_names_a_record_whose_id_says_something_else(
-    records: list[NewConsumption], taken: dict[str, TakenId]
+    records: list[NewConsumption], taken: dict[str, IdempotencyRecord]
 ) -> None:
     with pytest.raises(ExternalIdReusedError, match="'a'") as raised:
         untaken(records, taken)

@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from billing.persistence.aws import _PlainParser
+from billing.aws import _PlainParser
 
 ITEM = {"pk": {"S": "a"}, "n": {"N": "1"}, "none": {"NULL": True}, "record": {"B": "AAEC/w=="}}
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"

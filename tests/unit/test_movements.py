@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from billing.domain.calendar import Moment, MomentPeriod
 from billing.domain.cycles import ClosedCycle, CycleDocuments, OpenCycle
 from billing.domain.errors import (
     AccountClosedError,
@@ -25,6 +24,7 @@ from billing.domain.movements import (
     OperationType,
     Surroundings,
 )
+from billing.domain.periods import Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxType
 from tests.sample_invoices import BUYER, IVA, SELLER
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from local import openapi
 from local.stack import ROOT
 from tests import template
+from tools import openapi
 
 SPECTRAL = ROOT / "node_modules" / ".bin" / "spectral"
 

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from billing.domain.calendar import Moment
 from billing.domain.cycles import ClosedCycle, ClosedCycles, CycleDocuments
 from billing.domain.errors import (
     ContentionError,
@@ -15,8 +14,9 @@ from billing.domain.errors import (
     PreconditionFailedError,
     RefundExceedsMovementError,
 )
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement, MovementKey
+from billing.domain.periods import Moment
 from billing.domain.refunds import NewRefund, Refund, RefundKey, RefundStatus
 from billing.services.change_refund import replace_refund, withdraw_refund
 from billing.services.issue_refund import issue_refund
@@ -117,20 +117,20 @@ class Table:
 
     refund: Refund | None = REFUND
     movement: Movement = MOVEMENT
-    taken: TakenId | None = None
+    taken: IdempotencyRecord | None = None
     open_cycle: date = NOVEMBER
     others: list["Table"] = field(default_factory=list)
     reads: int = 0
 
     def get_for_issue(
         self, key: MovementKey, external: ExternalId | None
-    ) -> tuple[Movement, TakenId | None]:
+    ) -> tuple[Movement, IdempotencyRecord | None]:
         self.reads += 1
         return self.movement, self.taken
 
     def get_for_change(
         self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, TakenId | None]:
+    ) -> tuple[Refund, Movement, IdempotencyRecord | None]:
         self.reads += 1
         if self.refund is None:
             raise NotFoundError
@@ -200,7 +200,7 @@ def test_goes_into_the_cycle_that_is_open_where_the_guess_was_wrong() -> None:
 
 
 def test_is_a_replay_where_a_twin_was_faster() -> None:
-    twin = Table(taken=TakenId("refund", "fingerprint"))
+    twin = Table(taken=IdempotencyRecord("refund", "fingerprint"))
 
     assert issue(Table(others=[twin])) == (KEY, 1, True)
 

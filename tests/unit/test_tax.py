@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from billing.domain.errors import InvalidRequestError
-from billing.domain.locations import OwnRates, tax_at
 from billing.domain.money import Money
 from billing.domain.tax import NO_TAX, Tax, TaxedAmount, TaxType, tax_totals
+from billing.domain.tax_rates import OwnRates, tax_at
 
 IVA = Tax(TaxType.IVA, Decimal(21))
 VAT19 = Tax(TaxType.VAT, Decimal(19))

@@ -24,6 +24,7 @@ from billing.api.access import SCHEME, Caller, caller_of
 from billing.api.errors import render, status_of
 from billing.api.json_body import parse_json
 from billing.api.logger import kind_of, logger, report
+from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.domain.errors import (
     BillingError,
     FieldError,
@@ -33,7 +34,6 @@ from billing.domain.errors import (
     UpstreamError,
 )
 from billing.domain.tokens import Role
-from billing.dto.v1_common import GenericCreatedResponseDTO
 
 UNROUTED = "$default"
 """The route of whatever no other route of the gateway takes."""

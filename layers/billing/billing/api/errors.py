@@ -1,8 +1,8 @@
-"""Every failure as an answer: one table from errors to statuses, one renderer per dialect."""
+"""The table from errors to HTTP statuses; dialects render the bodies."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 
+from billing.dialects.registry import dialect_of
 from billing.domain.errors import (
     AccessDeniedError,
     BillingError,
@@ -17,9 +17,6 @@ from billing.domain.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from billing.dto.v1_common import FieldErrorDTO, GenericResponseDTO
-from billing.dto.v2_invoices import ErrorMessage
-from billing.dto.v3_invoices import ErrorResponse, PropertyError
 
 STATUS_BY_ERROR: dict[type[BillingError], HTTPStatus] = {
     BillingError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -43,40 +40,5 @@ def status_of(error: BillingError) -> HTTPStatus:
 
 
 def render(path: str, error: BillingError, message: str, trace_id: str) -> str:
-    """Word a failure in the dialect of a path."""
-    dialect = path.split("/", 2)[1] if path.startswith("/") else ""
-    return _RENDERERS.get(dialect, _generic_response)(error, message, trace_id)
-
-
-def _generic_response(error: BillingError, message: str, trace_id: str) -> str:
-    return GenericResponseDTO(
-        code=error.code,
-        message=message,
-        details=[FieldErrorDTO(field=each.field, message=each.message) for each in error.details],
-        trace_id=trace_id,
-    ).model_dump_json()
-
-
-def _error_message(error: BillingError, message: str, _: str) -> str:
-    status = status_of(error)
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        return ""
-    fields = "; ".join(f"{each.field}: {each.message}" for each in error.details)
-    return ErrorMessage(
-        code=status, status=status.phrase, message=message, detailMsg=fields or error.code
-    ).model_dump_json()
-
-
-def _error_response(error: BillingError, message: str, _: str) -> str:
-    return ErrorResponse(
-        errorCode=error.code,
-        errorMessage=message,
-        errors=[PropertyError(property=each.field, message=each.message) for each in error.details],
-    ).model_dump_json()
-
-
-_RENDERERS: dict[str, Callable[[BillingError, str, str], str]] = {
-    "v1": _generic_response,
-    "v2": _error_message,
-    "v3": _error_response,
-}
+    """Return the body of a failed request in the dialect of its path."""
+    return dialect_of(path).render(error, status_of(error), message, trace_id)

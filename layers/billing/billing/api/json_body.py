@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from billing.dialects.fields import NumberLiteral
 from billing.domain.errors import InvalidRequestError, TooLargeError
-from billing.dto.base import NumberLiteral
 
 MAX_CHARACTERS = 2_000_000
 """A thousand lines with long texts; what is parsed in time, whatever is in it."""

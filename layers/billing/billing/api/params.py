@@ -4,7 +4,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
-from billing.dto.base import Digits
+from billing.dialects.fields import Digits
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 

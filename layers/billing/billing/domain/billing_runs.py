@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from billing.domain.calendar import local_date
 from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Org
+from billing.domain.periods import local_date
 
 MAX_DAYS_AHEAD = 366
 """How far ahead a run may bill, so that it can be tried at once."""

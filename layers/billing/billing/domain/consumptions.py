@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from billing.domain.calendar import Moment
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import (
     AccountClosedError,
@@ -13,9 +12,10 @@ from billing.domain.errors import (
     FieldError,
     InvalidRequestError,
 )
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
+from billing.domain.periods import Moment
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount, tax_totals
 
 
@@ -105,7 +105,7 @@ class TypeTotal:
 
 
 def untaken(
-    records: Iterable[NewConsumption], taken: Mapping[str, TakenId]
+    records: Iterable[NewConsumption], taken: Mapping[str, IdempotencyRecord]
 ) -> list[NewConsumption]:
     """
     Leave those records that were not taken before, each of them once.

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from billing.domain.calendar import (
+from billing.domain.parties import Account
+from billing.domain.periods import (
     BillingPeriod,
     local_date,
     midnight,
     next_billing_date,
     period_at,
 )
-from billing.domain.parties import Account
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 
-from billing.domain.calendar import BillingPeriod, local_date, period_at
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
 from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
+from billing.domain.periods import BillingPeriod, local_date, period_at
 from billing.domain.tax import Tax, TaxTotal, tax_totals
 
 
@@ -110,7 +110,7 @@ class CorrectedInvoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Invoice:
+class IssuedInvoice:
     """
     An issued, numbered, immutable document, with all that law asks it to say.
 
@@ -203,7 +203,7 @@ class InvoiceSummary:
     settlement: Settlement
 
     @classmethod
-    def of(cls, invoice: Invoice, invoice_hash: str) -> "InvoiceSummary":
+    def of(cls, invoice: IssuedInvoice, invoice_hash: str) -> "InvoiceSummary":
         """Summarise an invoice as it is issued; one that asks for no money is settled at once."""
         zero = Money.zero(invoice.currency)
         return cls(
@@ -377,7 +377,7 @@ class Draft:
     def gross(self) -> Money:
         return gross_of(self.taxes, self.currency)
 
-    def issued(self, now: datetime, last: Position) -> Invoice:
+    def issued(self, now: datetime, last: Position) -> IssuedInvoice:
         """
         Give the document its place behind the last one.
 
@@ -388,7 +388,7 @@ class Draft:
         is_credit = self.kind is InvoiceKind.CREDIT_NOTE
         series = self.seller.credit_series if is_credit else self.seller.invoice_series
         term = timedelta(days=0 if is_credit else self.buyer.payment_term_days)
-        return Invoice(
+        return IssuedInvoice(
             key=InvoiceKey(self.seller.id, self.buyer.id, last.ordinal + 1),
             number=invoice_number(series, issue_date.year, last.sequence + 1),
             kind=self.kind,
@@ -418,7 +418,7 @@ def draft_invoice(
     default_tax: Callable[[date], Tax],
     now: datetime,
     last: Position,
-) -> Invoice:
+) -> IssuedInvoice:
     """
     Write the invoice that follows the last one.
 

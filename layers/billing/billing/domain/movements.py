@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from billing.domain.calendar import Moment, MomentPeriod, local_date, next_billing_date
 from billing.domain.cycles import ClosedCycles, OpenCycle
 from billing.domain.errors import (
     AccountClosedError,
@@ -14,10 +13,11 @@ from billing.domain.errors import (
     RefundExceedsMovementError,
     SubscriptionTakenError,
 )
-from billing.domain.locations import NO_OWN_RATES, OwnRates, tax_at
 from billing.domain.money import Money
 from billing.domain.parties import Account, Org
+from billing.domain.periods import Moment, MomentPeriod, local_date, next_billing_date
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount
+from billing.domain.tax_rates import NO_OWN_RATES, OwnRates, tax_at
 
 
 class OperationType(StrEnum):

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from billing.domain.calendar import Moment, MomentPeriod
 from billing.domain.cycles import ClosedCycles
 from billing.domain.errors import ExternalIdChangedError
 from billing.domain.movements import Movement, MovementKey
+from billing.domain.periods import Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
-from billing.domain.locations import OwnRates
 from billing.domain.parties import Account, Org
+from billing.domain.tax_rates import OwnRates
 from billing.persistence.dynamodb import (
     Item,
     Key,
@@ -28,8 +28,8 @@ from billing.persistence.dynamodb import (
     to_json,
     transact,
 )
-from billing.persistence.location_taxes import own_rates_key, to_own_rates
 from billing.persistence.records import account_record, org_record, to_account, to_org
+from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 _ORGS = "orgs"
 

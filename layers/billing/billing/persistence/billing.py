@@ -11,8 +11,8 @@ from typing import Any
 
 from billing import config
 from billing.domain.billing_runs import Batch, Failure
-from billing.domain.credits import Creditable
-from billing.domain.cycle_bills import CycleBill, CycleContents
+from billing.domain.credit_notes import Creditable
+from billing.domain.cycle_invoices import CycleBill, CycleContents
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import ContentionError, CycleMovedError
 from billing.domain.invoices import InvoiceKey, InvoiceKind, series_in

@@ -22,7 +22,7 @@ from typing import Any
 from billing import config
 from billing.domain.billing_runs import BATCH_ACCOUNTS, Batch, BillingRun, Failure
 from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.parties import Org
 from billing.persistence.accounts import org_key, org_of
 from billing.persistence.dynamodb import (
@@ -39,7 +39,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
-from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.records import instant, to_instant
 
 LISTED_AT_ONCE = 500
@@ -58,13 +58,15 @@ class BillingRunRepository:
 
     # ---------------------------------------------------------------- start and watch
 
-    def get_for_start(self, org_id: str, external: ExternalId) -> tuple[Org, TakenId | None]:
+    def get_for_start(
+        self, org_id: str, external: ExternalId
+    ) -> tuple[Org, IdempotencyRecord | None]:
         """Read the org of a new run, and what has its external id already."""
         org, taken = org_key(org_id), _external_key(org_id, external)
         found = get_items({self._accounts: [org], self._table: [taken]})
         return (
             org_of(found.get((self._accounts, *org))),
-            to_taken(found.get((self._table, *taken))),
+            to_idempotency_record(found.get((self._table, *taken))),
         )
 
     def add(self, run: BillingRun, external: ExternalId | None) -> None:

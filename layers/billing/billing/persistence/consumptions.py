@@ -22,7 +22,6 @@ from itertools import batched, islice
 from typing import Any
 
 from billing import config
-from billing.domain.calendar import Moment
 from billing.domain.consumptions import (
     Consumption,
     ConsumptionTotal,
@@ -33,9 +32,10 @@ from billing.domain.consumptions import (
 )
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
+from billing.domain.periods import Moment
 from billing.domain.tax import Tax, TaxedAmount, TaxType
 from billing.persistence.cycles import (
     check_open_cycle,
@@ -58,7 +58,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
-from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.movements import owner_key, subscription
 from billing.persistence.records import tax_record, to_tax
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
@@ -81,7 +81,7 @@ class ConsumptionRepository:
 
     def surroundings(
         self, org_id: str, subscription_id: str, records: Sequence[NewConsumption] = ()
-    ) -> tuple[Surroundings, dict[str, TakenId]]:
+    ) -> tuple[Surroundings, dict[str, IdempotencyRecord]]:
         """
         Tell what new records come into, and which of their external ids are taken.
 
@@ -106,7 +106,7 @@ class ConsumptionRepository:
         taken = {
             value: known
             for key, value in external_ids.items()
-            if (known := to_taken(found.get((self._table, *key))))
+            if (known := to_idempotency_record(found.get((self._table, *key))))
         }
         around = get_items({self._accounts: surroundings_keys(org_id, account_id)})
         return to_surroundings(around, self._accounts, org_id, account_id, owned), taken

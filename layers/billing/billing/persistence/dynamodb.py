@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from billing import deadline
-from billing.persistence.aws import call, dynamodb
+from billing.aws import call, dynamodb
 
 type Item = Mapping[str, Any]
 type Key = tuple[str, str]

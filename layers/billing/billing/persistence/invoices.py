@@ -33,21 +33,21 @@ from itertools import islice
 from typing import Any
 
 from billing import config
-from billing.domain.credits import Creditable, CreditNote
+from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.errors import (
     ContentionError,
     NotFoundError,
     TooLargeError,
     UpstreamTimeoutError,
 )
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import (
     ChainLink,
     Draft,
-    Invoice,
     InvoiceKey,
     InvoiceKind,
     InvoiceSummary,
+    IssuedInvoice,
     Payment,
     Position,
     Settlement,
@@ -73,7 +73,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
-from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.records import (
     instant,
     invoice_record,
@@ -111,11 +111,11 @@ class InvoiceRepository:
         """
         taken_key = external_key(org_id, "invoice", external.value)
         book, found = self._open_book(org_id, [account_id], [series], taken_key)
-        if known_id := external.replayed(to_taken(found.get(taken_key))):
+        if known_id := external.replayed(to_idempotency_record(found.get(taken_key))):
             return InvoiceKey(org_id, account_id, int(known_id))
         return book.position(account_id, series)
 
-    def add(self, invoice: Invoice, last: Position, external: ExternalId) -> None:
+    def add(self, invoice: IssuedInvoice, last: Position, external: ExternalId) -> None:
         """
         Issue an invoice: record, number, place in the lists and external id, all or nothing.
 
@@ -152,7 +152,7 @@ class InvoiceRepository:
         book, found = self._open_book(
             original.org_id, [original.account_id], [series], taken_key, *_creditable(original)
         )
-        if known_id := external.replayed(to_taken(found.get(taken_key))):
+        if known_id := external.replayed(to_idempotency_record(found.get(taken_key))):
             return InvoiceKey(original.org_id, original.account_id, int(known_id))
         if _summary_key(original) not in found:
             raise NotFoundError
@@ -189,7 +189,7 @@ class InvoiceRepository:
 
     # ---------------------------------------------------------------- read
 
-    def get(self, key: InvoiceKey) -> tuple[Invoice, InvoiceSummary]:
+    def get(self, key: InvoiceKey) -> tuple[IssuedInvoice, InvoiceSummary]:
         """Read one invoice whole, with its settlement."""
         found = self._get(_document_key(key), _summary_key(key))
         if len(found) < 2:
@@ -308,7 +308,7 @@ class InvoiceRepository:
         found = self._get(_summary_key(key), taken_key)
         if _summary_key(key) not in found:
             raise NotFoundError
-        payment_id = external.replayed(to_taken(found.get(taken_key)))
+        payment_id = external.replayed(to_idempotency_record(found.get(taken_key)))
         return _to_summary(key, found[_summary_key(key)]), payment_id
 
     def add_payment(
@@ -351,7 +351,7 @@ class InvoiceRepository:
 
     # ---------------------------------------------------------------- documents
 
-    def get_document(self, key: InvoiceKey) -> tuple[Invoice, StoredPdf | None]:
+    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredPdf | None]:
         """Read one invoice whole, and where its PDF is, if it was made."""
         found = self._get(_document_key(key), _pdf_key(key))
         if _document_key(key) not in found:
@@ -559,14 +559,14 @@ class Book:
             issue_date=max(dates, default=None),
         )
 
-    def issue(self, draft: Draft, now: datetime) -> Invoice:
+    def issue(self, draft: Draft, now: datetime) -> IssuedInvoice:
         """Issue a document behind the last one."""
         series = series_in(draft.seller, draft.kind, now)
         invoice = draft.issued(now, self.position(draft.buyer.id, series))
         self.enter(invoice)
         return invoice
 
-    def credit(self, note: CreditNote, now: datetime) -> Invoice:
+    def credit(self, note: CreditNote, now: datetime) -> IssuedInvoice:
         """Issue a credit note, and settle what it corrects."""
         invoice, original = self.issue(note.draft, now), note.original.summary
         self.settle(original, note.settlement(now))
@@ -576,7 +576,7 @@ class Book:
         self._writes.append(put(self._table, _credits_key(original.key), credits_, new=False))
         return invoice
 
-    def enter(self, invoice: Invoice) -> None:
+    def enter(self, invoice: IssuedInvoice) -> None:
         """Write a document down that follows the last one."""
         key, table = invoice.key, self._table
         series, account = self._series.get(_series(invoice.number)), self._accounts[key.account_id]

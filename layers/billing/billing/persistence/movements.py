@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from billing import config
-from billing.domain.calendar import Moment
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.money import Money
 from billing.domain.movements import (
     Movement,
@@ -31,6 +30,7 @@ from billing.domain.movements import (
     OperationType,
     Surroundings,
 )
+from billing.domain.periods import Moment
 from billing.persistence.cycles import (
     check_open_cycle,
     list_members,
@@ -50,7 +50,7 @@ from billing.persistence.dynamodb import (
     to_json,
     transact,
 )
-from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.records import (
     Record,
     asked_record,
@@ -88,7 +88,7 @@ class MovementRepository:
         taken = external_key(key.org_id, "movement", external.value)
         around = surroundings_keys(key.org_id, account_id)
         found = get_items({self._accounts: around, self._table: [owner, taken]})
-        if known_id := external.replayed(to_taken(found.get((self._table, *taken)))):
+        if known_id := external.replayed(to_idempotency_record(found.get((self._table, *taken)))):
             return known_id
         owned = found.get((self._table, *owner))
         return to_surroundings(found, self._accounts, key.org_id, account_id, owned)

@@ -5,17 +5,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.domain.calendar import BillingPeriod, Moment, MomentPeriod
 from billing.domain.invoices import (
     CorrectedInvoice,
-    Invoice,
     InvoiceKey,
     InvoiceKind,
+    IssuedInvoice,
     Line,
     LinePeriod,
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, Address, DeliveryMode, Org
+from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxTotal, TaxType
 
 type Record = dict[str, Any]
@@ -96,7 +96,7 @@ def to_asked(record: Record) -> AskedAmount:
     )
 
 
-def invoice_record(invoice: Invoice) -> Record:
+def invoice_record(invoice: IssuedInvoice) -> Record:
     """Write an invoice down; amounts are minor units of its currency."""
     corrects = invoice.corrects
     return {
@@ -131,10 +131,10 @@ def invoice_record(invoice: Invoice) -> Record:
     }
 
 
-def to_invoice(record: Record) -> Invoice:
+def to_invoice(record: Record) -> IssuedInvoice:
     currency = record["currency"]
     corrects = record["corrects"]
-    return Invoice(
+    return IssuedInvoice(
         key=InvoiceKey(record["org_id"], record["account_id"], record["ordinal"]),
         number=record["number"],
         kind=InvoiceKind(record["kind"]),

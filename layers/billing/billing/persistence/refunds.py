@@ -21,15 +21,15 @@ from datetime import date
 from typing import Any
 
 from billing import config
-from billing.domain.calendar import Moment
 from billing.domain.errors import (
     ContentionError,
     CycleMovedError,
     NotFoundError,
     RefundNotPendingError,
 )
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement, MovementKey
+from billing.domain.periods import Moment
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 from billing.persistence.cycles import (
     check_open_cycle,
@@ -51,7 +51,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
-from billing.persistence.external_ids import external_key, put_external, to_taken
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.movements import movement_key, to_movement
 from billing.persistence.records import (
     Record,
@@ -102,7 +102,7 @@ class RefundRepository:
 
     def get_for_issue(
         self, key: MovementKey, external: ExternalId | None
-    ) -> tuple[Movement, TakenId | None]:
+    ) -> tuple[Movement, IdempotencyRecord | None]:
         """Read the movement of a new refund, and what has its external id already."""
         movement, taken = movement_key(key), _external_key(key.org_id, external)
         found = get_items(
@@ -112,12 +112,12 @@ class RefundRepository:
             raise NotFoundError
         return (
             to_movement(found[self._movements, *movement]),
-            to_taken(found.get((self._table, *taken))) if taken else None,
+            to_idempotency_record(found.get((self._table, *taken))) if taken else None,
         )
 
     def get_for_change(
         self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, TakenId | None]:
+    ) -> tuple[Refund, Movement, IdempotencyRecord | None]:
         """Read a refund, its movement, and what has an external id already."""
         movement, refund = movement_key(key.movement), _refund_key(key)
         taken = _external_key(key.movement.org_id, external)
@@ -129,7 +129,7 @@ class RefundRepository:
         return (
             to_refund(found[self._table, *refund]),
             to_movement(found[self._movements, *movement]),
-            to_taken(found.get((self._table, *taken))) if taken else None,
+            to_idempotency_record(found.get((self._table, *taken))) if taken else None,
         )
 
     # ---------------------------------------------------------------- write

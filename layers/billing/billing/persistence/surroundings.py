@@ -6,7 +6,7 @@ from billing.domain.movements import Surroundings
 from billing.persistence.accounts import account_key, account_of, org_key, org_of
 from billing.persistence.cycles import open_cycle_key, to_open_cycle
 from billing.persistence.dynamodb import Item, Key
-from billing.persistence.location_taxes import own_rates_key, to_own_rates
+from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 
 def surroundings_keys(org_id: str, account_id: str) -> list[Key]:

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.billing_runs import Batch, Failure
-from billing.domain.credits import Creditable
-from billing.domain.cycle_bills import CycleBill, CycleContents, draft_bill
+from billing.domain.credit_notes import Creditable
+from billing.domain.cycle_invoices import CycleBill, CycleContents, draft_bill
 from billing.domain.cycles import BillableAccount, ClosingCycle
 from billing.domain.errors import (
     BillingError,

@@ -12,7 +12,7 @@ from billing.domain.errors import (
     PreconditionFailedError,
     RefundNotPendingError,
 )
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 
@@ -20,7 +20,7 @@ from billing.domain.refunds import NewRefund, Refund, RefundKey
 class Refunds(Protocol):
     def get_for_change(
         self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, TakenId | None]: ...
+    ) -> tuple[Refund, Movement, IdempotencyRecord | None]: ...
 
     def replace(
         self, refund: Refund, replaced: Refund, movement: Movement, external: ExternalId

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.credits import Creditable, CreditNote, LineCredit
+from billing.domain.credit_notes import Creditable, CreditNote, LineCredit
 from billing.domain.errors import ContentionError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey, InvoiceKind, series_in
 from billing.domain.parties import Account, Org
 

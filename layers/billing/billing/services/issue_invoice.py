@@ -5,19 +5,19 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import AccountClosedError, ContentionError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import (
-    Invoice,
     InvoiceKey,
     InvoiceKind,
+    IssuedInvoice,
     NewInvoice,
     Position,
     draft_invoice,
     series_in,
 )
-from billing.domain.locations import OwnRates, tax_at
 from billing.domain.parties import Account, Org
 from billing.domain.tax import Tax
+from billing.domain.tax_rates import OwnRates, tax_at
 
 
 class Profiles(Protocol):
@@ -29,7 +29,7 @@ class Invoices(Protocol):
         self, org_id: str, account_id: str, series: str, external: ExternalId
     ) -> Position | InvoiceKey: ...
 
-    def add(self, invoice: Invoice, last: Position, external: ExternalId) -> None: ...
+    def add(self, invoice: IssuedInvoice, last: Position, external: ExternalId) -> None: ...
 
 
 def issue_invoice(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import ContentionError, CycleMovedError, NotFoundError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.refunds import NewRefund, Refund, RefundKey
@@ -15,7 +15,7 @@ from billing.domain.refunds import NewRefund, Refund, RefundKey
 class Refunds(Protocol):
     def get_for_issue(
         self, key: MovementKey, external: ExternalId | None
-    ) -> tuple[Movement, TakenId | None]: ...
+    ) -> tuple[Movement, IdempotencyRecord | None]: ...
 
     def add(self, refund: Refund, movement: Movement, external: ExternalId | None) -> None: ...
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 
-from billing.domain.invoices import Invoice, InvoiceKey, StoredPdf
+from billing.domain.invoices import InvoiceKey, IssuedInvoice, StoredPdf
 
 
 class Pdfs(Protocol):
@@ -12,7 +12,7 @@ class Pdfs(Protocol):
 
 
 class Documents(Protocol):
-    def get_document(self, key: InvoiceKey) -> tuple[Invoice, StoredPdf | None]: ...
+    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredPdf | None]: ...
 
     def add_pdf(self, key: InvoiceKey, pdf: StoredPdf) -> None: ...
 
@@ -34,7 +34,7 @@ def make_pdf(
     key: InvoiceKey,
     object_key: Callable[[InvoiceKey, str], str],
     *,
-    render: Callable[[Invoice], bytes],
+    render: Callable[[IssuedInvoice], bytes],
     invoices: Documents,
     store: Store,
 ) -> StoredPdf:

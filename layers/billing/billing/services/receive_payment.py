@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from billing import deadline
 from billing.domain.errors import ContentionError, InvalidRequestError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
 

@@ -8,7 +8,7 @@ from billing import deadline
 from billing.domain.consumptions import Consumption, NewConsumption, taxed_amounts, untaken
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Surroundings
 
@@ -16,7 +16,7 @@ from billing.domain.movements import Surroundings
 class Consumptions(Protocol):
     def surroundings(
         self, org_id: str, subscription_id: str, records: Sequence[NewConsumption]
-    ) -> tuple[Surroundings, dict[str, TakenId]]: ...
+    ) -> tuple[Surroundings, dict[str, IdempotencyRecord]]: ...
 
     def add(
         self,

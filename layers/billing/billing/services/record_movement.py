@@ -6,7 +6,7 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import ContentionError
-from billing.domain.external_ids import ExternalId
+from billing.domain.idempotency import ExternalId
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey, NewMovement, Surroundings
 

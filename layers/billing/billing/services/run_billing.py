@@ -8,13 +8,15 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.billing_runs import Batch, BillingRun, run_until
 from billing.domain.errors import ContentionError
-from billing.domain.external_ids import ExternalId, TakenId
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.parties import Org
 
 
 class NewRuns(Protocol):
-    def get_for_start(self, org_id: str, external: ExternalId) -> tuple[Org, TakenId | None]: ...
+    def get_for_start(
+        self, org_id: str, external: ExternalId
+    ) -> tuple[Org, IdempotencyRecord | None]: ...
 
     def add(self, run: BillingRun, external: ExternalId | None) -> None: ...
 

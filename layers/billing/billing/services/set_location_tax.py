@@ -4,7 +4,7 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import ContentionError
-from billing.domain.locations import OwnRates, Rate
+from billing.domain.tax_rates import OwnRates, Rate
 
 
 class LocationTaxes(Protocol):

@@ -1,0 +1,253 @@
+"""The command line `billing`: tokens, demo data, audits, exports, replays."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import IO
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from billing import clock
+from billing.dialects.fields import Id
+from billing.dialects.v1.tokens import ALL, TokenRequestDTO
+from billing.domain.tokens import Grant, Role
+from billing.persistence.tokens import TokenRepository
+from billing.services.issue_token import issue_token
+from billing_cli import audit as audits
+from billing_cli import dead_letters, demo
+from billing_cli import export as exports
+from billing_cli.stack import StackGroup, outputs
+
+FORMATS = click.Choice(["csv", "jsonl"])
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _org(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        org_id: str = TypeAdapter(Id).validate_python(value)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"]) from error
+    return org_id
+
+
+org_option = click.option("--org", required=True, callback=_org, help="The org it is about.")
+
+
+@click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--stack", default="billing", show_default=True, help="The name of the CloudFormation stack."
+)
+def cli(stack: str) -> None:
+    """
+    Run a billing API: on AWS, or on the local stack.
+
+    Commands find tables, bucket and queues by the stack's outputs, with whatever credentials,
+    region and endpoint the AWS tools around them find. What points them at the local stack is
+
+    \b
+        make start
+        make billing ARGS='audit --org demo'
+
+    \b
+    A first token on a new stack, and what to do with it:
+        billing token create --org acme --role admin --name first
+        curl -H 'PRIVATE-TOKEN: bil_…' https://…/v1/orgs/acme/billing_info
+    """
+
+
+@cli.group(cls=StackGroup)
+def token() -> None:
+    """
+    Make, list, rotate and revoke tokens.
+
+    A token is shown once, when it is made; of all others only the hash is kept. The gateway
+    forgets a revoked one within a minute.
+    """
+
+
+@token.command("create")
+@org_option
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help="`reader` reads, `writer` also writes, `admin` also manages the org.",
+)
+@click.option("--name", required=True, help="To know the token by.")
+@click.option(
+    "--accounts", default="all", show_default=True, help="The accounts it reaches, with commas."
+)
+@click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
+def create_token(org: str, role: str, name: str, accounts: str, expires: datetime | None) -> None:
+    """Make a token and print it: the only time it is shown."""
+    asked = {
+        "name": name,
+        "role": role,
+        "accounts": accounts if accounts == ALL else accounts.split(","),
+        "expires_at": expires and expires.replace(tzinfo=UTC).isoformat(),
+    }
+    try:
+        request = TokenRequestDTO.model_validate(asked)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        option = str(wrong["loc"][0]).removesuffix("_at")
+        raise click.UsageError(f"--{option}: {wrong['msg']}") from error
+    _, secret = issue_token(
+        org,
+        request.name,
+        request.role,
+        request.reach(),
+        request.expires_at,
+        now=clock.now(),
+        tokens=TokenRepository(),
+    )
+    click.echo(secret)
+
+
+@token.command("list")
+@org_option
+def list_tokens(org: str) -> None:
+    """List the tokens of an org, without their secrets."""
+    for grant in TokenRepository().list_grants(org):
+        accounts = "all accounts" if grant.accounts is None else ",".join(sorted(grant.accounts))
+        expires = f"until {grant.expires_at:%Y-%m-%d %H:%M}Z" if grant.expires_at else "for ever"
+        click.echo(
+            f"{grant.id}  …{grant.last_four}  {grant.role:<6}  {accounts}  {expires}  {grant.name}"
+        )
+
+
+@token.command("rotate")
+@org_option
+@click.option("--keep", is_flag=True, help="Leave the old one valid; revoke it when none uses it.")
+@click.argument("token_id")
+def rotate_token(org: str, keep: bool, token_id: str) -> None:
+    """Replace a token by one of the same reach, and print that."""
+    tokens = TokenRepository()
+    old = _grant(org, token_id)
+    _, secret = issue_token(
+        org, old.name, old.role, old.accounts, old.expires_at, now=clock.now(), tokens=tokens
+    )
+    click.echo(secret)  # before the old one goes: where that fails, this one is not lost
+    if not keep:
+        tokens.revoke(org, token_id)
+
+
+@token.command("revoke")
+@org_option
+@click.argument("token_id")
+def revoke_token(org: str, token_id: str) -> None:
+    """Revoke a token."""
+    TokenRepository().revoke(org, token_id)
+
+
+@cli.command()
+@click.option("--url", help="The base URL of the API; by default what the stack says.")
+@click.option("--known", type=click.File(), help="What this command printed before: its tokens.")
+@click.pass_context
+def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
+    """
+    Fill in two demo orgs, and print their tokens.
+
+    They get accounts, invoices and payments, all through the API. What is printed is JSON; given
+    back by --known, its tokens are used again, and whatever is there already is left as it is.
+    """
+    base_url = url or outputs(context.find_root().params["stack"])["ApiUrl"]
+    facts = {**(json.load(known) if known else demo.make_tokens()), "base_url": base_url}
+    demo.fill(facts)
+    click.echo(json.dumps(facts, indent=2))
+
+
+@cli.command()
+@org_option
+@click.option("--quick", is_flag=True, help="Leave out the PDFs, which are read whole.")
+def audit(org: str, quick: bool) -> None:
+    """
+    Verify what is kept of an org.
+
+    It reads the tables and the bucket, and asks nobody else.
+
+    \b
+    invoices   numbers without gaps, the hash chain, totals that are those of their lines
+    PDFs       the bytes in the bucket are those that were stored
+    refunds    what a movement says was refunded is the sum of its refunds, and not more than it
+
+    Every fault is printed; the exit status is 1 where there are some.
+    """
+    documents = charges = 0
+    found: list[tuple[str, str]] = []
+    with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
+        for number, faulty in audited:
+            documents += 1
+            found += [(number, fault) for fault in faulty]
+    for movement_id, faulty in audits.movements(org):
+        charges += 1
+        found += [(f"movement {movement_id}", fault) for fault in faulty]
+    for name, fault in found:
+        click.secho(f"{name}: {fault}", fg="red")
+    click.echo(f"{documents} documents, {charges} movements, {len(found)} faults")
+    raise SystemExit(1 if found else 0)
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Count them only.")
+@click.pass_context
+def replay(context: click.Context, dry_run: bool) -> None:
+    """
+    Have dead letters tried again.
+
+    Do it once what made them fail is mended. Messages go back to the queue that they came from; of
+    invoices whose PDF could not be made, the PDF is made. What fails again stays where it is.
+    """
+    for queue, letters in dead_letters.queues(context.find_root().params["stack"]):
+        if dry_run:
+            click.echo(f"{queue}: {letters.count()} waiting")
+            continue
+        replayed, left = letters.replay()
+        click.echo(f"{queue}: {replayed} replayed, {left} left")
+
+
+@cli.command()
+@org_option
+@click.option("--format", "kind", type=FORMATS, default="csv", show_default=True)
+@click.option("--from", "start", type=DAY, help="The first day of issue.")
+@click.option("--to", "end", type=DAY, help="The last day of issue.")
+@click.option("-o", "--output", type=click.File("w", atomic=True), default="-", help="A file.")
+def export(
+    org: str, kind: str, start: datetime | None, end: datetime | None, output: IO[str]
+) -> None:
+    """
+    Write the documents of an org as CSV or JSONL.
+
+    They are its invoices and credit notes, in the order of their numbers. CSV has a row for each;
+    JSONL has a line for each, with the lines of the invoice in it. Amounts are decimal, in major
+    units.
+    """
+    rows = exports.rows(org, start and start.date(), end and end.date())
+    with _progress(rows, audits.count(org)) as counted:
+        exports.write(counted, kind, output)
+
+
+@contextmanager
+def _progress[T](items: Iterable[T], length: int) -> Iterator[Iterable[T]]:
+    """Show how far we are, where somebody is looking."""
+    stderr = click.get_text_stream("stderr")
+    if not stderr.isatty():
+        yield items
+        return
+    with click.progressbar(
+        items, length=length, label="Documents", file=stderr, show_pos=True
+    ) as shown:
+        yield shown
+
+
+def _grant(org: str, token_id: str) -> Grant:
+    for grant in TokenRepository().list_grants(org):
+        if grant.id == token_id:
+            return grant
+    raise click.ClickException(f"{org} has no token {token_id}")
+
+
+if __name__ == "__main__":
+    cli(prog_name="billing")

@@ -1,0 +1,84 @@
+"""What an audit reads: all that is kept of an org."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from billing import config
+from billing.adapters.documents import DocumentStore
+from billing.domain.errors import NotFoundError
+from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.refunds import Refund
+from billing.persistence.dynamodb import joined
+from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.movements import to_movement
+from billing.persistence.refunds import to_refund
+from billing.services.audit import audit_invoices, audit_refunds
+
+
+class Pdfs:
+    """The PDFs of an org: what is recorded of them, and what is in the bucket."""
+
+    def __init__(self) -> None:
+        self._invoices, self._store = InvoiceRepository(), DocumentStore()
+
+    def find(self, key: InvoiceKey) -> StoredPdf | None:
+        try:
+            return self._invoices.find_pdf(key)
+        except NotFoundError:
+            return None
+
+    def read(self, pdf: StoredPdf) -> bytes | None:
+        try:
+            return self._store.get(pdf)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise
+
+
+def count(org_id: str) -> int:
+    """Tell how many documents an org has issued, by the last numbers of its series."""
+    return sum(last for _, last in InvoiceRepository().list_series(org_id))
+
+
+def documents(org_id: str, *, pdfs: bool) -> Iterator[tuple[str, list[str]]]:
+    """Verify all documents of an org; tell each number, with what is wrong about it."""
+    return audit_invoices(org_id, invoices=InvoiceRepository(), pdfs=Pdfs() if pdfs else None)
+
+
+def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:
+    """
+    Verify all movements of an org; tell each id, with what is wrong about it.
+
+    The tables know movements by subscription and cycle only, and what an audit is to find may be
+    in neither: so it reads both tables whole.
+    """
+    refunds: dict[str, list[Refund]] = defaultdict(list)
+    for item in _scan(config.refunds_table(), joined("movement", org_id, "")):
+        refund = to_refund(item)
+        refunds[repr(refund.key.movement)].append(refund)
+    for item in _scan(config.movements_table(), joined("subscription", org_id, "")):
+        if "record" in item:
+            movement = to_movement(item)
+            yield movement.key.id, audit_refunds(movement, refunds.pop(repr(movement.key), []))
+    for orphans in refunds.values():
+        yield orphans[0].key.movement.id, ["it is missing, but has refunds"]
+
+
+def _scan(table: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    pages = (
+        boto3.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(pk, :prefix)",
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+        )
+    )
+    for page in pages:
+        yield from page["Items"]

@@ -1,0 +1,151 @@
+"""Dead letters: what failed until its queue or stream gave up on it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+from uuid import uuid4
+
+import boto3
+from botocore.exceptions import ClientError
+
+from billing.adapters.documents import DocumentsFunction
+from billing.domain.errors import BillingError, NotFoundError
+from billing.persistence.invoices import invoice_of_document
+from billing_cli.stack import resources
+
+BATCH = 10
+WAIT_SECONDS = 1
+EMPTY_READS = 100
+"""So many reads of a stream may answer nothing, though there is more behind."""
+
+
+class Letters(Protocol):
+    """The dead letters of one queue."""
+
+    def count(self) -> int:
+        """Tell about how many there are."""
+
+    def replay(self) -> tuple[int, int]:
+        """Have them tried again: how many were, and how many are left."""
+
+
+def queues(stack: str) -> Iterator[tuple[str, Letters]]:
+    """List the dead letter queues of a stack, by their names in the template."""
+    sqs = boto3.client("sqs")
+    urls = resources(stack, "AWS::SQS::Queue")
+    attributes = {
+        name: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for name, url in urls.items()
+    }
+    sources = {
+        json.loads(each["RedrivePolicy"])["deadLetterTargetArn"]: urls[name]
+        for name, each in attributes.items()
+        if "RedrivePolicy" in each
+    }
+    for name, each in sorted(attributes.items()):
+        if each["QueueArn"] in sources:
+            yield name, Messages(sqs, urls[name], sources[each["QueueArn"]])
+        elif "RedrivePolicy" not in each:
+            yield name, StreamRecords(sqs, urls[name])
+
+
+class Queue:
+    """One queue of dead letters."""
+
+    def __init__(self, sqs: Any, url: str) -> None:
+        self._sqs, self._url = sqs, url
+
+    def count(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def replay(self) -> tuple[int, int]:
+        replayed, left = 0, set[str]()
+        while new := [each for each in self._receive() if each["MessageId"] not in left]:
+            for message in new:
+                if self.again(message):
+                    self._sqs.delete_message(
+                        QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]
+                    )
+                    replayed += 1
+                else:
+                    left.add(message["MessageId"])
+        return replayed, len(left)
+
+    def again(self, message: Mapping[str, Any]) -> bool:
+        """Try one again; tell whether it is dealt with."""
+        raise NotImplementedError
+
+    def _receive(self) -> list[Any]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=BATCH,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=WAIT_SECONDS,
+        )
+        return list(answer.get("Messages", []))
+
+
+class Messages(Queue):
+    """Messages of another queue, which go back there."""
+
+    def __init__(self, sqs: Any, url: str, source: str) -> None:
+        super().__init__(sqs, url)
+        self._source = source
+
+    def again(self, message: Mapping[str, Any]) -> bool:
+        """Send a message to where it came from; of a FIFO queue, in the group it was in."""
+        group = message["Attributes"].get("MessageGroupId")
+        self._sqs.send_message(
+            QueueUrl=self._source,
+            MessageBody=message["Body"],
+            MessageAttributes=message.get("MessageAttributes", {}),
+            **({"MessageGroupId": group, "MessageDeduplicationId": uuid4().hex} if group else {}),
+        )
+        return True
+
+
+class StreamRecords(Queue):
+    """
+    Where in the invoices' stream documents are that could not be made into PDFs.
+
+    A stream keeps its records for a day. Of an older one the PDF is made when somebody asks for it.
+    """
+
+    def again(self, message: Mapping[str, Any]) -> bool:
+        """Have the PDFs made."""
+        try:
+            for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
+                key = record["dynamodb"]["Keys"]
+                if record["eventName"] == "INSERT" and key["sk"]["S"] == "document":
+                    DocumentsFunction().make_pdf(invoice_of_document(key["pk"]["S"]))
+        except (BillingError, ClientError, KeyError, TypeError, ValueError):
+            return False
+        return True
+
+
+def _records(where: Mapping[str, Any]) -> Iterator[Any]:
+    """
+    Read a part of a stream, both ends included.
+
+    Raises NotFoundError where its end does not come.
+    """
+    streams = boto3.client("dynamodbstreams")
+    iterator = streams.get_shard_iterator(
+        StreamArn=where["streamArn"],
+        ShardId=where["shardId"],
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        SequenceNumber=where["startSequenceNumber"],
+    ).get("ShardIterator")
+    empty = 0
+    while iterator and empty < EMPTY_READS:
+        answer = streams.get_records(ShardIterator=iterator, Limit=1000)
+        for record in answer["Records"]:
+            yield record
+            if record["dynamodb"]["SequenceNumber"] == where["endSequenceNumber"]:
+                return
+        empty = 0 if answer["Records"] else empty + 1
+        iterator = answer.get("NextShardIterator")
+    raise NotFoundError

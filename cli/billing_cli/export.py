@@ -1,0 +1,95 @@
+"""Invoices as rows, for spreadsheets and ledgers."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from itertools import batched
+from typing import IO, Any
+
+from billing import clock
+from billing.domain.invoices import InvoiceSummary, IssuedInvoice, Line
+from billing.persistence.invoices import InvoiceRepository
+
+type Row = dict[str, Any]
+
+AT_ONCE = 16
+FIELDS = (
+    "number", "kind", "issue_date", "due_date", "account_id", "name", "company_name", "tax_id",
+    "country", "description", "currency", "net", "tax", "gross", "paid", "credited", "remaining",
+    "status", "corrects", "hash",
+)  # fmt: skip
+
+
+def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | None]:
+    """Read all documents of an org in the order of their numbers; None for one out of range."""
+    invoices = InvoiceRepository()
+    keys = (
+        link.key
+        for series, _ in invoices.list_series(org_id)
+        for link in invoices.list_numbers(org_id, series)
+    )
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for batch in batched(keys, 10 * AT_ONCE, strict=False):
+            for invoice, summary in pool.map(invoices.get, batch):
+                outside = (start and invoice.issue_date < start) or (
+                    end and invoice.issue_date > end
+                )
+                yield None if outside else _row(invoice, summary)
+
+
+def write(found: Iterable[Row | None], kind: str, output: IO[str]) -> None:
+    """Write rows as CSV, or as JSONL with the lines of each invoice."""
+    table = csv.DictWriter(output, FIELDS, extrasaction="ignore", lineterminator="\n")
+    if kind == "csv":
+        table.writeheader()
+    for row in found:
+        if row is None:
+            continue
+        if kind == "csv":
+            table.writerow(row)
+        else:
+            output.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _row(invoice: IssuedInvoice, summary: InvoiceSummary) -> Row:
+    buyer, settlement = invoice.buyer, summary.settlement
+    return {
+        "number": invoice.number,
+        "kind": invoice.kind.value,
+        "issue_date": invoice.issue_date.isoformat(),
+        "due_date": invoice.due_date.isoformat(),
+        "account_id": buyer.id,
+        "name": buyer.name,
+        "company_name": buyer.company_name,
+        "tax_id": buyer.tax_id,
+        "country": buyer.country,
+        "description": invoice.description,
+        "currency": invoice.currency,
+        "net": str(invoice.net.major),
+        "tax": str(invoice.tax.major),
+        "gross": str(invoice.gross.major),
+        "paid": str(settlement.paid.major),
+        "credited": str(settlement.credited.major),
+        "remaining": str(summary.remaining.major),
+        "status": "OVERDUE" if summary.is_overdue(clock.now()) else summary.payment_status.value,
+        "corrects": invoice.corrects and invoice.corrects.number,
+        "hash": summary.hash,
+        "lines": [_line(line) for line in invoice.lines],
+    }
+
+
+def _line(line: Line) -> Row:
+    return {
+        "description": line.description,
+        "quantity": str(line.quantity),
+        "unit_price": str(line.unit_price),
+        "setup_costs": str(line.setup_costs.major),
+        "net": str(line.net.major),
+        "tax_type": line.tax.type.value,
+        "tax_percentage": str(line.tax.percentage),
+        "period_start": line.period and line.period.start.isoformat(),
+        "period_end": line.period and line.period.end.isoformat(),
+        "order_id": line.order_id,
+    }

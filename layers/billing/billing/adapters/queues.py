@@ -1,0 +1,103 @@
+"""
+The queues of billing runs and audits.
+
+    queue     message                                        who takes it
+    runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
+              {after}: start the daily runs of all orgs
+              behind this one
+    batches   {org_id, run_id, number, until, account_ids}   functions/bill_accounts
+    audits    {org_id, series, last, sequence, hash}:        functions/audit
+              verify the numbers behind `sequence`
+              {after}: have all orgs behind this one audited
+
+The schedules send {after: ""}. `batches` is first in, first out within an org: whoever numbers its
+invoices is alone in that. Every message may come twice, and late.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import date
+from itertools import batched
+from typing import Any
+
+from billing import config
+from billing.aws import call, sqs
+from billing.domain.billing_runs import Batch
+from billing.domain.errors import UpstreamFailedError
+from billing.domain.invoices import Stretch
+
+_MESSAGES_AT_ONCE = 10
+
+
+class RunsQueue:
+    """Runs whose accounts are to be listed."""
+
+    def __init__(self) -> None:
+        self._url = config.runs_queue()
+
+    def send_run(self, org_id: str, run_id: str) -> None:
+        _send(self._url, {"org_id": org_id, "run_id": run_id})
+
+    def send_daily(self, after: str) -> None:
+        """Have the daily runs started of all orgs behind one."""
+        _send(self._url, {"after": after})
+
+
+class AuditsQueue:
+    """Stretches of series that are to be verified."""
+
+    def __init__(self) -> None:
+        self._url = config.audits_queue()
+
+    def send_stretch(self, stretch: Stretch) -> None:
+        _send(self._url, asdict(stretch))
+
+    def send_orgs(self, after: str) -> None:
+        """Have all orgs behind one audited."""
+        _send(self._url, {"after": after})
+
+
+class BatchesQueue:
+    """Batches of accounts to be billed."""
+
+    def __init__(self) -> None:
+        self._url = config.batches_queue()
+
+    def send(self, batches: Iterable[Batch]) -> None:
+        """Send batches; those sent again within five minutes come once."""
+        for some in batched(batches, _MESSAGES_AT_ONCE, strict=False):
+            entries: Any = [
+                {
+                    "Id": str(batch.number),
+                    "MessageBody": _message(batch),
+                    "MessageGroupId": batch.org_id,
+                    "MessageDeduplicationId": f"{batch.org_id}#{batch.run_id}#{batch.number}",
+                }
+                for batch in some
+            ]
+            answer = call(sqs().send_message_batch, QueueUrl=self._url, Entries=entries)
+            if answer.get("Failed"):
+                raise UpstreamFailedError
+
+
+def to_batch(message: str) -> Batch:
+    """Read a message of the queue."""
+    fields = json.loads(message)
+    return Batch(**{**fields, "until": date.fromisoformat(fields["until"])})
+
+
+def _send(url: str, message: Mapping[str, Any]) -> None:
+    call(sqs().send_message, QueueUrl=url, MessageBody=json.dumps(message))
+
+
+def _message(batch: Batch) -> str:
+    return json.dumps(
+        {
+            "org_id": batch.org_id,
+            "run_id": batch.run_id,
+            "number": batch.number,
+            "until": batch.until.isoformat(),
+            "account_ids": list(batch.account_ids),
+        }
+    )

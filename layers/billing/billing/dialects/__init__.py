@@ -1,0 +1,1 @@
+"""The published API dialects: what clients send and receive, and how errors read."""

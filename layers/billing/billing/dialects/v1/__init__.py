@@ -1,0 +1,1 @@
+"""v1 billing: snake_case, amounts as numbers in major units."""

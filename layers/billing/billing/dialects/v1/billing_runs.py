@@ -1,0 +1,57 @@
+"""v1 billing: billing runs, and how far they are."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from billing.dialects.fields import Date, Dto, ExternalIdText
+from billing.domain.billing_runs import BillingRun, Failure, RunStatus
+
+
+class BillingRunRequestDTO(Dto):
+    """A billing run to be started."""
+
+    until: Date | None = Field(
+        None,
+        description="Bills each cycle that ends on or before this day; by default today in the "
+        "org's zone, at most 366 days ahead.",
+    )
+    external_billing_run_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first run."
+    )
+
+
+class BillingFailureDTO(Dto):
+    """An account that could not be billed, or not wholly."""
+
+    account_id: str = Field(description="The account.")
+    code: str = Field(description="Stable, for programs: `REFUND_EXCEEDS_INVOICE`.")
+    message: str = Field(description="For people.")
+
+
+class BillingRunResponseDTO(Dto):
+    """How far a billing run is."""
+
+    status: Annotated[RunStatus, Field(strict=False)] = Field(
+        description="`running` until every account is done."
+    )
+    accounts_total: int = Field(description="Accounts found to be due, so far.")
+    accounts_done: int = Field(description="Those billed, or failed.")
+    invoices_issued: int = Field(description="Documents issued: invoices and credit notes.")
+    failures: list[BillingFailureDTO] = Field(
+        description="Accounts that could not be billed, at most 1,000; the next run tries again."
+    )
+
+    @classmethod
+    def from_domain(cls, run: BillingRun, failures: Iterable[Failure]) -> "BillingRunResponseDTO":
+        return cls(
+            status=run.status,
+            accounts_total=run.accounts_total,
+            accounts_done=run.accounts_done,
+            invoices_issued=run.invoices_issued,
+            failures=[
+                BillingFailureDTO(account_id=each.account_id, code=each.code, message=each.message)
+                for each in failures
+            ],
+        )

@@ -1,0 +1,138 @@
+"""v1 billing: what its groups have in common."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from billing.dialects.fields import (
+    Country,
+    Currency,
+    Dto,
+    ExactInstant,
+    Name,
+    NotNegative,
+    Percentage,
+)
+from billing.domain.parties import Address
+from billing.domain.periods import Moment, MomentPeriod
+from billing.domain.tax import AskedAmount, Tax, TaxType
+
+
+class GenericCreatedResponseDTO(Dto):
+    """What was created."""
+
+    id: str = Field(description="The id of the new resource.")
+
+
+class TaxDTO(Dto):
+    """A kind of tax and its rate."""
+
+    type: Annotated[TaxType, Field(strict=False)] = Field(description="`NONE` is untaxed.")
+    percentage: Percentage = Field(description="21 means 21 %.")
+
+    @field_validator("percentage")
+    @classmethod
+    def _nothing_untaxed_has_a_rate(cls, percentage: Decimal, earlier: ValidationInfo) -> Decimal:
+        if percentage and earlier.data.get("type") is TaxType.NONE:
+            raise ValueError("must be 0 where the type is NONE")
+        return percentage
+
+    @classmethod
+    def from_domain(cls, tax: Tax) -> "TaxDTO":
+        return cls(type=tax.type, percentage=tax.percentage)
+
+    def to_domain(self) -> Tax:
+        return Tax(self.type, self.percentage.normalize())
+
+
+class AmountRequestDTO(Dto):
+    """An amount with and without its tax, in major units."""
+
+    value_with_taxes: NotNegative = Field(
+        description="What is paid in the end; it may be one minor unit off."
+    )
+    value_without_taxes: NotNegative = Field(description="The same without its tax.")
+    tax: TaxDTO | None = Field(
+        None,
+        description="The tax between the two; by default that of the account's place on the day "
+        "of supply, or that of what is refunded.",
+    )
+    currency: Currency | None = Field(
+        None,
+        exclude_if=lambda currency: currency is None,
+        description="ISO 4217; by default that of the account or of what is refunded.",
+    )
+
+    @classmethod
+    def from_domain(cls, amount: AskedAmount, tax: Tax, **more: bool) -> Self:
+        """Give an amount back as it was sent, and the tax that is charged."""
+        return cls(
+            value_with_taxes=amount.gross,
+            value_without_taxes=amount.net,
+            tax=TaxDTO.from_domain(tax),
+            currency=amount.currency,
+            **more,
+        )
+
+    def to_domain(self) -> AskedAmount:
+        return AskedAmount(
+            gross=self.value_with_taxes,
+            net=self.value_without_taxes,
+            tax=self.tax.to_domain() if self.tax else None,
+            currency=self.currency,
+        )
+
+
+class BillableAmountRequestDTO(AmountRequestDTO):
+    """An amount, and whether a billing run credits it."""
+
+    billable: bool = Field(description="False where it is settled elsewhere.")
+
+
+class PeriodRequestDTO(Dto):
+    """What may be said to cover a period: both of its ends, or none."""
+
+    period_start_datetime: ExactInstant | None = Field(
+        None, description="The first instant that it covers; up to nine fraction digits."
+    )
+    period_end_datetime: ExactInstant | None = Field(
+        None,
+        validate_default=True,
+        description="The last instant that it covers, such as 2026-03-31T21:59:59.999999999Z.",
+    )
+
+    @field_validator("period_end_datetime")
+    @classmethod
+    def _whole_period(cls, end: Moment | None, earlier: ValidationInfo) -> Moment | None:
+        start = earlier.data.get("period_start_datetime", end)
+        if (start is None) != (end is None):
+            raise ValueError("give both ends of the period, or none")
+        if start and end and not start <= end:
+            raise ValueError("is before period_start_datetime")
+        return end
+
+    def period(self) -> MomentPeriod | None:
+        start, end = self.period_start_datetime, self.period_end_datetime
+        return MomentPeriod(start, end) if start and end else None
+
+
+class AddressDTO(Dto):
+    """A postal address."""
+
+    street: Name = Field(description="Street and number.")
+    postal_code: Annotated[Name, Field(max_length=20)] = Field(description="Postal code.")
+    city: Name = Field(description="Town or city.")
+    country: Country = Field(description="ISO 3166-1 alpha-2.")
+
+    @classmethod
+    def from_domain(cls, address: Address) -> "AddressDTO":
+        return cls(
+            street=address.street,
+            postal_code=address.postal_code,
+            city=address.city,
+            country=address.country,
+        )
+
+    def to_domain(self) -> Address:
+        return Address(self.street, self.postal_code, self.city, self.country)

@@ -1,0 +1,149 @@
+"""v1 billing: issue an invoice, pay it, link to it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from billing.dialects.fields import (
+    Amount,
+    Currency,
+    Date,
+    Dto,
+    ExternalIdText,
+    Instant,
+    Name,
+    NotNegative,
+    Positive,
+    Text,
+)
+from billing.dialects.v1.common import TaxDTO
+from billing.domain.credit_notes import LineCredit
+from billing.domain.invoices import LinePeriod, NewInvoice, NewLine
+
+
+class InvoiceLineRequestDTO(Dto):
+    """One line of an invoice."""
+
+    description: Text = Field(description="What is charged.")
+    quantity: Annotated[Amount, Field(description="How many; negative gives back.")]
+    unit_price: NotNegative = Field(
+        description="Without tax, in major units; may have more decimals than the currency."
+    )
+    setup_costs: NotNegative | None = Field(
+        None, description="Charged once, without tax, in major units."
+    )
+    tax: TaxDTO | None = Field(None, description="By default that of the account's place.")
+    period_start: Date | None = Field(None, description="First day that the line covers.")
+    period_end: Date | None = Field(
+        None, validate_default=True, description="Last day that the line covers."
+    )
+    order_id: Name | None = Field(None, description="The order that it comes from.")
+    remarks: Text | None = Field(None, description="Anything else to say.")
+
+    @field_validator("period_end")
+    @classmethod
+    def _whole_period(cls, end: date | None, earlier: ValidationInfo) -> date | None:
+        start = earlier.data.get("period_start", end)
+        if (start is None) != (end is None):
+            raise ValueError("give both ends of the period, or none")
+        if start and end and end < start:
+            raise ValueError("is before period_start")
+        return end
+
+    def to_domain(self) -> NewLine:
+        return NewLine(
+            description=self.description,
+            quantity=self.quantity,
+            unit_price=self.unit_price,
+            setup_costs=self.setup_costs or Decimal(0),
+            tax=self.tax.to_domain() if self.tax else None,
+            period=LinePeriod(self.period_start, self.period_end)
+            if self.period_start and self.period_end
+            else None,
+            order_id=self.order_id,
+            remarks=self.remarks,
+        )
+
+
+class InvoiceRequestDTO(Dto):
+    """A one-off invoice."""
+
+    external_invoice_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first invoice."
+    )
+    description: Text = Field(description="What lists show and search.")
+    currency: Currency | None = Field(None, description="ISO 4217; by default the account's.")
+    due_date: Date | None = Field(None, description="By default the account's payment term.")
+    lines: Annotated[list[InvoiceLineRequestDTO], Field(min_length=1, max_length=1000)] = Field(
+        description="What is charged."
+    )
+
+    def to_domain(self, org_id: str, account_id: str) -> NewInvoice:
+        return NewInvoice(
+            org_id=org_id,
+            account_id=account_id,
+            description=self.description,
+            currency=self.currency,
+            due_date=self.due_date,
+            lines=[line.to_domain() for line in self.lines],
+        )
+
+
+class PaymentRequestDTO(Dto):
+    """Money received against an invoice."""
+
+    amount: Positive = Field(description="In major units.")
+    currency: Currency | None = Field(None, description="By default the invoice's.")
+    paid_datetime: Instant = Field(description="When the money arrived.")
+    method: Name | None = Field(None, description="How it came: `transfer`, `card` …")
+    external_payment_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first payment."
+    )
+
+
+class CreditNoteLineRequestDTO(Dto):
+    """How much of a line is credited."""
+
+    line: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        description="Its place in the invoice: 1 is the first."
+    )
+    amount_without_taxes: Positive = Field(
+        description="In major units; its tax is given back with it."
+    )
+
+
+class CreditNoteRequestDTO(Dto):
+    """A credit note for an invoice, as a whole or in part."""
+
+    external_credit_note_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first credit note."
+    )
+    description: Text = Field(description="What lists show and search.")
+    lines: (
+        Annotated[list[CreditNoteLineRequestDTO], Field(min_length=1, max_length=1000)] | None
+    ) = Field(None, description="By default all that is left of the invoice.")
+
+    @field_validator("lines")
+    @classmethod
+    def _each_line_once(
+        cls, lines: list[CreditNoteLineRequestDTO] | None
+    ) -> list[CreditNoteLineRequestDTO] | None:
+        if lines and len({each.line for each in lines}) < len(lines):
+            raise ValueError("name each line once")
+        return lines
+
+    def to_domain(self) -> list[LineCredit] | None:
+        if self.lines is None:
+            return None
+        return [LineCredit(each.line, each.amount_without_taxes) for each in self.lines]
+
+
+class InvoicePublicLinkResponseDTO(Dto):
+    """A link to the PDF of an invoice that works without a token, for a while."""
+
+    invoice_id: str = Field(description="The invoice.")
+    url: str = Field(description="Where its PDF is.")
+    expires_at: Instant = Field(description="Until when the link works.")
+    content_type: Literal["application/pdf"] = Field(description="What the link answers.")

@@ -1,0 +1,41 @@
+"""v1 billing: the tax of a place."""
+
+from pydantic import Field
+
+from billing.dialects.fields import Country, Date, Dto, Name
+from billing.dialects.v1.billing_info import StateId
+from billing.dialects.v1.common import TaxDTO
+from billing.domain.tax_rates import LocationTax, Rate
+
+
+class LocationTaxDTO(Dto):
+    """The tax of a place, from a day on."""
+
+    state_id: int | None = Field(description="INE province code; null is the whole country.")
+    country: str = Field(description="ISO 3166-1 alpha-2.")
+    name: str = Field(description="The name of the place.")
+    tax: TaxDTO = Field(description="The standard tax there, or the org's own rate.")
+    valid_from: Date = Field(description="The first day of this rate, as far as our data goes.")
+
+    @classmethod
+    def from_domain(cls, location: LocationTax) -> "LocationTaxDTO":
+        return cls(
+            state_id=location.state_id,
+            country=location.country,
+            name=location.name,
+            tax=TaxDTO.from_domain(location.rate.tax),
+            valid_from=location.rate.valid_from,
+        )
+
+
+class LocationTaxRequestDTO(Dto):
+    """An org's own rate for a province; what a GET answers can be sent back."""
+
+    tax: TaxDTO = Field(description="The tax to charge.")
+    valid_from: Date = Field(description="The first day of supply that it is charged on.")
+    state_id: StateId | None = Field(None, description="As in the path.")
+    country: Country | None = Field(None, description="`ES`.")
+    name: Name | None = Field(None, description="Ours stays.")
+
+    def to_domain(self) -> Rate:
+        return Rate(self.valid_from, self.tax.to_domain())

@@ -1,0 +1,97 @@
+"""v1 billing: movements."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from billing.dialects.fields import (
+    Amount,
+    Date,
+    Dto,
+    ExactInstant,
+    ExternalIdText,
+    Id,
+    Instant,
+    Text,
+)
+from billing.dialects.v1.common import AmountRequestDTO, PeriodRequestDTO
+from billing.domain.cycles import ClosedCycles
+from billing.domain.movements import Movement, MovementKind, NewMovement, OperationType
+
+
+class MovementRequestDTO(PeriodRequestDTO):
+    """A charge or an allowance on a subscription."""
+
+    account_id: Id = Field(description="Who pays; a subscription stays with its first account.")
+    movement_datetime: ExactInstant = Field(description="When it came about.")
+    amount: AmountRequestDTO = Field(description="How much, never negative.")
+    operation_type: Annotated[OperationType, Field(strict=False)] = Field(
+        description="`DEBIT` is a charge, `CREDIT` an allowance."
+    )
+    kind: Annotated[MovementKind, Field(strict=False)] = Field(description="What it is for.")
+    external_movement_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first movement."
+    )
+    description: Text = Field(description="What the invoice says.")
+
+    def to_domain(self) -> NewMovement:
+        return NewMovement(
+            account_id=self.account_id,
+            at=self.movement_datetime,
+            period=self.period(),
+            amount=self.amount.to_domain(),
+            operation_type=self.operation_type,
+            kind=self.kind,
+            external_id=self.external_movement_unique_id,
+            description=self.description,
+        )
+
+
+class MovementResponseDTO(Dto):
+    """A charge or an allowance, and what was given back of it."""
+
+    id: str = Field(description="Its id; later ones sort behind.")
+    subscription_id: str = Field(description="What it hangs on.")
+    account_id: str = Field(description="Who pays.")
+    movement_datetime: ExactInstant = Field(description="When it came about, as it was sent.")
+    period_start_datetime: ExactInstant | None = Field(description="As it was sent.")
+    period_end_datetime: ExactInstant | None = Field(description="As it was sent.")
+    amount: AmountRequestDTO = Field(description="As it was sent.")
+    operation_type: OperationType = Field(description="`DEBIT` or `CREDIT`.")
+    kind: MovementKind = Field(description="What it is for.")
+    external_movement_unique_id: str = Field(description="Yours.")
+    description: str = Field(description="What the invoice says.")
+    refunded: Amount = Field(description="What was given back, with taxes.")
+    refundable: Amount = Field(description="What can still be given back, with taxes.")
+    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
+    invoice_id: str | None = Field(description="The invoice that has it; null until billed.")
+    created_at: Instant = Field(description="When it was recorded.")
+
+    @classmethod
+    def from_domain(cls, movement: Movement, closed: ClosedCycles) -> "MovementResponseDTO":
+        request, invoice = movement.request, movement.invoice(closed)
+        return cls(
+            id=movement.key.id,
+            subscription_id=movement.key.subscription_id,
+            account_id=request.account_id,
+            movement_datetime=request.at,
+            period_start_datetime=request.period.start if request.period else None,
+            period_end_datetime=request.period.end if request.period else None,
+            amount=AmountRequestDTO.from_domain(request.amount, movement.tax),
+            operation_type=request.operation_type,
+            kind=request.kind,
+            external_movement_unique_id=request.external_id,
+            description=request.description,
+            refunded=movement.refunded.major,
+            refundable=movement.refundable.major,
+            invoice_cycle_date=movement.cycle,
+            invoice_id=str(invoice) if invoice else None,
+            created_at=movement.created_at,
+        )
+
+
+class MovementListDTO(Dto):
+    """A page of movements, newest first."""
+
+    movements: list[MovementResponseDTO] = Field(description="The page.")
+    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")

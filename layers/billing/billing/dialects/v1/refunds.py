@@ -1,0 +1,128 @@
+"""v1 billing: refunds."""
+
+from pydantic import Field
+
+from billing.dialects.fields import Date, Dto, ExactInstant, ExternalIdText, Instant, Name, Text
+from billing.dialects.v1.common import AmountRequestDTO, BillableAmountRequestDTO, PeriodRequestDTO
+from billing.domain.cycles import ClosedCycles
+from billing.domain.refunds import NewRefund, Refund, RefundStatus
+
+
+class _RefundDTO(PeriodRequestDTO):
+    """What every refund says."""
+
+    refund_datetime: ExactInstant = Field(description="When it was granted.")
+    external_invoice_id: Name | None = Field(None, description="An invoice of yours it is about.")
+    description: Text = Field(description="What the credit note says.")
+
+    def _to_domain(
+        self,
+        amount: AmountRequestDTO,
+        *,
+        billable: bool,
+        external_id: str | None,
+        transaction_type_id: str | None = None,
+    ) -> NewRefund:
+        return NewRefund(
+            at=self.refund_datetime,
+            period=self.period(),
+            amount=amount.to_domain(),
+            billable=billable,
+            external_id=external_id,
+            external_invoice_id=self.external_invoice_id,
+            transaction_type_id=transaction_type_id,
+            description=self.description,
+        )
+
+
+class RefundRequestDTO(_RefundDTO):
+    """Money to give back against a movement."""
+
+    amount: AmountRequestDTO = Field(description="How much, with the movement's tax and currency.")
+    external_refund_unique_id: ExternalIdText = Field(
+        description="Yours, once per org: the same request again answers the first refund."
+    )
+    billable: bool = Field(description="True: the next billing run credits it.")
+
+    def to_domain(self) -> NewRefund:
+        return self._to_domain(
+            self.amount, billable=self.billable, external_id=self.external_refund_unique_id
+        )
+
+
+class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
+    """Money to give back for products that cannot be subscribed to."""
+
+    amount: BillableAmountRequestDTO = Field(
+        description="How much, with the movement's tax and currency."
+    )
+    external_refund_unique_id: ExternalIdText | None = Field(
+        None, description="Yours, once per org; without one, each request gives money back."
+    )
+    transaction_type_id: Name = Field(description="What kind of transaction it takes back.")
+
+    def to_domain(self) -> NewRefund:
+        return self._to_domain(
+            self.amount,
+            billable=self.amount.billable,
+            external_id=self.external_refund_unique_id,
+            transaction_type_id=self.transaction_type_id,
+        )
+
+
+class RefundResponseDTO(Dto):
+    """Money given back."""
+
+    id: str = Field(description="Its id; later ones sort behind.")
+    movement_id: str = Field(description="The movement that it gives back of.")
+    subscription_id: str = Field(description="The subscription of the movement.")
+    refund_datetime: ExactInstant = Field(description="When it was granted, as it was sent.")
+    period_start_datetime: ExactInstant | None = Field(description="As it was sent.")
+    period_end_datetime: ExactInstant | None = Field(description="As it was sent.")
+    amount: BillableAmountRequestDTO | AmountRequestDTO = Field(description="As it was sent.")
+    external_invoice_id: str | None = Field(description="As it was sent.")
+    external_refund_unique_id: str | None = Field(description="Yours.")
+    transaction_type_id: str | None = Field(description="For products not subscribable.")
+    billable: bool = Field(description="Whether a billing run credits it.")
+    description: str = Field(description="What the credit note says.")
+    status: RefundStatus = Field(
+        description="`pending` until its cycle was billed; then `billed`, or `settled` elsewhere."
+    )
+    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
+    invoice_id: str | None = Field(description="The document that credits it; null until billed.")
+    created_at: Instant = Field(description="When it was issued.")
+    updated_at: Instant = Field(description="When it was last replaced.")
+
+    @classmethod
+    def from_domain(cls, refund: Refund, closed: ClosedCycles) -> "RefundResponseDTO":
+        key, request, invoice = refund.key, refund.request, refund.invoice(closed)
+        return cls(
+            id=key.id,
+            movement_id=key.movement.id,
+            subscription_id=key.movement.subscription_id,
+            refund_datetime=request.at,
+            period_start_datetime=request.period.start if request.period else None,
+            period_end_datetime=request.period.end if request.period else None,
+            amount=AmountRequestDTO.from_domain(request.amount, refund.tax)
+            if request.transaction_type_id is None
+            else BillableAmountRequestDTO.from_domain(
+                request.amount, refund.tax, billable=request.billable
+            ),
+            external_invoice_id=request.external_invoice_id,
+            external_refund_unique_id=request.external_id,
+            transaction_type_id=request.transaction_type_id,
+            billable=request.billable,
+            description=request.description,
+            status=refund.status(closed),
+            invoice_cycle_date=refund.cycle,
+            invoice_id=str(invoice) if invoice else None,
+            created_at=refund.created_at,
+            updated_at=refund.updated_at,
+        )
+
+
+class RefundListDTO(Dto):
+    """A page of refunds, newest first."""
+
+    refunds: list[RefundResponseDTO] = Field(description="The page.")
+    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")

@@ -1,0 +1,1 @@
+"""v2 customers: snake_case, amounts as numbers in major units."""

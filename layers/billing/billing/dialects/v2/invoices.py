@@ -1,0 +1,93 @@
+"""v2 customers: an account's invoices between two dates (seed of that dialect)."""
+
+from datetime import date, datetime
+
+from pydantic import Field
+
+from billing.dialects.fields import Amount, Date, Dto, Instant
+from billing.domain.invoices import InvoiceSummary
+from billing.domain.periods import midnight
+
+
+class PeriodDate(Dto):
+    """Two local dates, both included."""
+
+    start_date: Date = Field(description="The first day.")
+    end_date: Date = Field(description="The last day.")
+
+
+class InvoiceStatus(Dto):
+    """What has become of an invoice."""
+
+    id: int = Field(description="1 pending, 2 paid, 3 overdue, 4 credited.")
+    value: str = Field(description="PENDIENTE, PAGADO, IMPAGADO or ABONADO.")
+
+
+class InvoiceCycle(Dto):
+    """The billing period that an invoice belongs to."""
+
+    start_date: Instant = Field(description="Its first instant.")
+    end_date: Instant = Field(description="The first instant after it.")
+
+
+class InvoiceInfoDetail(Dto):
+    """One invoice."""
+
+    value: Amount = Field(description="With tax, in major units; negative on a credit note.")
+    delivery_mode: str = Field(description="How the account got it.")
+    date: Instant = Field(description="The start of the day it is dated.")
+    pay_date: Instant | None = Field(
+        None,
+        exclude_if=lambda pay_date: pay_date is None,
+        description="When it was paid; left out while unpaid.",
+    )
+    number: str = Field(description="The number of the invoice.")
+    path: str = Field(description="Names its PDF; not an address.")
+    status: InvoiceStatus = Field(description="What has become of it.")
+    cycle: InvoiceCycle = Field(description="The billing period it belongs to.")
+
+    @classmethod
+    def from_domain(cls, summary: InvoiceSummary, now: datetime) -> "InvoiceInfoDetail":
+        return cls(
+            value=summary.gross.major,
+            delivery_mode=summary.delivery_mode.value,
+            date=midnight(summary.issue_date, summary.time_zone),
+            pay_date=summary.settlement.settled_at,
+            number=summary.number,
+            path=f"/invoices/{summary.issue_date:%Y%m%d}/{summary.number}.pdf",
+            status=_status(summary, now),
+            cycle=InvoiceCycle(start_date=summary.cycle.start, end_date=summary.cycle.end),
+        )
+
+
+class InvoiceInfoList(Dto):
+    """The invoices of an account between two dates, newest first."""
+
+    account_id: int = Field(description="The account.", json_schema_extra={"format": "int64"})
+    period_date: PeriodDate = Field(description="The dates that were asked for.")
+    invoices: list[InvoiceInfoDetail] = Field(description="What was issued then.")
+
+    @classmethod
+    def from_domain(
+        cls,
+        account_id: str,
+        start: date,
+        end: date,
+        summaries: list[InvoiceSummary],
+        now: datetime,
+    ) -> "InvoiceInfoList":
+        return cls(
+            account_id=int(account_id),
+            period_date=PeriodDate(start_date=start, end_date=end),
+            invoices=[InvoiceInfoDetail.from_domain(summary, now) for summary in summaries],
+        )
+
+
+def _status(summary: InvoiceSummary, now: datetime) -> InvoiceStatus:
+    if summary.is_fully_credited:
+        return InvoiceStatus(id=4, value="ABONADO")
+    if not summary.remaining:
+        return InvoiceStatus(id=2, value="PAGADO")
+    if summary.is_overdue(now):
+        return InvoiceStatus(id=3, value="IMPAGADO")
+    return InvoiceStatus(id=1, value="PENDIENTE")

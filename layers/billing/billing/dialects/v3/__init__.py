@@ -1,0 +1,1 @@
+"""v3 account: camelCase, amounts as strings of minor units."""

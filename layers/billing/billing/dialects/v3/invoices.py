@@ -1,0 +1,253 @@
+"""
+v3 account: invoices in camelCase, amounts as strings of whole minor units (seed of that dialect).
+
+The list says `amountIncVAT` and the detail `amountIncVat`: both spellings are published.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from billing.dialects.fields import Dto
+from billing.domain.invoices import InvoiceSummary, IssuedInvoice, Line, PaymentStatus
+from billing.domain.money import Money, currency_sign
+from billing.domain.periods import midnight
+
+_PAYMENT_STATUS = {
+    PaymentStatus.UNPAID: 0,
+    PaymentStatus.PAID: 1,
+    PaymentStatus.PARTLY_PAID: 2,
+}
+
+
+_RANGE = re.compile(r"(?P<name>start|results)=(?P<value>[0-9]{1,10})", re.ASCII)
+
+
+def _range(text: str) -> "Range":
+    parts = [_RANGE.fullmatch(part) for part in text.replace(" ", "").split(",")]
+    given = {part["name"]: int(part["value"]) for part in parts if part}
+    if len(given) < len(parts):
+        raise ValueError("must be as in start=0,results=25")
+    wanted = Range(**given)
+    if not 1 <= wanted.results <= 100:
+        raise ValueError("results must be from 1 to 100")
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The part of a list that is wanted: `results` rows from the `start`th newest on."""
+
+    start: int = 0
+    results: int = 25
+
+    def of(self, total: int) -> str:
+        """Word the header of the answer."""
+        return f"start={self.start},results={self.results},total={total}"
+
+
+RangedData = Annotated[
+    Range,
+    PlainValidator(_range),
+    WithJsonSchema({"type": "string", "example": "start=0,results=25"}),
+]
+"""The header RANGED-DATA."""
+
+
+class Invoice(Dto):
+    """An invoice, as lists show it."""
+
+    id: str = Field(description="The ID of the invoice.")
+    creationDate: int = Field(description="When it was created: Unix seconds.")
+    dueDate: int = Field(description="The start of the day it is due: Unix seconds.")
+    invoiceNumber: str = Field(description="The number of the invoice.")
+    invoiceHash: str = Field(description="A unique hash for this invoice: SHA-256, in hex.")
+    description: str = Field(description="The description of the invoice.")
+    currency: str = Field(description="The currency that is being used: ISO 4217.")
+    currencySign: str = Field(description="The sign of the currency.")
+    amountIncVAT: str = Field(description="With VAT, in minor units.")
+    amountExclVAT: str = Field(description="Without VAT, in minor units.")
+    paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
+    paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
+    isCredit: int = Field(description="1 where it is a credit invoice.")
+    remainingAmount: str = Field(description="What is still owed, in minor units.")
+    totalPaidAmount: str = Field(description="What was paid, in minor units.")
+
+    @classmethod
+    def from_domain(cls, summary: InvoiceSummary) -> "Invoice":
+        currency = summary.gross.currency
+        return cls(
+            id=str(summary.key.ordinal),
+            creationDate=_seconds(summary.issued_at),
+            dueDate=_seconds(midnight(summary.due_date, summary.time_zone)),
+            invoiceNumber=summary.number,
+            invoiceHash=summary.hash,
+            description=summary.description,
+            currency=currency,
+            currencySign=currency_sign(currency),
+            amountIncVAT=_cents(summary.gross),
+            amountExclVAT=_cents(summary.net),
+            paymentStatus=_PAYMENT_STATUS[summary.payment_status],
+            paymentDate=_seconds(summary.settlement.settled_at),
+            isCredit=int(summary.is_credit),
+            remainingAmount=_cents(summary.remaining),
+            totalPaidAmount=_cents(summary.settlement.paid),
+        )
+
+
+class InvoiceItem(Dto):
+    """One line of an invoice."""
+
+    orderId: str = Field(description="The order that it comes from.")
+    description: str = Field(description="What was charged.")
+    periodFrom: str = Field(description="First day that it covers: yyyy-mm-dd, or empty.")
+    periodTo: str = Field(description="Last day that it covers: yyyy-mm-dd, or empty.")
+    remarks: str = Field(description="Anything else.")
+    quantity: int = Field(description="How many; a fraction is shown as 1 at the line's net.")
+    setupCosts: str = Field(description="Charged once, in minor units.")
+    unitPrice: str = Field(description="Without VAT, in minor units.")
+    vatPercentage: int = Field(description="Rounded half up.")
+    vatAmount: str = Field(description="The VAT of this line alone, in minor units.")
+    amountIncVat: str = Field(description="With VAT, in minor units.")
+    amountExclVat: str = Field(description="Without VAT, in minor units.")
+
+    @classmethod
+    def from_domain(cls, line: Line) -> "InvoiceItem":
+        whole = line.quantity == line.quantity.to_integral_value()
+        price = (
+            Money.rounded(line.unit_price, line.net.currency)
+            if whole
+            else line.net - line.setup_costs
+        )
+        vat = line.tax.on(line.net)
+        return cls(
+            orderId=line.order_id or "",
+            description=line.description,
+            periodFrom=line.period.start.isoformat() if line.period else "",
+            periodTo=line.period.end.isoformat() if line.period else "",
+            remarks=line.remarks or "",
+            quantity=int(line.quantity) if whole else 1,
+            setupCosts=_cents(line.setup_costs),
+            unitPrice=_cents(price),
+            vatPercentage=_whole(line.tax.percentage),
+            vatAmount=_cents(vat),
+            amountIncVat=_cents(line.net + vat),
+            amountExclVat=_cents(line.net),
+        )
+
+
+class ClientDetails(Dto):
+    """Who was billed."""
+
+    fullName: str = Field(description="The name.")
+    companyName: str = Field(description="The company, or empty.")
+    email: str = Field(description="Where invoices go.")
+    address: str = Field(description="Street and number.")
+    zip: str = Field(description="Postal code.")
+    city: str = Field(description="Town or city.")
+    country: str = Field(description="ISO 3166-1 alpha-2.")
+    vatNumber: str = Field(description="The tax id, or empty.")
+    iban: str = Field(description="The account's own, or empty.")
+    bic: str = Field(description="The bank of the IBAN, or empty.")
+
+
+class CompanyDetails(Dto):
+    """Who billed."""
+
+    name: str = Field(description="The legal name.")
+    address: str = Field(description="Street and number.")
+    zip: str = Field(description="Postal code.")
+    city: str = Field(description="Town or city.")
+    country: str = Field(description="ISO 3166-1 alpha-2.")
+    phone: str = Field(description="Or empty.")
+    email: str = Field(description="Where questions go.")
+    url: str = Field(description="Or empty.")
+    iban: str = Field(description="Where to pay to, or empty.")
+    bic: str = Field(description="The bank of the IBAN, or empty.")
+
+
+class InvoiceDetails(Dto):
+    """An invoice, whole."""
+
+    id: int = Field(description="The ID of the invoice.")
+    invoiceNumber: str = Field(description="The number of the invoice.")
+    invoiceHash: str = Field(description="A unique hash for this invoice: SHA-256, in hex.")
+    clientNumber: str = Field(description="The account.")
+    creationDate: str = Field(description="The day it is dated: yyyy-mm-dd.")
+    dueDate: str = Field(description="The day it is due: yyyy-mm-dd.")
+    paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
+    paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
+    isCredit: int = Field(description="1 where it is a credit invoice.")
+    paymentTerm: int = Field(description="Days from issue to due date.")
+    currency: str = Field(description="The currency that is being used: ISO 4217.")
+    currencySign: str = Field(description="The sign of the currency.")
+    vatPercentage: int = Field(description="The highest rate, rounded half up.")
+    vatAmount: str = Field(description="The VAT, in minor units.")
+    amountIncVat: str = Field(description="With VAT, in minor units.")
+    amountExclVat: str = Field(description="Without VAT, in minor units.")
+    items: list[InvoiceItem] = Field(description="The lines.")
+    clientDetails: ClientDetails = Field(description="Who was billed.")
+    companyDetails: CompanyDetails = Field(description="Who billed.")
+
+    @classmethod
+    def from_domain(cls, invoice: IssuedInvoice, summary: InvoiceSummary) -> "InvoiceDetails":
+        buyer, seller = invoice.buyer, invoice.seller
+        return cls(
+            id=invoice.key.ordinal,
+            invoiceNumber=invoice.number,
+            invoiceHash=summary.hash,
+            clientNumber=buyer.id,
+            creationDate=invoice.issue_date.isoformat(),
+            dueDate=invoice.due_date.isoformat(),
+            paymentStatus=_PAYMENT_STATUS[summary.payment_status],
+            paymentDate=_seconds(summary.settlement.settled_at),
+            isCredit=int(summary.is_credit),
+            paymentTerm=invoice.payment_term_days,
+            currency=invoice.currency,
+            currencySign=currency_sign(invoice.currency),
+            vatPercentage=_whole(max(total.tax.percentage for total in invoice.taxes)),
+            vatAmount=_cents(invoice.tax),
+            amountIncVat=_cents(invoice.gross),
+            amountExclVat=_cents(invoice.net),
+            items=[InvoiceItem.from_domain(line) for line in invoice.lines],
+            clientDetails=ClientDetails(
+                fullName=buyer.name,
+                companyName=buyer.company_name or "",
+                email=buyer.email,
+                address=buyer.address.street,
+                zip=buyer.address.postal_code,
+                city=buyer.address.city,
+                country=buyer.address.country,
+                vatNumber=buyer.tax_id or "",
+                iban=buyer.iban or "",
+                bic=buyer.bic or "",
+            ),
+            companyDetails=CompanyDetails(
+                name=seller.legal_name,
+                address=seller.address.street,
+                zip=seller.address.postal_code,
+                city=seller.address.city,
+                country=seller.address.country,
+                phone=seller.phone or "",
+                email=seller.email,
+                url=seller.url or "",
+                iban=seller.iban or "",
+                bic=seller.bic or "",
+            ),
+        )
+
+
+def _cents(amount: Money) -> str:
+    return str(amount.minor)
+
+
+def _seconds(instant: datetime | None) -> int:
+    return int(instant.timestamp()) if instant else 0
+
+
+def _whole(percentage: Decimal) -> int:
+    return int(percentage.to_integral_value(ROUND_HALF_UP))

@@ -1,0 +1,231 @@
+"""
+Credit notes: what is given back of an issued invoice, and never more than it has.
+
+What was credited is kept as a net amount of each line. Tax is reckoned on all that was ever
+credited of a rate, less what was given back before: parts never come to more than the whole, and
+all of them to exactly the whole.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from billing.domain.errors import (
+    CreditExceedsInvoiceError,
+    InvalidRequestError,
+    InvoiceNotCreditableError,
+)
+from billing.domain.invoices import (
+    CorrectedInvoice,
+    Draft,
+    InvoiceKind,
+    InvoiceSummary,
+    IssuedInvoice,
+    Line,
+    Settlement,
+    gross_of,
+)
+from billing.domain.money import Money
+from billing.domain.parties import Account, Org
+from billing.domain.periods import BillingPeriod
+from billing.domain.tax import TaxTotal, tax_totals
+
+type Nets = Mapping[int, Money]
+"""Net amounts of lines, by their numbers: 1, 2, 3 …"""
+
+
+@dataclass(frozen=True, slots=True)
+class LineCredit:
+    """How much of a line, by its number from 1, is asked to be credited; in major units."""
+
+    line: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Creditable:
+    """An issued invoice, with what was credited of it before."""
+
+    invoice: IssuedInvoice
+    summary: InvoiceSummary
+    credited: Nets
+
+    @property
+    def left(self) -> Money:
+        """How much can still be credited, with tax."""
+        return self.summary.gross - self.summary.settlement.credited
+
+    def left_of(self, number: int) -> Money:
+        """
+        How much can still be credited of a line.
+
+        Other lines about the same movement count too: what the invoice itself gave back of it
+        (in a line below zero) cannot be given back once more.
+        """
+        own = self._uncredited(number)
+        movement_id = self.invoice.lines[number - 1].movement_id
+        if movement_id is None:
+            return own
+        of_movement = (
+            self._uncredited(each)
+            for each, line in enumerate(self.invoice.lines, 1)
+            if line.movement_id == movement_id
+        )
+        return min(own, sum(of_movement, Money.zero(own.currency)))
+
+    def line_of(self, movement_id: str) -> int | None:
+        """Find the line that charges a movement."""
+        for number, line in enumerate(self.invoice.lines, 1):
+            if line.movement_id == movement_id and line.net.minor >= 0:
+                return number
+        return None
+
+    def all_left(self) -> Nets:
+        """Credit whatever is left of each line. Raises CreditExceedsInvoiceError at nothing."""
+        self._check_kind()
+        if not self.left:
+            raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
+        left = {
+            number: self._uncredited(number) for number in range(1, len(self.invoice.lines) + 1)
+        }
+        return {number: amount for number, amount in left.items() if amount}
+
+    def lines_left(self, asked: Sequence[LineCredit]) -> Nets:
+        """
+        Credit some lines.
+
+        Raises CreditExceedsInvoiceError where less is left of a line or of the whole, and
+        InvalidRequestError where there is no such line.
+        """
+        self._check_kind()
+        nets: dict[int, Money] = {}
+        for index, each in enumerate(asked):
+            if each.line > len(self.invoice.lines):
+                raise InvalidRequestError.of(
+                    f"lines.{index}.line", f"the invoice has {len(self.invoice.lines)} lines"
+                )
+            field = f"lines.{index}.amount_without_taxes"
+            amount = Money.exactly(each.amount, self.invoice.currency, field)
+            left = max(Money.zero(amount.currency), self.left_of(each.line))
+            if left < amount:
+                raise CreditExceedsInvoiceError(
+                    f"{left} are left of line {each.line}, {amount} are more than that."
+                )
+            nets[each.line] = amount
+        if self.left < self.gross_of(nets):
+            raise CreditExceedsInvoiceError(
+                f"{self.left} are left of this invoice, {self.gross_of(nets)} are more than that."
+            )
+        return nets
+
+    def most_of(self, number: int, amount: Money, besides: Nets) -> Money:
+        """Tell how much of an amount, up to all of it, can be credited of a line besides others."""
+        left = self.left_of(number) - besides.get(number, Money.zero(amount.currency))
+        at_most = min(amount, left).minor
+
+        def gross_with(minor: int) -> int:
+            return self.gross_of(_plus(besides, {number: Money(minor, amount.currency)})).minor
+
+        fitting = bisect_right(range(at_most + 1), self.left.minor, key=gross_with) - 1
+        return Money(max(fitting, 0), amount.currency)
+
+    def gross_of(self, nets: Nets) -> Money:
+        """Tell what net amounts come to with their tax."""
+        return gross_of(self.taxes_of(nets), self.invoice.currency)
+
+    def taxes_of(self, nets: Nets) -> tuple[TaxTotal, ...]:
+        """Tell the tax that is given back together with net amounts."""
+        given_back = {each.tax: each.amount for each in self._tax_totals(self.credited)}
+        in_all = {each.tax: each.amount for each in self._tax_totals(_plus(self.credited, nets))}
+        nothing = Money.zero(self.invoice.currency)
+        return tuple(
+            TaxTotal(each.tax, each.net, in_all[each.tax] - given_back.get(each.tax, nothing))
+            for each in self._tax_totals(nets)
+        )
+
+    def _tax_totals(self, nets: Nets) -> tuple[TaxTotal, ...]:
+        lines = self.invoice.lines
+        return tax_totals((lines[number - 1].tax, net) for number, net in nets.items())
+
+    def _uncredited(self, number: int) -> Money:
+        net = self.invoice.lines[number - 1].net
+        return net - self.credited.get(number, Money.zero(net.currency))
+
+    def _check_kind(self) -> None:
+        if self.summary.is_credit:
+            raise InvoiceNotCreditableError
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """A credit note to be issued, and what it credits of the original."""
+
+    original: Creditable
+    nets: Nets
+    draft: Draft
+
+    @classmethod
+    def of(
+        cls,
+        original: Creditable,
+        nets: Nets,
+        org: Org,
+        account: Account,
+        description: str,
+        cycle: BillingPeriod | None = None,
+        lines: Iterable[Line] = (),
+    ) -> "CreditNote":
+        """
+        Write a credit note; what it credits has the sign turned.
+
+        Its lines are those of the original, unless they are said in other words.
+        """
+        invoice = original.invoice
+        taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
+        draft = Draft(
+            kind=InvoiceKind.CREDIT_NOTE,
+            seller=org,
+            buyer=account,
+            currency=invoice.currency,
+            description=description,
+            cycle=cycle or invoice.cycle,
+            lines=tuple(lines)
+            or tuple(_turned(invoice.lines[number - 1], net) for number, net in nets.items()),
+            taxes=tuple(taxes),
+            corrects=CorrectedInvoice(invoice.key.ordinal, invoice.number, invoice.issue_date),
+        )
+        return cls(original, nets, draft)
+
+    @property
+    def credited(self) -> Nets:
+        """What is credited of each line of the original from then on."""
+        return _plus(self.original.credited, self.nets)
+
+    def settlement(self, now: datetime) -> Settlement:
+        """What has happened to the original from then on."""
+        summary = self.original.summary
+        return summary.settlement.plus_credit(-self.draft.gross, now, summary.remaining)
+
+
+def _turned(line: Line, net: Money) -> Line:
+    """Give back a line: as it was charged where all of it goes back, else as one amount."""
+    if net == line.net:
+        return replace(
+            line, unit_price=-line.unit_price, setup_costs=-line.setup_costs, net=-line.net
+        )
+    return replace(
+        line,
+        quantity=Decimal(1),
+        unit_price=-net.major,
+        setup_costs=Money.zero(net.currency),
+        net=-net,
+    )
+
+
+def _plus(some: Nets, more: Nets) -> Nets:
+    sums = dict(some)
+    for number, net in more.items():
+        sums[number] = sums[number] + net if number in sums else net
+    return sums

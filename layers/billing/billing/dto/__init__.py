@@ -1,1 +1,0 @@
-"""What API clients send and receive: one module per dialect and group."""

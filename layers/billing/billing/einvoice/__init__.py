@@ -1,0 +1,1 @@
+"""E-invoices: EN 16931 as CII and as UBL."""

@@ -1,0 +1,234 @@
+"""
+UN/CEFACT Cross Industry Invoice D22B, in the EN 16931 profile of Factur-X and ZUGFeRD.
+
+Elements stand in the order that the schema asks for.
+"""
+
+from datetime import date
+from decimal import Decimal
+from xml.etree.ElementTree import Element
+
+from billing.domain.invoices import IssuedInvoice, LinePeriod
+from billing.einvoice.model import (
+    UNIT,
+    CreditTransfer,
+    EInvoice,
+    InvoicedLine,
+    Party,
+    VatBreakdown,
+    document,
+    node,
+    number,
+    to_e_invoice,
+)
+
+_UNCEFACT = "urn:un:unece:uncefact:data:standard"
+_NAMESPACES = {
+    "xmlns:rsm": f"{_UNCEFACT}:CrossIndustryInvoice:100",
+    "xmlns:ram": f"{_UNCEFACT}:ReusableAggregateBusinessInformationEntity:100",
+    "xmlns:udt": f"{_UNCEFACT}:UnqualifiedDataType:100",
+    "xmlns:qdt": f"{_UNCEFACT}:QualifiedDataType:100",
+}
+_GUIDELINE = "urn:cen.eu:en16931:2017"
+
+
+def to_cii(invoice: IssuedInvoice) -> bytes:
+    """Write an invoice as CII: the very bytes that its PDF carries as factur-x.xml."""
+    e_invoice = to_e_invoice(invoice)
+    return document(
+        "rsm:CrossIndustryInvoice",
+        _NAMESPACES,
+        node(
+            "rsm:ExchangedDocumentContext",
+            node("ram:GuidelineSpecifiedDocumentContextParameter", node("ram:ID", _GUIDELINE)),
+        ),
+        node(
+            "rsm:ExchangedDocument",
+            node("ram:ID", e_invoice.number),
+            node("ram:TypeCode", "381" if e_invoice.is_credit else "380"),
+            node("ram:IssueDateTime", _date(e_invoice.issue_date)),
+            *(node("ram:IncludedNote", node("ram:Content", note)) for note in e_invoice.notes),
+        ),
+        node(
+            "rsm:SupplyChainTradeTransaction",
+            *(_line(line) for line in e_invoice.lines),
+            node(
+                "ram:ApplicableHeaderTradeAgreement",
+                node("ram:BuyerReference", e_invoice.buyer.id),
+                node("ram:SellerTradeParty", *_party(e_invoice.seller)),
+                node("ram:BuyerTradeParty", *_party(e_invoice.buyer)),
+            ),
+            Element("ram:ApplicableHeaderTradeDelivery"),
+            _settlement(e_invoice),
+        ),
+    )
+
+
+def _date(day: date, prefix: str = "udt") -> Element | None:
+    return node(f"{prefix}:DateTimeString", f"{day:%Y%m%d}", format="102")
+
+
+def _period(period: LinePeriod | None) -> Element | None:
+    if period is None:
+        return None
+    return node(
+        "ram:BillingSpecifiedPeriod",
+        node("ram:StartDateTime", _date(period.start)),
+        node("ram:EndDateTime", _date(period.end)),
+    )
+
+
+def _party(party: Party) -> list[Element | None]:
+    return [
+        node("ram:ID", party.id),
+        node("ram:Name", party.name),
+        node("ram:SpecifiedLegalOrganization", node("ram:ID", party.legal_id)),
+        node(
+            "ram:DefinedTradeContact",
+            node("ram:PersonName", party.contact),
+            node("ram:TelephoneUniversalCommunication", node("ram:CompleteNumber", party.phone)),
+            node("ram:EmailURIUniversalCommunication", node("ram:URIID", party.email)),
+        ),
+        node(
+            "ram:PostalTradeAddress",
+            node("ram:PostcodeCode", party.address.postal_code),
+            node("ram:LineOne", party.address.street),
+            node("ram:CityName", party.address.city),
+            node("ram:CountryID", party.address.country),
+        ),
+        node(
+            "ram:URIUniversalCommunication",
+            node("ram:URIID", party.endpoint.address, schemeID=party.endpoint.scheme),
+        ),
+        node("ram:SpecifiedTaxRegistration", node("ram:ID", party.vat_id, schemeID="VA")),
+        node("ram:SpecifiedTaxRegistration", node("ram:ID", party.tax_registration, schemeID="FC")),
+    ]
+
+
+def _line(line: InvoicedLine) -> Element | None:
+    return node(
+        "ram:IncludedSupplyChainTradeLineItem",
+        node(
+            "ram:AssociatedDocumentLineDocument",
+            node("ram:LineID", line.id),
+            node("ram:IncludedNote", node("ram:Content", line.note)),
+        ),
+        node("ram:SpecifiedTradeProduct", node("ram:Name", line.name)),
+        node(
+            "ram:SpecifiedLineTradeAgreement",
+            node(
+                "ram:NetPriceProductTradePrice",
+                node("ram:ChargeAmount", number(line.price)),
+            ),
+        ),
+        node(
+            "ram:SpecifiedLineTradeDelivery",
+            node("ram:BilledQuantity", number(line.quantity), unitCode=UNIT),
+        ),
+        node(
+            "ram:SpecifiedLineTradeSettlement",
+            node(
+                "ram:ApplicableTradeTax",
+                node("ram:TypeCode", "VAT"),
+                node("ram:CategoryCode", line.category),
+                node("ram:RateApplicablePercent", _optional(line.rate)),
+            ),
+            _period(line.period),
+            _setup_costs(line.charge),
+            node(
+                "ram:SpecifiedTradeSettlementLineMonetarySummation",
+                node("ram:LineTotalAmount", number(line.net)),
+            ),
+            _line_object(line.object_id),
+        ),
+    )
+
+
+def _setup_costs(charge: Decimal) -> Element | None:
+    if not charge:
+        return None
+    return node(
+        "ram:SpecifiedTradeAllowanceCharge",
+        node("ram:ChargeIndicator", node("udt:Indicator", "true" if charge > 0 else "false")),
+        node("ram:ActualAmount", number(abs(charge))),
+        node("ram:Reason", "Setup costs"),
+    )
+
+
+def _line_object(object_id: str | None) -> Element | None:
+    if object_id is None:
+        return None
+    return node(
+        "ram:AdditionalReferencedDocument",
+        node("ram:IssuerAssignedID", object_id),
+        node("ram:TypeCode", "130"),
+    )
+
+
+def _optional(value: Decimal | None) -> str | None:
+    return None if value is None else number(value)
+
+
+def _settlement(e_invoice: EInvoice) -> Element | None:
+    payment = e_invoice.payment
+    return node(
+        "ram:ApplicableHeaderTradeSettlement",
+        node("ram:PaymentReference", payment.reference if payment else None),
+        node("ram:InvoiceCurrencyCode", e_invoice.currency),
+        _payment_means(payment) if payment else None,
+        *(_tax(tax) for tax in e_invoice.taxes),
+        _period(e_invoice.period),
+        node(
+            "ram:SpecifiedTradePaymentTerms",
+            node("ram:Description", e_invoice.terms),
+            node("ram:DueDateDateTime", _date(e_invoice.due_date)) if e_invoice.due_date else None,
+        ),
+        node(
+            "ram:SpecifiedTradeSettlementHeaderMonetarySummation",
+            node("ram:LineTotalAmount", number(e_invoice.net)),
+            node("ram:TaxBasisTotalAmount", number(e_invoice.net)),
+            node("ram:TaxTotalAmount", number(e_invoice.tax), currencyID=e_invoice.currency),
+            node("ram:RoundingAmount", _optional(e_invoice.rounding or None)),
+            node("ram:GrandTotalAmount", number(e_invoice.gross)),
+            node("ram:DuePayableAmount", number(e_invoice.payable)),
+        ),
+        _corrected(e_invoice),
+    )
+
+
+def _payment_means(payment: CreditTransfer) -> Element | None:
+    return node(
+        "ram:SpecifiedTradeSettlementPaymentMeans",
+        node("ram:TypeCode", payment.code),
+        node(
+            "ram:PayeePartyCreditorFinancialAccount",
+            node("ram:IBANID", payment.iban),
+            node("ram:AccountName", payment.account_name),
+        ),
+        node("ram:PayeeSpecifiedCreditorFinancialInstitution", node("ram:BICID", payment.bic)),
+    )
+
+
+def _tax(tax: VatBreakdown) -> Element | None:
+    why = tax.exemption
+    return node(
+        "ram:ApplicableTradeTax",
+        node("ram:CalculatedAmount", number(tax.amount)),
+        node("ram:TypeCode", "VAT"),
+        node("ram:ExemptionReason", why.reason if why else None),
+        node("ram:BasisAmount", number(tax.net)),
+        node("ram:CategoryCode", tax.category),
+        node("ram:ExemptionReasonCode", why.code if why else None),
+        node("ram:RateApplicablePercent", _optional(tax.rate)),
+    )
+
+
+def _corrected(e_invoice: EInvoice) -> Element | None:
+    if e_invoice.corrects is None:
+        return None
+    original, issued = e_invoice.corrects
+    return node(
+        "ram:InvoiceReferencedDocument",
+        node("ram:IssuerAssignedID", original),
+        node("ram:FormattedIssueDateTime", _date(issued, "qdt")),
+    )

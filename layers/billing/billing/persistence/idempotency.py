@@ -1,0 +1,26 @@
+"""
+External ids: each names one thing of an org and kind, for ever.
+
+    pk                              sk         what
+    external#<org>#<kind>#<value>   external   the id of the thing, and what was said of it
+
+The item stands in the table of the thing, and is put in the transaction that creates it.
+"""
+
+from typing import Any
+
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
+from billing.persistence.dynamodb import Item, Key, joined, put
+
+
+def external_key(org_id: str, kind: str, value: str) -> Key:
+    return joined("external", org_id, kind, value), "external"
+
+
+def put_external(table: str, key: Key, thing_id: str, external: ExternalId) -> dict[str, Any]:
+    """Take an external id within a transaction."""
+    return put(table, key, {"id": {"S": thing_id}, "fingerprint": {"S": external.fingerprint}})
+
+
+def to_idempotency_record(item: Item | None) -> IdempotencyRecord | None:
+    return IdempotencyRecord(item["id"]["S"], item["fingerprint"]["S"]) if item else None

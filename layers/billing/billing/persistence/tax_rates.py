@@ -1,0 +1,83 @@
+"""
+The rates that orgs have set themselves, in the accounts' table.
+
+    pk          sk      what
+    org#<org>   taxes   all rates of an org, with their history, and how often they were changed
+
+They are one item, so that whatever reads the profiles reads them in the same request.
+"""
+
+import json
+from datetime import date
+from typing import Any
+
+from billing import config
+from billing.domain.errors import ContentionError
+from billing.domain.tax_rates import OwnRates, Rate
+from billing.persistence.dynamodb import (
+    ConditionFailedError,
+    Item,
+    Key,
+    get_item,
+    joined,
+    put,
+    to_json,
+    transact,
+)
+from billing.persistence.records import tax_record, to_tax
+
+
+class LocationTaxRepository:
+    """The own rates of all orgs."""
+
+    def __init__(self) -> None:
+        self._table = config.accounts_table()
+
+    def get(self, org_id: str) -> OwnRates:
+        return to_own_rates(get_item(self._table, own_rates_key(org_id)))
+
+    def replace(self, org_id: str, known: OwnRates, changed: OwnRates) -> None:
+        """Save what has changed. Raises ContentionError where somebody changed it meanwhile."""
+        item = put(
+            self._table,
+            own_rates_key(org_id),
+            {
+                "version": {"N": str(changed.version)},
+                "rates": {"S": to_json(_record(changed))},
+            },
+            expected={"version": known.version} if known.version else None,
+        )
+        try:
+            transact([item])
+        except ConditionFailedError as error:
+            raise ContentionError from error
+
+
+def own_rates_key(org_id: str) -> Key:
+    return joined("org", org_id), "taxes"
+
+
+def to_own_rates(item: Item | None) -> OwnRates:
+    """Read an org's own rates; most have none."""
+    if item is None:
+        return OwnRates()
+    record: dict[str, list[Any]] = json.loads(item["rates"]["S"])
+    return OwnRates(
+        version=int(item["version"]["N"]),
+        by_province={
+            int(state_id): tuple(
+                Rate(date.fromisoformat(rate["valid_from"]), to_tax(rate["tax"])) for rate in rates
+            )
+            for state_id, rates in record.items()
+        },
+    )
+
+
+def _record(own: OwnRates) -> dict[str, list[Any]]:
+    return {
+        str(state_id): [
+            {"valid_from": rate.valid_from.isoformat(), "tax": tax_record(rate.tax)}
+            for rate in rates
+        ]
+        for state_id, rates in own.by_province.items()
+    }

@@ -1,0 +1,152 @@
+"""Credit notes: parts come to the whole, and never to more."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.domain.credit_notes import Creditable, CreditNote, LineCredit
+from billing.domain.errors import CreditExceedsInvoiceError, InvoiceNotCreditableError
+from billing.domain.invoices import InvoiceKind, InvoiceSummary, IssuedInvoice, Line
+from billing.domain.money import Money
+from billing.domain.tax import NO_TAX, Tax, TaxType
+from tests.sample_invoices import BUYER, IVA, IVA_10, SELLER, invoice, line
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+ODD = Tax(TaxType.VAT, Decimal("5.2"))
+
+
+def _creditable(issued: IssuedInvoice) -> Creditable:
+    return Creditable(issued, InvoiceSummary.of(issued, "hash"), {})
+
+
+def _credit(creditable: Creditable, *lines: tuple[int, str]) -> tuple[CreditNote, Creditable]:
+    """Credit some lines, or all that is left; tell the note, and the invoice from then on."""
+    asked = [LineCredit(number, Decimal(amount)) for number, amount in lines]
+    nets = creditable.lines_left(asked) if asked else creditable.all_left()
+    note = CreditNote.of(creditable, nets, SELLER, BUYER, "Credit")
+    summary = replace(creditable.summary, settlement=note.settlement(NOW))
+    return note, replace(creditable, summary=summary, credited=note.credited)
+
+
+def _of_movement(issued: Line, movement_id: str) -> Line:
+    return replace(issued, movement_id=movement_id)
+
+
+def test_mirrors_the_lines_of_a_whole_invoice() -> None:
+    issued = invoice(line("Plan", "3", "9.99", setup_costs="5"), line("Rebate", "1", "-2"))
+
+    note, after = _credit(_creditable(issued))
+
+    assert [(each.unit_price, each.net.minor) for each in note.draft.lines] == [
+        (Decimal("-9.99"), -3497),
+        (Decimal(2), 200),
+    ]
+    assert note.draft.gross == -issued.gross
+    assert note.draft.corrects is not None
+    assert note.draft.corrects.number == issued.number
+    assert after.left == Money.zero("EUR")
+    assert after.summary.is_fully_credited
+
+
+def test_says_a_part_as_one_amount() -> None:
+    note, _ = _credit(_creditable(invoice(line("Plan", "3", "9.99"))), (1, "10"))
+
+    [credited] = note.draft.lines
+    assert (credited.description, credited.quantity) == ("Plan", Decimal(1))
+    assert credited.unit_price == Decimal(-10)
+
+
+def test_the_cap_of_the_whole_counts_what_lines_below_zero_gave_back() -> None:
+    issued = invoice(line("Plan", "1", "10", NO_TAX), line("Rebate", "1", "-4", NO_TAX))
+
+    with pytest.raises(CreditExceedsInvoiceError):
+        _credit(_creditable(issued), (1, "6.01"))
+    with pytest.raises(CreditExceedsInvoiceError):
+        _credit(_creditable(issued), (2, "1"))
+    _, after = _credit(_creditable(issued), (1, "6"))
+    with pytest.raises(CreditExceedsInvoiceError):
+        _credit(after)
+
+
+def test_what_the_invoice_gave_back_of_a_movement_cannot_be_credited_too() -> None:
+    issued = invoice(
+        _of_movement(line("Plan", "1", "10"), "m"),
+        line("Other", "1", "10"),
+        _of_movement(line("Refund", "1", "-9"), "m"),
+    )
+
+    with pytest.raises(CreditExceedsInvoiceError):
+        _credit(_creditable(issued), (1, "1.01"))
+    _credit(_creditable(issued), (1, "1"))
+
+
+def test_a_credit_note_is_not_credited() -> None:
+    note = replace(invoice(line()), kind=InvoiceKind.CREDIT_NOTE)
+
+    with pytest.raises(InvoiceNotCreditableError):
+        _credit(_creditable(note))
+
+
+def test_gives_back_as_much_of_a_refund_as_is_left() -> None:
+    creditable = _creditable(invoice(line("Plan", "1", "10"), line("Other", "1", "10", NO_TAX)))
+    _, credited = _credit(creditable, (1, "4"))
+
+    assert creditable.most_of(1, Money(700, "EUR"), {}) == Money(700, "EUR")
+    assert creditable.most_of(1, Money(1100, "EUR"), {}) == Money(1000, "EUR")
+    assert credited.most_of(1, Money(700, "EUR"), {}) == Money(600, "EUR")
+    assert credited.most_of(1, Money(700, "EUR"), {1: Money(600, "EUR")}) == Money(0, "EUR")
+
+
+def test_the_whole_limits_a_refund_of_a_line() -> None:
+    issued = invoice(line("Plan", "1", "10", IVA), line("Rebate", "1", "-5", NO_TAX))
+
+    most = _creditable(issued).most_of(1, Money(1000, "EUR"), {})
+
+    assert issued.gross == Money(710, "EUR")
+    assert most == Money(587, "EUR")  # 5.87 and 1.23 of tax
+
+
+_LINES = st.lists(
+    st.tuples(st.integers(-5000, 20_000), st.sampled_from([IVA, IVA_10, ODD, NO_TAX])),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(
+    lines=_LINES,
+    parts=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 9000)), max_size=8),
+)
+def test_no_sequence_of_credits_gives_back_more_than_the_invoice(
+    lines: Sequence[tuple[int, Tax]], parts: Sequence[tuple[int, int]]
+) -> None:
+    issued = invoice(*(line("Line", "1", str(Decimal(net).scaleb(-2)), tax) for net, tax in lines))
+    if issued.gross.minor <= 0:
+        return
+    creditable, credited = _creditable(issued), Money.zero("EUR")
+
+    for index, minor in parts:
+        number = index % len(lines) + 1
+        net = creditable.most_of(number, Money(minor, "EUR"), {})
+        if net:
+            note = CreditNote.of(creditable, {number: net}, SELLER, BUYER, "Part")
+            summary = replace(creditable.summary, settlement=note.settlement(NOW))
+            creditable = replace(creditable, summary=summary, credited=note.credited)
+            credited += -note.draft.gross
+        assert credited <= issued.gross
+        assert creditable.left == issued.gross - credited
+        assert all(
+            net.minor <= max(0, issued.lines[at - 1].net.minor)
+            for at, net in creditable.credited.items()
+        )
+
+    if creditable.left:
+        note, creditable = _credit(creditable)
+        credited += -note.draft.gross
+    assert credited == issued.gross
+    assert not creditable.summary.remaining

@@ -1,0 +1,401 @@
+"""
+Writes the OpenAPI document of the whole API.
+
+    python -m tools.openapi            write functions/front/openapi.json
+    python -m tools.openapi --check    fail where the file is not what the code says
+
+Paths, parameters and schemas are what the functions declare. The examples of requests are those of
+events/, the examples and headers of answers are what the functions answered to them, and failures
+are worded by the same code that words them for clients.
+"""
+
+import importlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from http import HTTPStatus
+from types import ModuleType
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
+
+from billing.api.access import ALL_ACCOUNTS, SCHEME
+from billing.api.app import BillingApp
+from billing.api.errors import render, status_of
+from billing.dialects.registry import DIALECTS
+from billing.dialects.v1.errors import GenericResponseDTO
+from billing.domain.errors import (
+    AccessDeniedError,
+    BillingError,
+    DocumentNotReadyError,
+    FieldError,
+    InvalidRequestError,
+    NotFoundError,
+    PreconditionFailedError,
+    TooLargeError,
+    UnauthenticatedError,
+    UpstreamBusyError,
+    UpstreamFailedError,
+    UpstreamTimeoutError,
+)
+from local.stack import ROOT
+
+FILE = ROOT / "functions" / "front" / "openapi.json"
+EVENTS = ROOT / "events"
+
+type Json = dict[str, Any]
+
+TITLE = "Billing API"
+DESCRIPTION = f"""\
+Movements and usage in, numbered invoices, refunds and credit notes out: three dialects over one set
+of data. **v1** and **v2** write snake_case and amounts as numbers in major units; **v3** writes
+camelCase and amounts as strings of whole minor units, and acts on the token's one account.
+
+**Access.** Every call carries a token in the header `{SCHEME}`. A token belongs to one org, reaches
+some of its accounts or all, and has a role.
+
+**Once, however often it is sent.** Whatever creates takes an external id of yours. The same request
+again answers the first id, with the header `idempotent-replayed`; another request with the same
+external id is refused with 409. So after any failure a request can be sent again as it was.
+
+**Failures** are worded in the dialect of the path, and every answer names itself in `x-request-id`.
+"""
+SECURITY = """\
+A token: `bil_…`. Its role says what it may do, and includes the roles before it: `reader` reads,
+`writer` also issues, charges, refunds and pays, `admin` also manages the org and its tokens.
+"""
+
+GATEWAYS_OWN = {"$ref": f"#/components/schemas/{GenericResponseDTO.__name__}"}
+"""How the gateway itself refuses a call without a token, in any dialect."""
+
+WRONG_FIELD = FieldError("amount.value_with_taxes", "must be a JSON number")
+FAILURES: tuple[tuple[BillingError, str], ...] = (
+    (
+        InvalidRequestError("The request is not well-formed.", WRONG_FIELD),
+        "The request could not be processed because it was malformed",
+    ),
+    (
+        UnauthenticatedError("The token is unknown or was revoked."),
+        "The user is not authorized; without any token the gateway itself says so",
+    ),
+    (
+        AccessDeniedError("The token does not reach this account."),
+        "The user does not have permission to access that resource",
+    ),
+    (NotFoundError(), "The specified resource was not found"),
+    (DocumentNotReadyError(), "The state of the resource forbids it"),
+    (PreconditionFailedError(), "`If-Match` names another version"),
+    (TooLargeError("The invoice is too large; split it into several."), "The request is too large"),
+    (BillingError("Something went wrong on our side."), "The request failed to be processed"),
+    (UpstreamFailedError(), "A third party connection failed"),
+    (UpstreamBusyError(), "A third party is busy; try again"),
+    (UpstreamTimeoutError(), "The request timed out"),
+)
+"""What an operation may answer, and how a client can tell what it means."""
+TOO_MANY = "Too many requests; said by the gateway, before any function"
+
+HEADERS: dict[str, tuple[str, Json]] = {
+    "x-request-id": ("Names this request in the logs.", {"type": "string"}),
+    "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
+    "idempotent-replayed": (
+        "The request was sent before; this is what it made then.",
+        {"type": "string", "enum": ["true"]},
+    ),
+    "Location": ("The path of what was made.", {"type": "string"}),
+    "ETag": ("The version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
+    "RANGED-DATA": (
+        "The rows that came, and how many there are.",
+        {"type": "string", "examples": ["start=0,results=25,total=1"]},
+    ),
+    "Content-Disposition": ("Names the file.", {"type": "string"}),
+    "Cache-Control": ("The answer is not to be kept.", {"type": "string"}),
+}
+"""The headers of answers; where one appears, the answers of events/ tell."""
+ANSWERS = {"200": "Ok", "201": "Created", "204": "Ok with empty body"}
+
+SPELLINGS = {name.lower(): name for name in [*HEADERS, "If-Match"]}
+"""Headers as they are known; in any case they are the same."""
+
+KEYWORDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+}
+"""What JSON Schema calls the bounds of a parameter, which Powertools writes as pydantic does."""
+EXTERNAL_ID = re.compile(r"external_\w+_unique_id")
+
+
+def document() -> Json:
+    """Put the documents of all functions together, and complete them."""
+    modules = {
+        name: importlib.import_module(f"functions.{name}.app")
+        for name in sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+    }
+    whole: Json = {"paths": {}, "components": {"schemas": {}}}
+    tags: dict[str, str] = {}
+    for module in modules.values():
+        app = getattr(module, "app", None)
+        if isinstance(app, BillingApp):
+            part = _document_of(app)
+            for path, method, operation in operations(part):
+                _name(operation, path, method, module)
+                tags |= {tag: _tag(tag, modules) for tag in operation["tags"]}
+                # The methods of a path may be of several functions.
+                whole["paths"].setdefault(path, {})[method] = operation
+            schemas = whole["components"]["schemas"] | part["components"].get("schemas", {})
+            whole = {**part, **whole, "components": {**part["components"], "schemas": schemas}}
+    schemas = whole["components"]["schemas"]
+    for model in (each.error_schema for each in DIALECTS.values()):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+    events = _events()
+    for path, method, operation in operations(whole):
+        _complete(operation, path, method, events.get(f"{method.upper()} {path}", []), schemas)
+    for path, method, operation in operations(whole):
+        if links := _links(whole, path, method):
+            operation["responses"]["201"]["links"] = links
+    _leave_out_titles(whole["paths"])
+    _leave_out_titles(schemas)
+    finished = {
+        "openapi": whole["openapi"],
+        "info": {**whole["info"], "license": {"name": "MIT", "identifier": "MIT"}},
+        "servers": [{"url": "/", "description": "Where this document comes from."}],
+        "tags": [{"name": tag, "description": tags[tag]} for tag in sorted(tags)],
+        "paths": dict(sorted(whole["paths"].items())),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": _failures(),
+            "headers": {
+                name: {"description": description, "schema": schema}
+                for name, (description, schema) in HEADERS.items()
+            },
+            "securitySchemes": whole["components"]["securitySchemes"],
+        },
+    }
+    _leave_out_unused(finished)
+    return finished
+
+
+def operations(of: Json) -> Iterator[tuple[str, str, Json]]:
+    """Go through all operations of a document: path, method, operation."""
+    for path, methods in of.get("paths", {}).items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def text() -> str:
+    """Write the document as the file has it."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write the file, or check it."""
+    if "--check" in sys.argv:
+        if FILE.read_text() == text():
+            return 0
+        print("functions/front/openapi.json is not what the code says: make openapi")
+        return 1
+    FILE.write_text(text())
+    return 0
+
+
+def _document_of(app: BillingApp) -> Json:
+    schema = app.get_openapi_json_schema(
+        title=TITLE,
+        version="1.0.0",
+        description=DESCRIPTION,
+        security_schemes={SCHEME: APIKey(name=SCHEME, in_=APIKeyIn.header, description=SECURITY)},
+    )
+    parsed: Json = json.loads(schema)
+    return parsed
+
+
+def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
+    """Name the operation as its function, and say what it does in the function's own words."""
+    name = operation["operationId"].removesuffix(re.sub(r"\W", "_", f"{path}_{method}"))
+    summary, _, more = (getattr(module, name).__doc__ or "").partition("\n")
+    [[role, *reach]] = [next(iter(entry.values())) for entry in operation["security"]]
+    said = " ".join(more.split())
+    operation["operationId"] = name
+    operation["summary"] = summary
+    token = f"role `{role}`" + (" that reaches all accounts" if ALL_ACCOUNTS in reach else "")
+    operation["description"] = f"{said}\n\nTakes a token of the {token}.".strip()
+
+
+def _tag(tag: str, modules: dict[str, ModuleType]) -> str:
+    """Describe a tag (`v3 invoices`) as its function does."""
+    group = tag.partition(" ")[2].replace(" ", "_")
+    folder = next(name for name in modules if group.startswith(name))
+    about = (modules[folder].__doc__ or "").strip().partition("\n")[0]
+    return about.partition(": ")[2].capitalize()
+
+
+def _events() -> dict[str, list[str]]:
+    """Name the events of each route, the plainest first."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(EVENTS.glob("*.json"), key=lambda path: (len(path.stem), path.stem)):
+        event = json.loads(path.read_text())
+        if "type" not in event:
+            found.setdefault(event.get("routeKey", ""), []).append(path.stem)
+    return found
+
+
+def _complete(operation: Json, path: str, method: str, events: list[str], schemas: Json) -> None:
+    """Say what every operation may answer, and show what the events send and get."""
+    answers = operation["responses"]
+    answers.pop("422", None)
+    sent = [json.loads((EVENTS / f"{event}.json").read_text()) for event in events]
+    takes_if_match = False
+    for parameter in operation.get("parameters", []):
+        parameter["name"] = SPELLINGS.get(parameter["name"], parameter["name"])
+        takes_if_match |= parameter["name"] == "If-Match"
+        parameter["schema"] = _of_parameter(parameter["schema"])
+        if sent and parameter["in"] == "path":
+            value = sent[0]["pathParameters"][parameter["name"]]
+            is_text = parameter["schema"]["type"] == "string"
+            parameter["example"] = value if is_text else int(value)
+    request = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if request:
+        request["examples"] = {
+            name: {"value": json.loads(event["body"])}
+            for name, event in zip(events, sent, strict=True)
+        }
+    for status in answers:
+        answers[status]["description"] = ANSWERS[status]
+    for event in events:
+        recorded = EVENTS / "answers" / f"{event}.json"
+        if recorded.exists():
+            _show(answers, event, json.loads(recorded.read_text()))
+    if request and _takes_external_id(request["schema"], schemas) and method == "post":
+        headers = answers["201"].setdefault("headers", {})
+        headers["idempotent-replayed"] = _header("idempotent-replayed")
+    dialect = path.split("/")[1]
+    for error, _ in FAILURES:
+        status = str(status_of(error).value)
+        only_writes = status == "409" and "public_link" not in path and "pdf" not in path
+        if (only_writes or status == "413") and method == "get":
+            continue
+        if status != "412" or takes_if_match:
+            answers[status] = {"$ref": f"#/components/responses/{dialect}-{status}"}
+    answers["429"] = {"$ref": f"#/components/responses/{dialect}-429"}
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _of_parameter(schema: Json) -> Json:
+    """Leave out what Powertools says twice, and null: a parameter can only be left out."""
+    for choice in schema.pop("anyOf", []):
+        if choice != {"type": "null"}:
+            schema |= choice
+    return {KEYWORDS.get(key, key): value for key, value in schema.items() if key != "description"}
+
+
+def _show(answers: Json, event: str, answered: Json) -> None:
+    """Document an answer as it was given: its headers, its type, itself as an example."""
+    status, headers = str(answered["status"]), dict(answered["headers"])
+    content_type = headers.pop("content-type", None)
+    answer = answers[status]
+    if content_type is None:
+        answer.pop("content", None)
+    else:
+        declared = answer["content"].get("application/json", {}).get("schema", {})
+        if content_type != "application/json":
+            declared = {"type": "string"}
+            if "body" not in answered:
+                declared["format"] = "binary"
+            answer["content"].pop("application/json", None)
+        content = answer["content"].setdefault(content_type, {"schema": declared})
+        if "body" in answered:
+            content.setdefault("examples", {})[event] = {"value": answered["body"]}
+    for header in headers:
+        name = SPELLINGS.get(header, header)
+        answer.setdefault("headers", {})[name] = _header(name)
+
+
+def _takes_external_id(schema: Json, schemas: Json) -> bool:
+    name = schema["$ref"].rpartition("/")[2]
+    return any(EXTERNAL_ID.fullmatch(field) for field in schemas[name]["properties"])
+
+
+def _links(whole: Json, path: str, method: str) -> Json:
+    """Link what an operation creates to what can be read about it."""
+    if method != "post":
+        return {}
+    known = set(re.findall(r"\{(\w+)\}", path))
+    given_out = {
+        parameter
+        for other in whole["paths"]
+        for parameter in re.findall(rf"{re.escape(path)}/\{{(\w+)\}}", other)
+    }
+    links = {}
+    for other, read, operation in operations(whole):
+        needed = set(re.findall(r"\{(\w+)\}", other))
+        if read == "get" and needed & given_out and needed <= known | given_out:
+            links[operation["operationId"]] = {
+                "operationId": operation["operationId"],
+                "parameters": {
+                    name: "$response.body#/id" if name in given_out else f"$request.path.{name}"
+                    for name in sorted(needed)
+                },
+            }
+    return links
+
+
+def _failures() -> Json:
+    """Word every failure in every dialect."""
+    found: Json = {}
+    for dialect, model in ((name, each.error_schema) for name, each in DIALECTS.items()):
+        worded = {"$ref": f"#/components/schemas/{model.__name__}"}
+        for error, description in FAILURES:
+            status = status_of(error)
+            refused = status is HTTPStatus.UNAUTHORIZED and model is not GenericResponseDTO
+            schema = {"anyOf": [worded, GATEWAYS_OWN]} if refused else worded
+            body = json.loads(render(f"/{dialect}/", error, error.message, "JKJaXmPLvHcESHA="))
+            headers = {} if status is HTTPStatus.UNAUTHORIZED else {"x-request-id": 0}
+            if error.retry_after is not None:
+                headers["Retry-After"] = 0
+            found[f"{dialect}-{status.value}"] = {
+                "description": description,
+                **({"headers": {name: _header(name) for name in headers}} if headers else {}),
+                "content": {"application/json": {"schema": schema, "example": body}},
+            }
+        found[f"{dialect}-429"] = {"description": TOO_MANY}
+    return dict(sorted(found.items()))
+
+
+def _header(name: str) -> Json:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _leave_out_titles(part: Any, *, names: bool = False) -> None:
+    """Leave out the titles that pydantic makes of the names of fields; `names` are no keywords."""
+    if isinstance(part, list):
+        for each in part:
+            _leave_out_titles(each)
+    elif isinstance(part, dict):
+        if not names and isinstance(part.get("title"), str):
+            del part["title"]
+        for key, each in part.items():
+            if key not in ("example", "examples"):
+                _leave_out_titles(each, names=key == "properties" and not names)
+
+
+def _leave_out_unused(whole: Json) -> None:
+    """Leave out the components that nothing refers to, and then those that only they did."""
+    while True:
+        referred = set(re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(whole)))
+        unused = [
+            (kind, name)
+            for kind in ("schemas", "responses", "headers")
+            for name in whole["components"][kind]
+            if (kind, name) not in referred
+        ]
+        if not unused:
+            return
+        for kind, name in unused:
+            del whole["components"][kind][name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
