@@ -46,7 +46,7 @@ RUN = uuid4().hex[:8]
 
 SMALL_ACCOUNT, LARGE_ACCOUNT = "100001", "120000"
 FIRST_EVENTS = {
-    "AuditFunction": "audit_series",
+    "AuditFunction": "audit_lane",
     "AuthorizerFunction": "authorizer_request",
     "BillAccountsFunction": "bill_accounts_batch",
     "BillingInfoFunction": "billing_info_get_account",

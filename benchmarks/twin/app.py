@@ -8,7 +8,7 @@ tables by boto3's resource. It is built like the product, byte code included.
 
 What is compared is the framework, the models and the access to AWS. So the rules are the
 product's own (`billing.domain`), and so is the form in which an invoice is hashed and kept
-(`billing.persistence.records`) and its XML: written anew they would take the same time.
+(`billing.domain.records`) and its XML: written anew they would take the same time.
 """
 
 import json

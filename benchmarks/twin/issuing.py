@@ -28,9 +28,7 @@ from billing.domain.invoices import (
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, DeliveryMode, Org
-from billing.domain.tax import Tax
-from billing.domain.tax_rates import OwnRates, Rate, tax_at
-from billing.persistence.records import (
+from billing.domain.records import (
     instant,
     invoice_record,
     period_record,
@@ -41,6 +39,8 @@ from billing.persistence.records import (
     to_period,
     to_tax,
 )
+from billing.domain.tax import Tax
+from billing.domain.tax_rates import OwnRates, Rate, tax_at
 
 from .models import CreditNoteRequest, InvoiceRequest, PaymentRequest
 from .store import (

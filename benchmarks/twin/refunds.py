@@ -25,9 +25,7 @@ from billing.domain.movements import (
     OperationType,
 )
 from billing.domain.periods import Moment, MomentPeriod
-from billing.domain.refunds import NewRefund, Refund, RefundKey
-from billing.domain.tax import AskedAmount
-from billing.persistence.records import (
+from billing.domain.records import (
     asked_record,
     instant,
     moments_record,
@@ -37,6 +35,8 @@ from billing.persistence.records import (
     to_moments,
     to_tax,
 )
+from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.domain.tax import AskedAmount
 
 from .models import (
     Created,

@@ -10,10 +10,15 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from billing import clock
+from billing.adapters.documents import DocumentStore
 from billing.dialects.fields import Id
 from billing.dialects.v1.tokens import ALL, TokenRequestDTO
+from billing.domain.errors import BillingError
 from billing.domain.tokens import Grant, Role
+from billing.persistence.accounts import AccountRepository
+from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
+from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
 from billing_cli import audit as audits
 from billing_cli import dead_letters, demo
@@ -162,32 +167,65 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
 @cli.command()
 @org_option
 @click.option("--quick", is_flag=True, help="Leave out the PDFs, which are read whole.")
-def audit(org: str, quick: bool) -> None:
+@click.option("--list-erased", is_flag=True, help="Print each document that was erased.")
+def audit(org: str, quick: bool, list_erased: bool) -> None:
     """
     Verify what is kept of an org.
 
     It reads the tables and the bucket, and asks nobody else.
 
     \b
-    invoices   numbers without gaps, the hash chain, totals that are those of their lines
+    invoices   numbers without gaps, the hash chains, totals that are those of their lines
     PDFs       the bytes in the bucket are those that were stored
     refunds    what a movement says was refunded is the sum of its refunds, and not more than it
 
     Every fault is printed; the exit status is 1 where there are some.
     """
-    documents = charges = 0
+    documents = charges = erased = 0
     found: list[tuple[str, str]] = []
     with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
-        for number, faulty in audited:
+        for each in audited:
             documents += 1
-            found += [(number, fault) for fault in faulty]
+            erased += each.erased
+            found += [(each.number, fault) for fault in each.faults]
+            if each.erased and list_erased:
+                click.echo(f"{each.number}: its personal data was erased")
     for movement_id, faulty in audits.movements(org):
         charges += 1
         found += [(f"movement {movement_id}", fault) for fault in faulty]
     for name, fault in found:
         click.secho(f"{name}: {fault}", fg="red")
-    click.echo(f"{documents} documents, {charges} movements, {len(found)} faults")
+    counted = f"{documents} documents, {erased} erased" if erased else f"{documents} documents"
+    click.echo(f"{counted}, {charges} movements, {len(found)} faults")
     raise SystemExit(1 if found else 0)
+
+
+@cli.command()
+@org_option
+@click.option("--account", required=True, help="The account whose documents are erased.")
+@click.option("--before", required=True, type=DAY, help="Erase what was issued before this day.")
+@click.confirmation_option(prompt="What is erased cannot be brought back. Go on?")
+def erase(org: str, account: str, before: datetime) -> None:
+    """
+    Erase the personal data of an account's old documents, and their PDFs.
+
+    Numbers, amounts and hashes stay, and the chain still verifies. Documents that the law still
+    asks for are refused.
+    """
+    erased = erase_documents(
+        org,
+        account,
+        before.date(),
+        now=clock.now(),
+        profiles=AccountRepository(),
+        invoices=InvoiceRepository(),
+        store=DocumentStore(),
+    )
+    try:
+        for number in erased:
+            click.echo(number)
+    except BillingError as error:
+        raise click.ClickException(error.message) from error
 
 
 @cli.command()

@@ -9,14 +9,15 @@ from botocore.exceptions import ClientError
 
 from billing import config
 from billing.adapters.documents import DocumentStore
-from billing.domain.errors import NotFoundError
+from billing.domain.errors import ErasedError, NotFoundError
 from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.domain.refunds import Refund
+from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import joined
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import to_movement
 from billing.persistence.refunds import to_refund
-from billing.services.audit import audit_invoices, audit_refunds
+from billing.services.audit import Audited, audit_invoices, audit_refunds
 
 
 class Pdfs:
@@ -28,7 +29,7 @@ class Pdfs:
     def find(self, key: InvoiceKey) -> StoredPdf | None:
         try:
             return self._invoices.find_pdf(key)
-        except NotFoundError:
+        except (ErasedError, NotFoundError):
             return None
 
     def read(self, pdf: StoredPdf) -> bytes | None:
@@ -41,13 +42,13 @@ class Pdfs:
 
 
 def count(org_id: str) -> int:
-    """Tell how many documents an org has issued, by the last numbers of its series."""
-    return sum(last for _, last in InvoiceRepository().list_series(org_id))
+    """Return how many documents an org has issued, by the ends of its lanes."""
+    return sum(end.position for end in ChainRepository().list_lanes(org_id).values())
 
 
-def documents(org_id: str, *, pdfs: bool) -> Iterator[tuple[str, list[str]]]:
-    """Verify all documents of an org; tell each number, with what is wrong about it."""
-    return audit_invoices(org_id, invoices=InvoiceRepository(), pdfs=Pdfs() if pdfs else None)
+def documents(org_id: str, *, pdfs: bool) -> Iterator[Audited]:
+    """Verify all documents of an org, lane by lane."""
+    return audit_invoices(org_id, chains=ChainRepository(), pdfs=Pdfs() if pdfs else None)
 
 
 def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.errors import BillingError, NotFoundError
-from billing.persistence.invoices import invoice_of_document
+from billing.persistence.invoice_items import invoice_of_document
 from billing_cli.stack import resources
 
 BATCH = 10

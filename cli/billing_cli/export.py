@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from billing import clock
 from billing.domain.invoices import InvoiceSummary, IssuedInvoice, Line
+from billing.persistence.chains import ChainRepository
 from billing.persistence.invoices import InvoiceRepository
 
 type Row = dict[str, Any]
@@ -25,11 +26,7 @@ FIELDS = (
 def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | None]:
     """Read all documents of an org in the order of their numbers; None for one out of range."""
     invoices = InvoiceRepository()
-    keys = (
-        link.key
-        for series, _ in invoices.list_series(org_id)
-        for link in invoices.list_numbers(org_id, series)
-    )
+    keys = ChainRepository().list_keys(org_id)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for batch in batched(keys, 10 * AT_ONCE, strict=False):
             for invoice, summary in pool.map(invoices.get, batch):

@@ -14,9 +14,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing import deadline
 from billing.adapters.queues import AuditsQueue
 from billing.api.logger import logger, reported
-from billing.domain.invoices import Stretch
+from billing.domain.chains import Stretch
 from billing.persistence.accounts import AccountRepository
-from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.chains import ChainRepository
 from billing.services.run_audits import audit_in_time, start_audits
 
 BREACH = "breach"
@@ -35,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def _record(record: SQSRecord) -> None:
     with reported("not audited", message_id=record.message_id):
         message = json.loads(record.body)
-        if "series" in message:
+        if "lane" in message:
             _audit(Stretch(**message))
         else:
             _start_audits(message["after"])
@@ -45,15 +45,15 @@ def _start_audits(after: str) -> None:
     start_audits(
         after or None,
         orgs=AccountRepository(),
-        invoices=InvoiceRepository(),
+        chains=ChainRepository(),
         queue=AuditsQueue(),
     )
 
 
 def _audit(stretch: Stretch) -> None:
     numbers = 0
-    for number, faults in audit_in_time(stretch, invoices=InvoiceRepository(), queue=AuditsQueue()):
+    for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue()):
         numbers += 1
-        for fault in faults:
-            logger.critical(BREACH, org_id=stretch.org_id, number=number, fault=fault)
-    logger.info("audited", org_id=stretch.org_id, series=stretch.series, numbers=numbers)
+        for fault in audited.faults:
+            logger.critical(BREACH, org_id=stretch.org_id, number=audited.number, fault=fault)
+    logger.info("audited", org_id=stretch.org_id, lane=stretch.lane, numbers=numbers)

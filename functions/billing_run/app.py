@@ -28,7 +28,7 @@ def create_billing_run(
     org_id: OrgId, request: BillingRunRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
     """Bill every cycle that ends on or before a day"""
-    run_id, replayed = start_run(
+    started = start_run(
         org_id,
         request.until,
         request.external_id(request.external_billing_run_unique_id),
@@ -36,8 +36,7 @@ def create_billing_run(
         runs=BillingRunRepository(),
         queue=RunsQueue(),
     )
-    location = f"/v1/orgs/{org_id}/billing_runs/{run_id}"
-    return created(run_id, replayed=replayed, Location=location)
+    return created(started, Location=f"/v1/orgs/{org_id}/billing_runs/{started.id}")
 
 
 @app.get(f"{RUNS}/<runId>", security=ORG_ADMIN, tags=TAGS)

@@ -14,7 +14,8 @@ from billing import deadline
 from billing.adapters.documents import DocumentStore, object_key
 from billing.api.logger import logger, reported
 from billing.domain.invoices import InvoiceKey, StoredPdf
-from billing.persistence.invoices import InvoiceRepository, invoice_of_document
+from billing.persistence.invoice_items import invoice_of_document
+from billing.persistence.invoices import InvoiceRepository
 from billing.services.provide_pdf import make_pdf
 from render import render
 

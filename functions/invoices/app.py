@@ -31,11 +31,13 @@ from billing.dialects.v1.invoices import (
 )
 from billing.dialects.v2.invoices import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
-from billing.domain.errors import InvalidRequestError, NotFoundError
+from billing.domain.errors import ErasedError, InvalidRequestError, NotFoundError
 from billing.domain.invoices import InvoiceKey
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.issuing import IssuingRepository
+from billing.persistence.payments import PaymentRepository
 from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
 from billing.services.provide_pdf import provide_pdf
@@ -147,14 +149,14 @@ def create_invoice(
     org_id: OrgId, account_id: AccountId, request: InvoiceRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
     """Issue a one-off invoice"""
-    key, replayed = issue_invoice(
+    issued = issue_invoice(
         request.to_domain(org_id, account_id),
         request.external_id(request.external_invoice_unique_id, account_id),
         now=clock.now(),
         profiles=AccountRepository(),
-        invoices=InvoiceRepository(),
+        issuing=IssuingRepository(),
     )
-    return created(str(key.ordinal), replayed=replayed)
+    return created(issued)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
@@ -189,6 +191,8 @@ def get_e_invoice(
     from billing.einvoice.ubl import to_ubl
 
     invoice, _ = InvoiceRepository().get(_key(org_id, account_id, invoice_id))
+    if invoice.erased:
+        raise ErasedError
     document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)
     return Response(HTTPStatus.OK, "application/xml", document.decode())
 
@@ -200,16 +204,16 @@ def create_payment(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: PaymentRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
     """Record money received against an invoice"""
-    payment_id, replayed = receive_payment(
+    received = receive_payment(
         _key(org_id, account_id, invoice_id),
         request.amount,
         request.currency,
         request.paid_datetime,
         request.method,
         request.external_id(request.external_payment_unique_id, account_id, invoice_id),
-        invoices=InvoiceRepository(),
+        payments=PaymentRepository(),
     )
-    return created(payment_id, replayed=replayed)
+    return created(received)
 
 
 @app.post(
@@ -222,16 +226,16 @@ def create_credit_note(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: CreditNoteRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
     """Credit an invoice as a whole, or in part"""
-    key, replayed = credit_invoice(
+    issued = credit_invoice(
         _key(org_id, account_id, invoice_id),
         request.description,
         request.to_domain(),
         request.external_id(request.external_credit_note_unique_id, account_id, invoice_id),
         now=clock.now(),
         profiles=AccountRepository(),
-        invoices=InvoiceRepository(),
+        issuing=IssuingRepository(),
     )
-    return created(str(key.ordinal), replayed=replayed)
+    return created(issued)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

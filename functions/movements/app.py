@@ -1,5 +1,6 @@
 """Movements: charge and allow, read and list them and what was given back of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -16,8 +17,10 @@ from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
 from billing.dialects.v1.refunds import RefundListDTO, RefundResponseDTO
 from billing.domain.errors import NotFoundError
-from billing.domain.movements import MovementKey
+from billing.domain.invoices import InvoiceKey
+from billing.domain.movements import Movement, MovementKey
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
 from billing.services.record_movement import record_movement
@@ -33,7 +36,7 @@ def create_movement(
 ) -> Response[GenericCreatedResponseDTO]:
     """Charge something to a subscription, or allow it something, in the account's open cycle"""
     app.caller.must_reach(request.account_id)
-    movement_id, replayed = record_movement(
+    recorded = record_movement(
         org_id,
         subscription_id,
         request.to_domain(),
@@ -41,8 +44,8 @@ def create_movement(
         now=clock.now(),
         movements=MovementRepository(),
     )
-    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{movement_id}"
-    return created(movement_id, replayed=replayed, Location=location)
+    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"
+    return created(recorded, Location=location)
 
 
 @app.get(MOVEMENTS, security=READER, tags=["v1 movements"])
@@ -58,9 +61,8 @@ def list_movements(
     account_id = rows[0].account_id
     app.caller.must_find(account_id)
     page, last = cursors.page(rows, limit)
-    closed = CycleRepository().find_closed(org_id, account_id, {each.cycle for each in page})
     return MovementListDTO(
-        movements=[MovementResponseDTO.from_domain(each, closed) for each in page],
+        movements=_responses(page),
         next_cursor=cursors.encode(last.key.id, *scope) if last else None,
     )
 
@@ -72,8 +74,8 @@ def get_movement(
     """Get a movement, with what was given back of it and what still can be"""
     movement = MovementRepository().get(MovementKey(org_id, subscription_id, movement_id))
     app.caller.must_find(movement.account_id)
-    closed = CycleRepository().find_closed(org_id, movement.account_id, [movement.cycle])
-    return MovementResponseDTO.from_domain(movement, closed)
+    [response] = _responses([movement])
+    return response
 
 
 @app.get(f"{MOVEMENTS}/<movementId>/refund", security=READER, tags=["v1 refunds"])
@@ -92,7 +94,7 @@ def list_refunds(
     app.caller.must_find(movement.account_id)
     page, last = cursors.page(RefundRepository().list_page(key, after, limit + 1), limit)
     closed = CycleRepository().find_closed(
-        org_id, movement.account_id, {cycle for each in page for cycle in each.cycles}
+        org_id, movement.account_id, {each.cycle for each in page}
     )
     return RefundListDTO(
         refunds=[RefundResponseDTO.from_domain(each, closed) for each in page],
@@ -103,3 +105,24 @@ def list_refunds(
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)
+
+
+def _responses(movements: Sequence[Movement]) -> list[MovementResponseDTO]:
+    """Describe movements of one account, with the documents that bill them."""
+    org_id, account_id = movements[0].key.org_id, movements[0].account_id
+    closed = CycleRepository().find_closed(org_id, account_id, {each.cycle for each in movements})
+    parts = [each.part(closed) for each in movements]
+    charged = {part.ordinal for part in parts if part and part.ordinal and not part.is_credit}
+    originals = InvoiceRepository().get_creditables(
+        [InvoiceKey(org_id, account_id, ordinal) for ordinal in sorted(charged)]
+    )
+    return [
+        MovementResponseDTO.from_domain(
+            movement,
+            invoice_id=part.ordinal if part else None,
+            original=originals.get(InvoiceKey(org_id, account_id, part.ordinal))
+            if part and part.ordinal
+            else None,
+        )
+        for movement, part in zip(movements, parts, strict=True)
+    ]

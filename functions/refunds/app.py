@@ -23,6 +23,7 @@ from billing.domain.idempotency import ExternalId
 from billing.domain.movements import MovementKey
 from billing.domain.refunds import NewRefund, RefundKey
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.refunds import RefundRepository
 from billing.services.change_refund import replace_refund, withdraw_refund
 from billing.services.issue_refund import issue_refund
@@ -66,7 +67,7 @@ def get_refund(
     """Retrieve a billing refund"""
     refund = RefundRepository().get(_key(org_id, subscription_id, movement_id, refund_id))
     app.caller.must_find(refund.account_id)
-    closed = CycleRepository().find_closed(org_id, refund.account_id, refund.cycles)
+    closed = CycleRepository().find_closed(org_id, refund.account_id, [refund.cycle])
     return Response(
         HTTPStatus.OK,
         content_types.APPLICATION_JSON,
@@ -96,6 +97,7 @@ def put_refund(
         reaches=app.caller.reaches,
         refunds=RefundRepository(),
         cycles=CycleRepository(),
+        invoices=InvoiceRepository(),
     )
     return no_content(ETag=etag(version))
 
@@ -114,6 +116,7 @@ def delete_refund(
         versions=versions_in(if_match),
         reaches=app.caller.reaches,
         refunds=RefundRepository(),
+        invoices=InvoiceRepository(),
     )
     return no_content()
 
@@ -126,16 +129,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _issue(
     movement: MovementKey, request: NewRefund, external: ExternalId | None
 ) -> Response[GenericCreatedResponseDTO]:
-    key, version, replayed = issue_refund(
+    issued = issue_refund(
         movement,
         request,
         external,
         now=clock.now(),
         reaches=app.caller.reaches,
         refunds=RefundRepository(),
+        cycles=CycleRepository(),
+        invoices=InvoiceRepository(),
     )
-    headers = {"ETag": etag(version)} if version else {}
-    return created(key.id, replayed=replayed, Location=_path(key), **headers)
+    return created(issued, Location=_path(RefundKey(movement, issued.id)))
 
 
 def _key(org_id: str, subscription_id: str, movement_id: str, refund_id: str) -> RefundKey:

@@ -14,6 +14,7 @@ import pytest
 
 from billing.aws import sqs
 from billing.domain.invoices import IssuedInvoice
+from billing.persistence.chains import ChainRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
 
@@ -316,6 +317,6 @@ def issued(org_id: str, account_id: str) -> Iterator[IssuedInvoice]:
 
 def audited(org_id: str) -> int:
     """Check that the numbers of an org have no gap and its chains verify; tell how many."""
-    found = list(audit_invoices(org_id, invoices=InvoiceRepository()))
-    assert [faults for _, faults in found if faults] == []
+    found = list(audit_invoices(org_id, chains=ChainRepository()))
+    assert [each.faults for each in found if each.faults] == []
     return len(found)

@@ -15,10 +15,9 @@ from click.testing import CliRunner
 
 from billing import clock, config, deadline
 from billing.aws import dynamodb, sqs
-from billing.domain.invoices import Stretch
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import key_of
-from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices, audit_stretch, stretches
 from billing_cli.__main__ import cli
 from tests import template
@@ -56,9 +55,46 @@ def test_finds_a_changed_name(three: Invoker) -> None:
     def renamed(record: dict[str, Any]) -> None:
         record["buyer"]["name"] = "Somebody Else"
 
-    _rewrite(three, 3, renamed)
+    _rewrite(three, 3, renamed, part="personal")
 
-    assert _faults(three) == [[], [], ["its record was changed after it was issued"]]
+    assert _faults(three) == [[], [], ["its personal part was changed after it was issued"]]
+
+
+def test_finds_a_lost_personal_part(three: Invoker) -> None:
+    dynamodb().update_item(
+        TableName=config.invoices_table(),
+        Key=key_of((f"invoice#{three.org_id}#100001#2", "document")),
+        UpdateExpression="REMOVE personal",
+    )
+
+    assert _faults(three) == [[], ["its personal part is missing"], []]
+
+
+def test_finds_a_series_that_numbers_two_kinds(three: Invoker) -> None:
+    [series] = ChainRepository().list_series(three.org_id)
+    dynamodb().update_item(
+        TableName=config.invoices_table(),
+        Key=key_of((f"series#{three.org_id}", series)),
+        UpdateExpression="SET kind = :kind",
+        ExpressionAttributeValues={":kind": {"S": "CREDIT_NOTE"}},
+    )
+
+    said = "it is a document of the kind INVOICE in a series of the kind CREDIT_NOTE"
+    assert _faults(three) == [[said]] * 3
+
+
+def test_walks_invoices_and_credit_notes_in_the_order_of_the_chain(three: Invoker) -> None:
+    credit = {"external_credit_note_unique_id": "c1"}
+    assert three("invoices_credit", credit, invoiceId=2).status == 201
+    assert three("invoices_create", {"external_invoice_unique_id": "e4"}).status == 201
+
+    found = list(audit_invoices(three.org_id, chains=ChainRepository()))
+
+    year = clock.now().year
+    assert [each.number for each in found] == [
+        f"F{year}-000001", f"F{year}-000002", f"F{year}-000003", f"R{year}-000001", f"F{year}-000004",
+    ]  # fmt: skip
+    assert [each.faults for each in found] == [[]] * 5
 
 
 def test_finds_a_missing_record(three: Invoker) -> None:
@@ -80,7 +116,7 @@ def test_finds_a_gap(three: Invoker) -> None:
 def test_finds_a_missing_end(three: Invoker) -> None:
     _delete(_number_pk(three), f"{3:010}")
 
-    assert _faults(three)[-1] == ["the series counts 3 numbers, 2 found"]
+    assert _faults(three)[-1] == ["the lane counts 3 documents, 2 were found"]
 
 
 def test_the_command_says_what_it_found(three: Invoker) -> None:
@@ -91,16 +127,16 @@ def test_the_command_says_what_it_found(three: Invoker) -> None:
 
     assert (fine.exit_code, fine.stdout) == (0, "3 documents, 0 movements, 0 faults\n")
     assert not_fine.exit_code == 1
-    assert "the series counts 3 numbers, 2 found" in not_fine.output
+    assert "the lane counts 3 documents, 2 were found" in not_fine.output
 
 
 def test_what_is_issued_meanwhile_is_no_fault(three: Invoker) -> None:
-    [stretch] = stretches(three.org_id, InvoiceRepository())
+    [stretch] = stretches(three.org_id, ChainRepository())
 
     assert three("invoices_create", {"external_invoice_unique_id": "e3"}).status == 201
 
-    audited = list(audit_stretch(stretch, invoices=InvoiceRepository()))
-    assert [(left.sequence, faults) for left, faults in audited] == [(1, []), (2, []), (3, [])]
+    audited = list(audit_stretch(stretch, chains=ChainRepository()))
+    assert [(each.left.position, each.faults) for each in audited] == [(1, []), (2, []), (3, [])]
 
 
 # ---------------------------------------------------------------- every week, by itself
@@ -113,7 +149,7 @@ def test_the_week_s_message_has_all_series_of_all_orgs_verified(
 
     [line] = map(json.loads, logged)
     assert (line["message"], line["numbers"]) == ("audited", 3)
-    assert (line["org_id"], line["series"]) == (three.org_id, f"F{clock.now().year}")
+    assert (line["org_id"], line["lane"]) == (three.org_id, "A")
 
 
 def test_each_fault_is_logged_as_the_alarm_counts_it(
@@ -127,7 +163,7 @@ def test_each_fault_is_logged_as_the_alarm_counts_it(
     counted = [line for line in map(json.loads, logged) if _counts("BreachesFilter", line)]
     assert [(line["number"][-6:], line["fault"]) for line in counted] == [
         ("000001", "its record is missing"),
-        ("000003", "the series counts 3 numbers, 2 found"),
+        ("lane A", "the lane counts 3 documents, 2 were found"),
     ]
     assert not [line for line in map(json.loads, logged) if _counts("FailuresFilter", line)]
 
@@ -156,8 +192,8 @@ def test_what_lambda_ends_is_counted(status: str, counts: bool) -> None:
 def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
     three: Invoker, audits: "Audits", logged: list[str]
 ) -> None:
-    event = _message("audit_series")
-    whole = Stretch(three.org_id, f"F{clock.now().year}", 3)
+    event = _message("audit_lane")
+    [whole] = stretches(three.org_id, ChainRepository())
     event["Records"][0]["body"] = json.dumps(asdict(whole))
 
     assert audits.deliver(event, seconds=deadline.STEP_SECONDS) == 3
@@ -167,19 +203,19 @@ def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
 
 
 def test_a_stretch_that_begins_behind_a_changed_document_notices_it(three: Invoker) -> None:
-    whole = Stretch(three.org_id, f"F{clock.now().year}", 3)
-    [first, *_] = [left for left, _ in audit_stretch(whole, invoices=InvoiceRepository())]
+    [whole] = stretches(three.org_id, ChainRepository())
+    [first, *_] = [each.left for each in audit_stretch(whole, chains=ChainRepository())]
 
-    rest = audit_stretch(replace(first, hash="another"), invoices=InvoiceRepository())
+    rest = audit_stretch(replace(first, hash="another"), chains=ChainRepository())
 
-    assert [faults for _, faults in rest] == [["it does not follow the hash before it"], []]
+    assert [each.faults for each in rest] == [["it does not follow the hash before it"], []]
 
 
-@pytest.mark.parametrize("body", ["no JSON", "{}", '{"series": "F2026"}', "[]"])
+@pytest.mark.parametrize("body", ["no JSON", "{}", '{"lane": "A"}', "[]"])
 def test_a_message_that_cannot_be_read_is_given_back(
     aws: None, body: str, logged: list[str]
 ) -> None:
-    event = _message("audit_series")
+    event = _message("audit_lane")
     event["Records"][0]["body"] = body
 
     answer = call("audit", event)
@@ -242,21 +278,26 @@ def _field(line: Any, names: list[str]) -> Any:
 
 
 def _faults(invoke: Invoker) -> list[list[str]]:
-    return [faults for _, faults in audit_invoices(invoke.org_id, invoices=InvoiceRepository())]
+    return [each.faults for each in audit_invoices(invoke.org_id, chains=ChainRepository())]
 
 
-def _rewrite(invoke: Invoker, ordinal: int, change: Callable[[dict[str, Any]], None]) -> None:
+def _rewrite(
+    invoke: Invoker,
+    ordinal: int,
+    change: Callable[[dict[str, Any]], None],
+    part: str = "record",
+) -> None:
     key = key_of((f"invoice#{invoke.org_id}#100001#{ordinal}", "document"))
     item = dynamodb().get_item(TableName=config.invoices_table(), Key=key)["Item"]
-    record = json.loads(zlib.decompress(item["record"]["B"]))
+    record = json.loads(zlib.decompress(item[part]["B"]))
     change(record)
-    item["record"]["B"] = zlib.compress(json.dumps(record).encode())
+    item[part]["B"] = zlib.compress(json.dumps(record).encode())
     dynamodb().put_item(TableName=config.invoices_table(), Item=item)
 
 
 def _number_pk(invoke: Invoker) -> str:
-    [(series, _)] = InvoiceRepository().list_series(invoke.org_id)
-    return f"number#{invoke.org_id}#{series}"
+    [(series, end)] = ChainRepository().list_series(invoke.org_id).items()
+    return f"number#{invoke.org_id}#{series}{end.year}"
 
 
 def _delete(pk: str, sk: str) -> None:

@@ -12,10 +12,12 @@ import pytest
 from billing import clock
 from billing.dialects.v1.invoices import InvoiceRequestDTO
 from billing.domain.errors import PaymentExceedsInvoiceError
-from billing.domain.idempotency import ExternalId
+from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.accounts import AccountRepository
-from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.chains import ChainRepository
+from billing.persistence.issuing import IssuingRepository
+from billing.persistence.payments import PaymentRepository
 from billing.services.audit import audit_invoices
 from billing.services.issue_invoice import issue_invoice
 from billing.services.receive_payment import receive_payment
@@ -52,8 +54,8 @@ def test_twins_give_one_invoice(billed: Invoker) -> None:
     with ThreadPoolExecutor(8) as pool:
         issued = list(pool.map(lambda _: _issue_at_once(billed, "twin"), range(8)))
 
-    assert {key.ordinal for key, _ in issued} == {1}
-    assert sum(not replayed for _, replayed in issued) == 1
+    assert {each.id for each in issued} == {"1"}
+    assert sum(not each.replayed for each in issued) == 1
     assert billed("invoices_list").headers["ranged-data"].endswith("total=1")
 
 
@@ -340,10 +342,10 @@ def test_numbers_have_no_gap_and_the_chain_verifies_under_contention(billed: Inv
     with ThreadPoolExecutor(16) as pool:
         issued = list(pool.map(lambda n: _issue_at_once(billed, f"e{n}"), range(40)))
 
-    assert sorted(key.ordinal for key, _ in issued) == list(range(1, 41))
-    audited = list(audit_invoices(billed.org_id, invoices=InvoiceRepository()))
-    assert [faults for _, faults in audited] == [[]] * 40
-    assert [int(number[-6:]) for number, _ in audited] == list(range(1, 41))
+    assert sorted(int(each.id) for each in issued) == list(range(1, 41))
+    audited = list(audit_invoices(billed.org_id, chains=ChainRepository()))
+    assert [each.faults for each in audited] == [[]] * 40
+    assert [int(each.number[-6:]) for each in audited] == list(range(1, 41))
 
 
 def test_the_due_date_and_the_currency_can_be_said(billed: Invoker) -> None:
@@ -580,7 +582,7 @@ def _issue(billed: Invoker, count: int) -> None:
         assert billed("invoices_create", body).status == 201
 
 
-def _issue_at_once(billed: Invoker, external_id: str) -> tuple[InvoiceKey, bool]:
+def _issue_at_once(billed: Invoker, external_id: str) -> Created:
     """Issue as the route does; a function serves one request at a time, threads many."""
     body = json.loads(billed.event("invoices_create")["body"])
     request = InvoiceRequestDTO(
@@ -591,7 +593,7 @@ def _issue_at_once(billed: Invoker, external_id: str) -> tuple[InvoiceKey, bool]
         request.external_id(external_id, "100001"),
         now=clock.now(),
         profiles=AccountRepository(),
-        invoices=InvoiceRepository(),
+        issuing=IssuingRepository(),
     )
 
 
@@ -605,7 +607,7 @@ def _pay_at_once(billed: Invoker, external_id: str) -> bool:
             clock.now(),
             None,
             ExternalId(external_id, "fingerprint"),
-            invoices=InvoiceRepository(),
+            payments=PaymentRepository(),
         )
     except PaymentExceedsInvoiceError:
         return False

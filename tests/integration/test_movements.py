@@ -10,6 +10,7 @@ import pytest
 from billing.api.json_body import parse_json
 from billing.clock import now
 from billing.dialects.v1.movements import MovementRequestDTO
+from billing.domain.idempotency import Created
 from billing.persistence.movements import MovementRepository
 from billing.services.record_movement import record_movement
 from tests.integration.conftest import Invoker
@@ -220,7 +221,7 @@ def test_twins_give_one_movement(billed: Invoker) -> None:
     request = MovementRequestDTO.model_validate(parse_json(body))
     external = request.external_id(request.external_movement_unique_id, SUBSCRIPTION)
 
-    def record(_: int) -> tuple[str, bool]:
+    def record(_: int) -> Created:
         return record_movement(
             billed.org_id,
             SUBSCRIPTION,
@@ -233,8 +234,8 @@ def test_twins_give_one_movement(billed: Invoker) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(record, range(16)))
 
-    assert len({movement_id for movement_id, _ in answers}) == 1
-    assert [replayed for _, replayed in answers].count(False) == 1
+    assert len({each.id for each in answers}) == 1
+    assert [each.replayed for each in answers].count(False) == 1
     assert len(ledger(billed.org_id).refunded) == 1
 
 

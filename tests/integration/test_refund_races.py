@@ -23,6 +23,7 @@ from billing.domain.errors import (
 from billing.domain.movements import Movement
 from billing.domain.refunds import RefundKey
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
 from billing.services.change_refund import replace_refund, withdraw_refund
@@ -48,15 +49,17 @@ class Hands:
 
     def issue(self, external_id: str, **fields: Any) -> tuple[RefundKey, bool]:
         request = self._request({"external_refund_unique_id": external_id, **fields})
-        key, _, replayed = issue_refund(
+        issued = issue_refund(
             self.movement,
             request.to_domain(),
             request.external_id(external_id, self.movement.id),
             now=now(),
             reaches=lambda _: True,
             refunds=RefundRepository(),
+            cycles=CycleRepository(),
+            invoices=InvoiceRepository(),
         )
-        return key, replayed
+        return RefundKey(self.movement, issued.id), issued.replayed
 
     def issues(self, count: int, amount: Any) -> list[Callable[[], Any]]:
         """Prepare refunds of so much each."""
@@ -73,10 +76,17 @@ class Hands:
             reaches=lambda _: True,
             refunds=RefundRepository(),
             cycles=CycleRepository(),
+            invoices=InvoiceRepository(),
         )
 
     def withdraw(self, key: RefundKey) -> None:
-        withdraw_refund(key, versions=None, reaches=lambda _: True, refunds=RefundRepository())
+        withdraw_refund(
+            key,
+            versions=None,
+            reaches=lambda _: True,
+            refunds=RefundRepository(),
+            invoices=InvoiceRepository(),
+        )
 
 
 def at_once(actions: list[Callable[[], Any]]) -> list[Any]:

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.credit_notes import Creditable, CreditNote, LineCredit
-from billing.domain.errors import CreditExceedsInvoiceError, InvoiceNotCreditableError
+from billing.domain.errors import (
+    CreditExceedsInvoiceError,
+    InvoiceNotCreditableError,
+    RefundNotCreditableError,
+)
 from billing.domain.invoices import InvoiceKind, InvoiceSummary, IssuedInvoice, Line
 from billing.domain.money import Money
 from billing.domain.tax import NO_TAX, Tax, TaxType
@@ -21,7 +25,7 @@ ODD = Tax(TaxType.VAT, Decimal("5.2"))
 
 
 def _creditable(issued: IssuedInvoice) -> Creditable:
-    return Creditable(issued, InvoiceSummary.of(issued, "hash"), {})
+    return Creditable(issued, InvoiceSummary.of(issued, "hash"), {}, {}, 0)
 
 
 def _credit(creditable: Creditable, *lines: tuple[int, str]) -> tuple[CreditNote, Creditable]:
@@ -92,23 +96,53 @@ def test_a_credit_note_is_not_credited() -> None:
         _credit(_creditable(note))
 
 
-def test_gives_back_as_much_of_a_refund_as_is_left() -> None:
+def test_reserves_as_much_for_refunds_as_is_left() -> None:
     creditable = _creditable(invoice(line("Plan", "1", "10"), line("Other", "1", "10", NO_TAX)))
     _, credited = _credit(creditable, (1, "4"))
 
-    assert creditable.most_of(1, Money(700, "EUR"), {}) == Money(700, "EUR")
-    assert creditable.most_of(1, Money(1100, "EUR"), {}) == Money(1000, "EUR")
-    assert credited.most_of(1, Money(700, "EUR"), {}) == Money(600, "EUR")
-    assert credited.most_of(1, Money(700, "EUR"), {1: Money(600, "EUR")}) == Money(0, "EUR")
+    assert creditable.refundable_net(1) == Money(1000, "EUR")
+    assert credited.refundable_net(1) == Money(600, "EUR")
+    assert credited.reserve(1, Money(600, "EUR")).refundable_net(1) == Money(0, "EUR")
+    with pytest.raises(RefundNotCreditableError):
+        credited.reserve(1, Money(601, "EUR"))
 
 
 def test_the_whole_limits_a_refund_of_a_line() -> None:
     issued = invoice(line("Plan", "1", "10", IVA), line("Rebate", "1", "-5", NO_TAX))
+    taxed = invoice(line("Plan", "1", "10", NO_TAX), line("Rebate", "1", "-5", IVA))
 
-    most = _creditable(issued).most_of(1, Money(1000, "EUR"), {})
+    assert _creditable(issued).refundable_net(1) == Money(500, "EUR")  # its net
+    assert _creditable(taxed).refundable_net(1) == Money(395, "EUR")  # its gross
 
-    assert issued.gross == Money(710, "EUR")
-    assert most == Money(587, "EUR")  # 5.87 and 1.23 of tax
+
+def test_a_whole_credit_note_leaves_what_is_reserved() -> None:
+    creditable = _creditable(invoice(line("Plan", "1", "10"), line("Other", "1", "10")))
+
+    note, after = _credit(creditable.reserve(1, Money(300, "EUR")))
+
+    assert {number: net.minor for number, net in note.nets.items()} == {1: 700, 2: 1000}
+    assert after.left == Money.zero("EUR")
+    with pytest.raises(CreditExceedsInvoiceError):
+        _credit(after)
+
+
+def test_what_was_reserved_and_released_can_be_credited_again() -> None:
+    creditable = _creditable(invoice(line("Plan", "1", "10")))
+
+    released = creditable.reserve(1, Money(300, "EUR")).release(1, Money(300, "EUR"))
+
+    assert (released.reserved, released.left) == ({}, creditable.left)
+
+
+def test_a_refunds_credit_note_takes_what_was_reserved() -> None:
+    creditable = _creditable(invoice(line("Plan", "1", "10"))).reserve(1, Money(300, "EUR"))
+
+    note = CreditNote.of(
+        creditable, {1: Money(300, "EUR")}, SELLER, BUYER, "Refund", is_reserved=True
+    )
+
+    assert (note.credited, note.reserved) == ({1: Money(300, "EUR")}, {})
+    assert note.draft.gross == Money(-363, "EUR")
 
 
 _LINES = st.lists(
@@ -132,7 +166,7 @@ def test_no_sequence_of_credits_gives_back_more_than_the_invoice(
 
     for index, minor in parts:
         number = index % len(lines) + 1
-        net = creditable.most_of(number, Money(minor, "EUR"), {})
+        net = min(Money(minor, "EUR"), creditable.refundable_net(number))
         if net:
             note = CreditNote.of(creditable, {number: net}, SELLER, BUYER, "Part")
             summary = replace(creditable.summary, settlement=note.settlement(NOW))

@@ -1,5 +1,6 @@
 """What a cycle is billed by, and what becomes of cycles."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -7,16 +8,19 @@ from decimal import Decimal
 import pytest
 
 from billing.domain.billing_runs import Batch, BillingRun, RunStatus, run_until
-from billing.domain.cycle_invoices import CycleContents, draft_bill
+from billing.domain.consumptions import ConsumptionTotal, ConsumptionType, Unit
+from billing.domain.cycle_invoices import MAX_LINES, CycleContents, draft_bill, next_step
 from billing.domain.cycles import (
     BillableAccount,
     ClosedCycle,
     ClosingCycle,
     CycleDocuments,
     OpenCycle,
+    Part,
 )
 from billing.domain.errors import InvalidRequestError
 from billing.domain.invoices import Draft, InvoiceKind, LinePeriod
+from billing.domain.issuing import AccountEnd, ChainEnd, Ends, Journal
 from billing.domain.money import Money
 from billing.domain.movements import (
     Movement,
@@ -28,6 +32,8 @@ from billing.domain.movements import (
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 from billing.domain.tax import AskedAmount, Tax
+from billing.persistence.invoice_items import document_item
+from billing.persistence.issuing import DOCUMENT_BYTES
 from tests.sample_invoices import BUYER, CYCLE, IVA, SELLER
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
@@ -71,6 +77,7 @@ def _movement(
         time_zone="Europe/Madrid",
         created_at=NOW,
         refunded=Money.zero("EUR"),
+        refunded_net=Money.zero("EUR"),
     )
 
 
@@ -86,13 +93,25 @@ def _refund(of: Movement, net: str) -> Refund:
         description="refund",
     )
     key = RefundKey(of.key, f"r{net}")
-    return Refund(key, request, BUYER.id, "EUR", IVA, ENDS_ON, of.cycle, 1, NOW, NOW)
+    return Refund.pending(key, request, of, ENDS_ON, NOW)
 
 
-def _draft(*movements: Movement, refunds: tuple[Refund, ...] = ()) -> tuple[list[Draft], list[str]]:
-    contents = CycleContents(movements, (), refunds, {})
-    bill = draft_bill(SELLER, CLOSING, contents, [], is_last=True)
-    return list(bill.invoices), list(bill.uncredited)
+def _draft(*movements: Movement, refunds: tuple[Refund, ...] = ()) -> list[Draft]:
+    return _documents(CycleContents(movements, (), refunds))[0]
+
+
+def _documents(contents: CycleContents) -> tuple[list[Draft], CycleDocuments]:
+    """Draft all documents of a cycle, step by step; return what the cycle has in the end."""
+    cycle, drafts = CLOSING, list[Draft]()
+    while True:
+        step = next_step(cycle, contents)
+        bill = draft_bill(SELLER, step, [])
+        first = len(drafts) + 1
+        drafts += bill.invoices
+        documents = bill.documents([], range(first, len(drafts) + 1))
+        if step.is_last:
+            return drafts, documents
+        cycle = replace(cycle, documents=documents)
 
 
 @pytest.mark.parametrize(
@@ -121,39 +140,117 @@ def _draft(*movements: Movement, refunds: tuple[Refund, ...] = ()) -> tuple[list
 def test_lines_cover_the_days_that_a_period_touches(
     start: str, end: str, first: date, last: date
 ) -> None:
-    [[invoice], _] = _draft(_movement("10", period=_moments(start, end)))
+    [invoice] = _draft(_movement("10", period=_moments(start, end)))
 
     assert invoice.lines[0].period == LinePeriod(first, last)
     assert invoice.description == "2026-02-01 – 2026-02-28"
 
 
 def test_nothing_but_zeros_is_nothing_to_bill() -> None:
-    assert _draft() == ([], [])
-    assert _draft(_movement("0")) == ([], [])
+    assert _draft() == []
+    assert _draft(_movement("0")) == []
 
 
 def test_what_comes_out_at_zero_is_an_invoice_and_below_it_a_credit_note() -> None:
     allowance = _movement("20", MovementKind.DISCOUNT, OperationType.CREDIT)
 
-    [[at_zero], _] = _draft(_movement("20.00"), allowance)
-    [[below], _] = _draft(_movement("19.99"), allowance)
+    [at_zero] = _draft(_movement("20.00"), allowance)
+    [below] = _draft(_movement("19.99"), allowance)
 
     assert (at_zero.kind, at_zero.gross.minor) == (InvoiceKind.INVOICE, 0)
     assert (below.kind, below.gross.minor) == (InvoiceKind.CREDIT_NOTE, -1)
 
 
-def test_refunds_that_rounding_lets_through_give_back_no_more_than_the_movement() -> None:
-    movement = _movement("0.10")
-    refunds = tuple(
-        replace(refund, key=RefundKey(movement.key, f"r{number}"))
-        for number, refund in enumerate([_refund(movement, "0.02")] * 6)
+def test_a_refund_stands_behind_its_movement() -> None:
+    first, second = _movement("10"), _movement("20")
+
+    [invoice] = _draft(second, first, refunds=(_refund(second, "2"), _refund(first, "1")))
+
+    assert [line.net.minor for line in invoice.lines] == [1000, -100, 2000, -200]
+
+
+def _many(count: int, words: str = "Plan") -> list[Movement]:
+    return [
+        replace(
+            _movement("1"),
+            key=MovementKey(SELLER.id, f"6{number // 10:05}", f"m{number:06}"),
+            request=replace(_movement("1").request, description=words),
+        )
+        for number in range(count)
+    ]
+
+
+def test_more_lines_than_a_document_holds_are_divided() -> None:
+    movements = _many(MAX_LINES + 1)
+
+    drafts, documents = _documents(CycleContents(movements, (), ()))
+
+    assert [len(draft.lines) for draft in drafts] == [MAX_LINES, 1]
+    assert [part.ordinal for part in documents.parts] == [1, 2]
+    of = [documents.part_of("EUR", each.line_key) for each in movements]
+    assert [part and part.ordinal for part in of] == [1] * MAX_LINES + [2]
+
+
+def test_a_cycle_of_twenty_thousand_movements_takes_several_steps() -> None:
+    drafts, documents = _documents(CycleContents(_many(20_000), (), ()))
+
+    assert len(drafts) == len(documents.parts) == 20
+    assert sum(draft.gross.minor for draft in drafts) == 20 * 121_000
+
+
+def test_long_texts_are_divided_so_that_every_record_fits() -> None:
+    rng = random.Random(7)
+    movements = [
+        replace(each, request=replace(each.request, description=_noise(rng))) for each in _many(450)
+    ]
+
+    drafts, _ = _documents(CycleContents(movements, (), ()))
+
+    assert len(drafts) > 1
+    assert sum(len(draft.lines) for draft in drafts) == 450
+    ends = Ends(ChainEnd(), {}, {BUYER.id: AccountEnd()})
+    journal = Journal(SELLER, "A", NOW, ends)
+    for draft in drafts:
+        journal.issue(draft)
+    sizes = [
+        sum(len(each["B"]) for each in document_item(issued.record).values())
+        for issued in journal.issued
+    ]
+    assert max(sizes) <= DOCUMENT_BYTES
+
+
+def _noise(rng: random.Random) -> str:
+    """Return a description as long as there can be, in letters that do not compress."""
+    return "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(500))
+
+
+def test_a_total_beyond_the_largest_amount_is_divided() -> None:
+    large = [
+        replace(_movement("800000000000"), key=MovementKey(SELLER.id, "600", f"m{number}"))
+        for number in range(12)
+    ]
+    usage = ConsumptionTotal(
+        "600", ConsumptionType.DATA, Unit.BYTES, IVA, 10, Money(9 * 10**15, "EUR")
     )
 
-    [[invoice], uncredited] = _draft(movement, refunds=refunds)
+    drafts, _ = _documents(CycleContents(large, (usage,), ()))
 
-    assert invoice.gross.minor == 0
-    assert len(uncredited) == 1
-    assert "r5" in uncredited[0]
+    assert len(drafts) > 12
+    assert sum(line.net.minor for each in drafts for line in each.lines) == (
+        12 * 80_000_000_000_000 + 9 * 10**15
+    )
+
+
+def test_a_movement_and_its_refunds_stay_on_one_document() -> None:
+    movements = _many(MAX_LINES)
+    refunds = tuple(
+        replace(_refund(movements[-1], "0.01"), line_key=f"{movements[-1].line_key}#r{number}")
+        for number in range(3)
+    )
+
+    drafts, _ = _documents(CycleContents(movements, (), refunds))
+
+    assert [len(draft.lines) for draft in drafts] == [MAX_LINES - 1, 4]
 
 
 @pytest.mark.parametrize(
@@ -181,11 +278,15 @@ def test_an_account_is_due_for_the_cycle_that_is_being_billed() -> None:
     assert BillableAccount(BUYER, FOLLOWING, None).due_on == FOLLOWING.ends_on
 
 
-def test_only_invoices_can_be_credited() -> None:
-    closed = ClosedCycle(ENDS_ON, CycleDocuments({"EUR": 1, "JPY": 2}, {}, frozenset({"JPY"})))
+def test_a_line_is_found_on_the_part_that_it_is_in() -> None:
+    parts = (Part("EUR", "a", 1), Part("EUR", "c", 2), Part("JPY", "a", 3, is_credit=True))
+    closed = ClosedCycle(ENDS_ON, CycleDocuments(parts))
 
-    assert [closed.creditable_in(each) for each in ("EUR", "JPY", "USD")] == [1, None, None]
-    assert ClosedCycle(ENDS_ON, None).creditable_in("EUR") is None
+    assert closed.part_of("EUR", "b") == parts[0]
+    assert closed.part_of("EUR", "c") == closed.part_of("EUR", "z") == parts[1]
+    assert closed.part_of("JPY", "z") == parts[2]
+    assert closed.part_of("USD", "a") is None
+    assert ClosedCycle(ENDS_ON, None).part_of("EUR", "a") is None
 
 
 def test_a_run_is_completed_once_all_that_was_listed_is_done() -> None:

@@ -6,19 +6,22 @@ from decimal import Decimal
 
 import pytest
 
-from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
+from billing.domain.errors import (
+    InvalidRequestError,
+    PaymentExceedsInvoiceError,
+    SeriesTakenError,
+)
 from billing.domain.invoices import (
+    InvoiceKind,
     InvoiceSummary,
     IssuedInvoice,
     NewInvoice,
     NewLine,
     PaymentStatus,
-    Position,
     Settlement,
     draft_invoice,
-    invoice_hash,
-    invoice_number,
 )
+from billing.domain.issuing import AccountEnd, ChainEnd, Ends, Journal, SeriesEnd
 from billing.domain.money import Money
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.tax import NO_TAX, Tax, TaxType
@@ -58,7 +61,7 @@ ACCOUNT = Account(
     bic=None,
     closed=False,
 )
-FIRST = Position(sequence=0, hash="", ordinal=0, issue_date=None)
+FIRST = Ends(ChainEnd(), {}, {"1": AccountEnd()})
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -71,13 +74,14 @@ def _line(quantity: str = "1", unit_price: str = "10", tax: Tax = NO_TAX) -> New
 def _draft(
     *lines: NewLine,
     now: datetime = NOON,
-    last: Position = FIRST,
+    read: Ends = FIRST,
     account: Account = ACCOUNT,
     currency: str | None = None,
     due_date: date | None = None,
 ) -> IssuedInvoice:
     request = NewInvoice("demo", "1", "Test", currency, due_date, lines or (_line(),))
-    return draft_invoice(request, ORG, account, lambda _: NO_TAX, now, last)
+    draft = draft_invoice(request, ORG, account, lambda _: NO_TAX, now)
+    return Journal(ORG, "A", now, read).issue(draft)
 
 
 def _eur(major: str) -> Money:
@@ -111,8 +115,17 @@ def test_reckons_lines_then_taxes(line: NewLine, net: str, tax: str, gross: str)
     assert (invoice.net, invoice.tax, invoice.gross) == (_eur(net), _eur(tax), _eur(gross))
 
 
+def _ends(chain: date, account: date, year: int = 2026) -> Ends:
+    """Return the ends behind 41 invoices of a year, six of them the account's."""
+    return Ends(
+        ChainEnd(60, "hash", chain),
+        {"F": SeriesEnd(InvoiceKind.INVOICE, "A", 2025, year, 41)},
+        {"1": AccountEnd(6, account)},
+    )
+
+
 def test_follows_the_last_of_its_series_and_of_its_account() -> None:
-    invoice = _draft(last=Position(41, "hash", 6, date(2026, 11, 20)))
+    invoice = _draft(read=_ends(date(2026, 11, 20), date(2026, 11, 20)))
 
     assert (invoice.number, invoice.key.ordinal) == ("F2026-000042", 7)
     assert invoice.issue_date == date(2026, 11, 21)
@@ -120,10 +133,41 @@ def test_follows_the_last_of_its_series_and_of_its_account() -> None:
     assert invoice.payment_term_days == 15
 
 
-def test_is_never_dated_before_the_last() -> None:
-    invoice = _draft(last=Position(41, "hash", 6, date(2026, 11, 23)))
+@pytest.mark.parametrize(
+    ("chain", "account"),
+    [
+        pytest.param(date(2026, 11, 23), date(2026, 11, 2), id="of its lane"),
+        pytest.param(date(2026, 11, 2), date(2026, 11, 23), id="of its account"),
+    ],
+)
+def test_is_never_dated_before_the_last(chain: date, account: date) -> None:
+    assert _draft(read=_ends(chain, account)).issue_date == date(2026, 11, 23)
 
-    assert invoice.issue_date == date(2026, 11, 23)
+
+def test_a_series_begins_anew_each_year_and_the_chain_does_not() -> None:
+    journal = Journal(ORG, "A", NOON, _ends(date(2025, 12, 31), date(2025, 12, 31), year=2025))
+    request = NewInvoice("demo", "1", "Test", None, None, (_line(),))
+
+    for _ in range(2):
+        journal.issue(draft_invoice(request, ORG, ACCOUNT, lambda _: NO_TAX, NOON))
+
+    assert [each.invoice.number for each in journal.issued] == ["F2026-000001", "F2026-000002"]
+    assert [each.position for each in journal.issued] == [61, 62]
+    assert journal.issued[0].previous_hash == "hash"
+    assert journal.issued[1].previous_hash == journal.issued[0].hash
+    assert journal.ends.series["F"] == SeriesEnd(InvoiceKind.INVOICE, "A", 2025, 2026, 2)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        pytest.param(SeriesEnd(InvoiceKind.CREDIT_NOTE, "A", 2026, 2026, 3), id="another kind"),
+        pytest.param(SeriesEnd(InvoiceKind.INVOICE, "B", 2026, 2026, 3), id="another lane"),
+    ],
+)
+def test_a_series_numbers_one_kind_in_one_lane_for_ever(taken: SeriesEnd) -> None:
+    with pytest.raises(SeriesTakenError):
+        _draft(read=Ends(ChainEnd(), {"F": taken}, {"1": AccountEnd()}))
 
 
 def test_is_dated_in_the_zone_of_the_org() -> None:
@@ -191,10 +235,3 @@ def test_a_credited_invoice_is_known_as_such() -> None:
 
     assert not summary.is_fully_credited
     assert replace(summary, settlement=Settlement(zero, _eur("10"), NOON)).is_fully_credited
-
-
-def test_numbers_and_hashes() -> None:
-    assert invoice_number("F", 2026, 1) == "F2026-000001"
-    assert invoice_number("R", 2026, 1234567) == "R2026-1234567"
-    assert invoice_hash(b"a", "b") == invoice_hash(b"ab", "")
-    assert invoice_hash(b"a", "") != invoice_hash(b"a", "b")

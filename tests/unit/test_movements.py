@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing.domain.cycles import ClosedCycle, CycleDocuments, OpenCycle
+from billing.domain.cycles import ClosedCycle, CycleDocuments, OpenCycle, Part
 from billing.domain.errors import (
     AccountClosedError,
     InvalidRequestError,
@@ -25,7 +25,7 @@ from billing.domain.movements import (
     Surroundings,
 )
 from billing.domain.periods import Moment, MomentPeriod
-from billing.domain.tax import AskedAmount, Tax, TaxType
+from billing.domain.tax import AskedAmount, Tax, TaxedAmount, TaxType
 from tests.sample_invoices import BUYER, IVA, SELLER
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_falls_into_the_open_cycle() -> None:
     movement = charged()
 
     assert (movement.cycle, movement.currency) == (date(2026, 11, 30), "EUR")
-    assert (movement.refunded, movement.refundable) == (Money(0, "EUR"), Money(12100, "EUR"))
+    assert (movement.refunded, movement.refundable(None)) == (Money(0, "EUR"), Money(12100, "EUR"))
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,12 @@ def test_takes_any_period_where_it_has_none_itself() -> None:
 
 
 def test_gives_back_no_more_than_is_left() -> None:
-    movement = replace(charged(), refunded=Money(11000, "EUR"))
+    movement = replace(charged(), refunded=Money(11000, "EUR"), refunded_net=Money(9091, "EUR"))
 
     movement.check_refund(asked("11", "9.09"), None)
-    movement.check_refund(asked("12.1", "10"), None, freed=Money(110, "EUR"))
+    movement.check_refund(
+        asked("12.1", "10"), None, freed=TaxedAmount(Money(91, "EUR"), Money(110, "EUR"), IVA)
+    )
     with pytest.raises(RefundExceedsMovementError, match=r"11.00 EUR are left .* 11.01 EUR"):
         movement.check_refund(asked("11.01", "9.10"), None)
 
@@ -179,18 +181,18 @@ def test_gives_back_no_more_than_is_left() -> None:
 def test_gives_nothing_back_of_an_allowance() -> None:
     allowance = charged(operation_type=OperationType.CREDIT)
 
-    assert not allowance.refundable
+    assert not allowance.refundable(None)
     with pytest.raises(MovementNotRefundableError):
         allowance.check_refund(asked("12.1", "10"), None)
 
 
 def test_is_billed_by_the_document_of_its_cycle_and_currency() -> None:
     movement, ends_on = charged(), date(2026, 11, 30)
-    issued = CycleDocuments({"EUR": 7, "USD": 8}, {})
+    parts = (Part("EUR", "", 7), Part("USD", "", 8))
 
-    assert movement.invoice({}) is None
-    assert movement.invoice({ends_on: ClosedCycle(ends_on, None)}) is None
-    assert movement.invoice({ends_on: ClosedCycle(ends_on, issued)}) == 7
+    assert movement.part({}) is None
+    assert movement.part({ends_on: ClosedCycle(ends_on, None)}) is None
+    assert movement.part({ends_on: ClosedCycle(ends_on, CycleDocuments(parts))}) == parts[0]
 
 
 @pytest.mark.parametrize(

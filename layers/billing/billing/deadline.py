@@ -8,12 +8,12 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NoReturn
 
-from billing.domain.errors import UpstreamBusyError, UpstreamTimeoutError
+from billing.domain.errors import ContentionError, UpstreamBusyError, UpstreamTimeoutError
 
 RESERVE_SECONDS = 1.5
 """What is kept back to word the answer."""
@@ -25,6 +25,9 @@ makes before the next (2 s at most, half of it out of the reserve).
 
 STEP_SECONDS = 10.0
 """What the next step of work in steps may take, at most; where less is left, it goes on later."""
+
+MAX_ATTEMPTS = 200
+"""Tries of a step where there is no deadline."""
 
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=float("inf"))
 
@@ -79,18 +82,23 @@ def _interrupt(*_: object) -> NoReturn:
     raise OutOfTimeError
 
 
-def attempts(seconds: float = CALL_SECONDS + 0.2) -> Iterator[int]:
+def retry[T](
+    step: Callable[[], T],
+    on: type[Exception] | tuple[type[Exception], ...] = ContentionError,
+    seconds: float = CALL_SECONDS + 0.2,
+) -> T:
     """
-    Count tries of something that others keep getting in the way of, with random pauses between.
+    Return what `step` returns; run it again, after a random pause, where it raises `on`.
 
-    It ends with UpstreamBusyError when the deadline has no room for another try of `seconds`: a
-    little more than a call asks for, which would say that time is out, and not why.
+    Raise UpstreamBusyError when the deadline has no room for another try of `seconds`: a little
+    more than one call asks for, which would say that time is out, and not why.
     """
-    attempt = 0
-    while True:
-        yield attempt
-        attempt += 1
-        pause = random.uniform(0, min(0.02 * 2**attempt, 0.5))
-        if seconds_left() < pause + seconds or attempt > 200:
-            raise UpstreamBusyError("Too many requests at once.")
-        time.sleep(pause)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return step()
+        except on as error:
+            pause = random.uniform(0, min(0.02 * 2**attempt, 0.5))
+            if seconds_left() < pause + seconds:
+                raise UpstreamBusyError("Too many requests at once.") from error
+            time.sleep(pause)
+    raise UpstreamBusyError("Too many requests at once.")

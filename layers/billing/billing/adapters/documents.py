@@ -58,6 +58,17 @@ class DocumentStore:
 
         return call(read)
 
+    def delete(self, pdf: StoredPdf) -> None:
+        """Delete a PDF with all its versions."""
+        versions = call(s3().list_object_versions, Bucket=self._bucket, Prefix=pdf.object_key)
+        for each in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
+            call(
+                s3().delete_object,
+                Bucket=self._bucket,
+                Key=each["Key"],
+                VersionId=each["VersionId"],
+            )
+
     def link(self, pdf: StoredPdf) -> str:
         """Sign a link to one PDF that works without a token for LINK_SECONDS."""
         return s3().generate_presigned_url(

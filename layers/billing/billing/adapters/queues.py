@@ -6,12 +6,13 @@ The queues of billing runs and audits.
               {after}: start the daily runs of all orgs
               behind this one
     batches   {org_id, run_id, number, until, account_ids}   functions/bill_accounts
-    audits    {org_id, series, last, sequence, hash}:        functions/audit
-              verify the numbers behind `sequence`
+    audits    {org_id, lane, last, last_hash, position,      functions/audit
+               hash, sequences}:
+              verify the documents behind `position`
               {after}: have all orgs behind this one audited
 
-The schedules send {after: ""}. `batches` is first in, first out within an org: whoever numbers its
-invoices is alone in that. Every message may come twice, and late.
+The schedules send {after: ""}. `batches` is first in, first out within an org's lane: one function
+at a time numbers its documents. Every message may come twice, and late.
 """
 
 import json
@@ -24,8 +25,9 @@ from typing import Any
 from billing import config
 from billing.aws import call, sqs
 from billing.domain.billing_runs import Batch
+from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
-from billing.domain.invoices import Stretch
+from billing.domain.issuing import LANE
 
 _MESSAGES_AT_ONCE = 10
 
@@ -45,7 +47,7 @@ class RunsQueue:
 
 
 class AuditsQueue:
-    """Stretches of series that are to be verified."""
+    """Stretches of lanes that are to be verified."""
 
     def __init__(self) -> None:
         self._url = config.audits_queue()
@@ -71,7 +73,7 @@ class BatchesQueue:
                 {
                     "Id": str(batch.number),
                     "MessageBody": _message(batch),
-                    "MessageGroupId": batch.org_id,
+                    "MessageGroupId": f"{batch.org_id}#{LANE}",
                     "MessageDeduplicationId": f"{batch.org_id}#{batch.run_id}#{batch.number}",
                 }
                 for batch in some

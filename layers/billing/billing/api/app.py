@@ -22,6 +22,7 @@ from pydantic_core import to_json
 from billing import clock, deadline
 from billing.api.access import SCHEME, Caller, caller_of
 from billing.api.errors import render, status_of
+from billing.api.etags import etag
 from billing.api.json_body import parse_json
 from billing.api.logger import kind_of, logger, report
 from billing.dialects.v1.common import GenericCreatedResponseDTO
@@ -33,6 +34,7 @@ from billing.domain.errors import (
     NotFoundError,
     UpstreamError,
 )
+from billing.domain.idempotency import Created
 from billing.domain.tokens import Role
 
 UNROUTED = "$default"
@@ -94,16 +96,16 @@ class BillingApp(APIGatewayHttpResolver):
             self.caller.must_have(Role(role), *reach)
 
 
-def created(
-    resource_id: str, *, replayed: bool = False, **headers: str
-) -> Response[GenericCreatedResponseDTO]:
+def created(what: Created, **headers: str) -> Response[GenericCreatedResponseDTO]:
     """Answer 201; a replay of an earlier request says so."""
-    if replayed:
+    if what.replayed:
         headers["idempotent-replayed"] = "true"
+    if what.version is not None:
+        headers["ETag"] = etag(what.version)
     return Response(
         HTTPStatus.CREATED,
         content_types.APPLICATION_JSON,
-        GenericCreatedResponseDTO(id=resource_id),
+        GenericCreatedResponseDTO(id=what.id),
         headers,
     )
 

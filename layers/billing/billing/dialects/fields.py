@@ -1,5 +1,6 @@
 """The base of all DTOs, and the types of their fields."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -39,13 +40,30 @@ class Dto(BaseModel):
 
     def external_id(self, value: str, *scope: str) -> ExternalId:
         """
-        Name what this request creates.
+        Return the external id of what this request creates.
 
-        The fingerprint is of all that the request says, and of where (`scope`): the same request
-        again has the same, whatever its white space and the order of its fields.
+        Its fingerprint is of all that the request says, and of where (`scope`), by value: `12.1`
+        and `12.10` are the same, and so are two spellings of an instant. A field that is left out
+        does not count, so that requests stay the same when a later release knows more fields.
         """
-        said = "\n".join([*scope, self.model_dump_json()])
+        said = json.dumps([*scope, self], default=_by_value, sort_keys=True)
         return ExternalId(value, sha256(said.encode()).hexdigest())
+
+
+def _by_value(value: Any) -> Any:
+    """Write what JSON has no form for, so that equal values are written alike."""
+    match value:
+        case BaseModel():
+            return {name: each for name, each in value if each is not None}
+        case Moment():
+            return value.nanoseconds
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return f"{value.normalize():f}"
+    raise TypeError(type(value))
 
 
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)

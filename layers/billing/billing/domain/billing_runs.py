@@ -12,8 +12,10 @@ from billing.domain.periods import local_date
 MAX_DAYS_AHEAD = 366
 """How far ahead a run may bill, so that it can be tried at once."""
 
-BATCH_ACCOUNTS = 10
-"""Accounts that are billed together: as many invoices as one transaction can issue."""
+MAX_DOCUMENTS = 10
+"""Documents that are issued together: as many as one transaction can hold."""
+BATCH_ACCOUNTS = MAX_DOCUMENTS
+"""Accounts that are billed together; most have one document each."""
 
 
 class RunStatus(StrEnum):

@@ -1,9 +1,10 @@
 """
 Credit notes: what is given back of an issued invoice, and never more than it has.
 
-What was credited is kept as a net amount of each line. Tax is reckoned on all that was ever
-credited of a rate, less what was given back before: parts never come to more than the whole, and
-all of them to exactly the whole.
+What was credited is kept as a net amount of each line, and so is what is reserved: the refunds
+that were accepted and that a billing run will credit. Tax is computed on all that was ever credited
+of a rate, less what was given back before: parts never come to more than the whole, and all of them
+to exactly the whole.
 """
 
 from bisect import bisect_right
@@ -16,6 +17,7 @@ from billing.domain.errors import (
     CreditExceedsInvoiceError,
     InvalidRequestError,
     InvoiceNotCreditableError,
+    RefundNotCreditableError,
 )
 from billing.domain.invoices import (
     CorrectedInvoice,
@@ -46,34 +48,76 @@ class LineCredit:
 
 @dataclass(frozen=True, slots=True)
 class Creditable:
-    """An issued invoice, with what was credited of it before."""
+    """
+    An issued invoice, with what was credited of its lines and what is reserved for refunds.
+
+    `version` counts the changes of both.
+    """
 
     invoice: IssuedInvoice
     summary: InvoiceSummary
     credited: Nets
+    reserved: Nets
+    version: int
 
     @property
     def left(self) -> Money:
-        """How much can still be credited, with tax."""
-        return self.summary.gross - self.summary.settlement.credited
+        """What is neither credited nor reserved, with tax."""
+        return self.summary.gross - self._gross_in_all(_plus(self.credited, self.reserved))
 
     def left_of(self, number: int) -> Money:
         """
-        How much can still be credited of a line.
+        Return the net amount of a line that is neither credited nor reserved.
 
         Other lines about the same movement count too: what the invoice itself gave back of it
         (in a line below zero) cannot be given back once more.
         """
-        own = self._uncredited(number)
+        own = self._rest(number)
         movement_id = self.invoice.lines[number - 1].movement_id
         if movement_id is None:
             return own
         of_movement = (
-            self._uncredited(each)
+            self._rest(each)
             for each, line in enumerate(self.invoice.lines, 1)
             if line.movement_id == movement_id
         )
         return min(own, sum(of_movement, Money.zero(own.currency)))
+
+    # ---------------------------------------------------------------- reserve for refunds
+
+    def refundable_net(self, number: int) -> Money:
+        """Return the largest net amount of a line that a refund can still reserve."""
+        taken = _plus(self.credited, self.reserved)
+        left_in_all = self.summary.net - sum(taken.values(), Money.zero(self.invoice.currency))
+        most = min(self.left_of(number), left_in_all).minor
+
+        def gross_with(minor: int) -> int:
+            more = {number: Money(minor, self.invoice.currency)}
+            return self._gross_in_all(_plus(taken, more)).minor
+
+        if most > 0 and gross_with(most) > self.summary.gross.minor:
+            most = bisect_right(range(most + 1), self.summary.gross.minor, key=gross_with) - 1
+        return Money(max(most, 0), self.invoice.currency)
+
+    def reserve(self, number: int, net: Money) -> "Creditable":
+        """
+        Reserve a net amount of a line for a refund.
+
+        Raise RefundNotCreditableError where less is left of the line or of the whole invoice.
+        """
+        left = self.refundable_net(number)
+        if left < net:
+            raise RefundNotCreditableError(
+                f"Only {left} without tax can still be credited of this movement on invoice "
+                f"{self.invoice.number}; the refund is {net}."
+            )
+        return replace(self, reserved=_plus(self.reserved, {number: net}))
+
+    def release(self, number: int, net: Money) -> "Creditable":
+        """Give up what was reserved for a refund."""
+        return replace(self, reserved=_plus(self.reserved, {number: -net}))
+
+    # ---------------------------------------------------------------- credit
 
     def line_of(self, movement_id: str) -> int | None:
         """Find the line that charges a movement."""
@@ -83,13 +127,15 @@ class Creditable:
         return None
 
     def all_left(self) -> Nets:
-        """Credit whatever is left of each line. Raises CreditExceedsInvoiceError at nothing."""
+        """
+        Return all of each line that is neither credited nor reserved.
+
+        Raise CreditExceedsInvoiceError where that is nothing.
+        """
         self._check_kind()
-        if not self.left:
+        if self.left.minor <= 0:
             raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
-        left = {
-            number: self._uncredited(number) for number in range(1, len(self.invoice.lines) + 1)
-        }
+        left = {number: self._rest(number) for number in range(1, len(self.invoice.lines) + 1)}
         return {number: amount for number, amount in left.items() if amount}
 
     def lines_left(self, asked: Sequence[LineCredit]) -> Nets:
@@ -114,29 +160,19 @@ class Creditable:
                     f"{left} are left of line {each.line}, {amount} are more than that."
                 )
             nets[each.line] = amount
-        if self.left < self.gross_of(nets):
+        taken = _plus(_plus(self.credited, self.reserved), nets)
+        if self.summary.gross < self._gross_in_all(taken):
             raise CreditExceedsInvoiceError(
                 f"{self.left} are left of this invoice, {self.gross_of(nets)} are more than that."
             )
         return nets
 
-    def most_of(self, number: int, amount: Money, besides: Nets) -> Money:
-        """Tell how much of an amount, up to all of it, can be credited of a line besides others."""
-        left = self.left_of(number) - besides.get(number, Money.zero(amount.currency))
-        at_most = min(amount, left).minor
-
-        def gross_with(minor: int) -> int:
-            return self.gross_of(_plus(besides, {number: Money(minor, amount.currency)})).minor
-
-        fitting = bisect_right(range(at_most + 1), self.left.minor, key=gross_with) - 1
-        return Money(max(fitting, 0), amount.currency)
-
     def gross_of(self, nets: Nets) -> Money:
-        """Tell what net amounts come to with their tax."""
+        """Return what net amounts come to with their tax, when they are credited next."""
         return gross_of(self.taxes_of(nets), self.invoice.currency)
 
     def taxes_of(self, nets: Nets) -> tuple[TaxTotal, ...]:
-        """Tell the tax that is given back together with net amounts."""
+        """Return the tax that is given back together with net amounts, credited next."""
         given_back = {each.tax: each.amount for each in self._tax_totals(self.credited)}
         in_all = {each.tax: each.amount for each in self._tax_totals(_plus(self.credited, nets))}
         nothing = Money.zero(self.invoice.currency)
@@ -149,9 +185,13 @@ class Creditable:
         lines = self.invoice.lines
         return tax_totals((lines[number - 1].tax, net) for number, net in nets.items())
 
-    def _uncredited(self, number: int) -> Money:
+    def _gross_in_all(self, nets: Nets) -> Money:
+        return gross_of(self._tax_totals(nets), self.invoice.currency)
+
+    def _rest(self, number: int) -> Money:
         net = self.invoice.lines[number - 1].net
-        return net - self.credited.get(number, Money.zero(net.currency))
+        nothing = Money.zero(net.currency)
+        return net - self.credited.get(number, nothing) - self.reserved.get(number, nothing)
 
     def _check_kind(self) -> None:
         if self.summary.is_credit:
@@ -160,11 +200,16 @@ class Creditable:
 
 @dataclass(frozen=True, slots=True)
 class CreditNote:
-    """A credit note to be issued, and what it credits of the original."""
+    """
+    A credit note to be issued, and the net amounts that it credits of the original's lines.
+
+    With `is_reserved` these are what was reserved for refunds.
+    """
 
     original: Creditable
     nets: Nets
     draft: Draft
+    is_reserved: bool
 
     @classmethod
     def of(
@@ -174,13 +219,15 @@ class CreditNote:
         org: Org,
         account: Account,
         description: str,
+        *,
         cycle: BillingPeriod | None = None,
         lines: Iterable[Line] = (),
+        is_reserved: bool = False,
     ) -> "CreditNote":
         """
-        Write a credit note; what it credits has the sign turned.
+        Draft a credit note; what it credits has the sign turned.
 
-        Its lines are those of the original, unless they are said in other words.
+        Its lines are those of the original, unless other words are given.
         """
         invoice = original.invoice
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
@@ -196,15 +243,22 @@ class CreditNote:
             taxes=tuple(taxes),
             corrects=CorrectedInvoice(invoice.key.ordinal, invoice.number, invoice.issue_date),
         )
-        return cls(original, nets, draft)
+        return cls(original, nets, draft, is_reserved)
 
     @property
     def credited(self) -> Nets:
         """What is credited of each line of the original from then on."""
         return _plus(self.original.credited, self.nets)
 
+    @property
+    def reserved(self) -> Nets:
+        """What is reserved of each line of the original from then on."""
+        if not self.is_reserved:
+            return self.original.reserved
+        return _plus(self.original.reserved, {number: -net for number, net in self.nets.items()})
+
     def settlement(self, now: datetime) -> Settlement:
-        """What has happened to the original from then on."""
+        """Return what has happened to the original from then on."""
         summary = self.original.summary
         return summary.settlement.plus_credit(-self.draft.gross, now, summary.remaining)
 
@@ -225,7 +279,8 @@ def _turned(line: Line, net: Money) -> Line:
 
 
 def _plus(some: Nets, more: Nets) -> Nets:
+    """Add net amounts up; a line that comes to nothing is left out."""
     sums = dict(some)
     for number, net in more.items():
         sums[number] = sums[number] + net if number in sums else net
-    return sums
+    return {number: net for number, net in sums.items() if net}

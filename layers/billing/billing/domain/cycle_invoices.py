@@ -1,32 +1,31 @@
 """What a billing run issues for a cycle: its invoices, and credit notes for what was refunded."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from zlib import Z_SYNC_FLUSH, compressobj
 
+from billing.domain.billing_runs import MAX_DOCUMENTS
 from billing.domain.consumptions import ConsumptionTotal, ConsumptionType
 from billing.domain.credit_notes import Creditable, CreditNote
-from billing.domain.cycles import ClosingCycle
+from billing.domain.cycles import ClosingCycle, CycleDocuments, Part
 from billing.domain.invoices import Draft, InvoiceKind, Line, LinePeriod, gross_of
-from billing.domain.money import Money
-from billing.domain.movements import Movement, MovementKind, OperationType
+from billing.domain.money import MAX_MINOR, Money
+from billing.domain.movements import USAGE_RANK, Movement, OperationType, line_key
 from billing.domain.parties import Org
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod, local_date
 from billing.domain.refunds import Refund
 from billing.domain.tax import Tax, tax_totals
 
-_KINDS = (
-    MovementKind.RECURRING,
-    MovementKind.USAGE,
-    MovementKind.ONE_OFF,
-    MovementKind.ADJUSTMENT,
-    MovementKind.DISCOUNT,
-)
-"""The order of a subscription's charges."""
-
-_ALLOWANCE, _REFUND = len(_KINDS), len(_KINDS) + 1
-"""Allowances of all kinds come behind the charges, and what was refunded of them at last."""
+MAX_LINES = 1000
+"""Lines of a document, at most."""
+MAX_LINE_BYTES = 320_000
+"""Bytes, compressed, that the lines of a document may take: its record fits into an item then."""
+_LINE_BYTES = 5_000
+"""The largest that one line can be, uncompressed."""
 
 _USAGE = {
     ConsumptionType.DATA: "Data",
@@ -37,150 +36,248 @@ _USAGE = {
 
 @dataclass(frozen=True, slots=True)
 class CycleContents:
-    """
-    All that fell into a cycle.
-
-    `invoiced` tells, by the ids of refunds, which earlier invoice has charged their movements.
-    """
+    """All that fell into a cycle."""
 
     movements: Sequence[Movement]
     usage: Sequence[ConsumptionTotal]
     refunds: Sequence[Refund]
-    invoiced: Mapping[str, int]
-
-    @property
-    def currencies(self) -> int:
-        """In how many currencies there may be something to bill."""
-        currencies = {each.net.currency for each in self.usage}
-        currencies |= {each.currency for each in self.movements}
-        return len(currencies | {each.currency for each in self.refunds_of(None)})
 
     @property
     def originals(self) -> list[int]:
         """The earlier invoices that are to be credited, oldest first."""
-        return sorted(set(self.invoiced.values()))
+        return sorted({each.reservation.ordinal for each in self.refunds if each.reservation})
 
     def refunds_of(self, original: int | None) -> list[Refund]:
-        """The refunds that credit an earlier invoice; with None, those that credit none."""
-        return [each for each in self.refunds if self.invoiced.get(each.key.id) == original]
+        """Return the refunds that credit an earlier invoice; with None, those that credit none."""
+        return [
+            each
+            for each in self.refunds
+            if (each.reservation.ordinal if each.reservation else None) == original
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    Documents of a cycle that are issued together: credit notes for `originals`, and `parts`.
+
+    `plan` has all parts of the cycle. With the last step the cycle is billed.
+    """
+
+    cycle: ClosingCycle
+    contents: CycleContents
+    originals: Sequence[int]
+    parts: Sequence[Part]
+    plan: tuple[Part, ...]
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CycleBill:
-    """
-    Documents of a cycle: those of its own, and credit notes for the `credited` earlier invoices.
+    """The documents of a step, before they have numbers."""
 
-    `uncredited` says of which refunds not all could be given back, as too little was left of what
-    they are refunds of.
-    """
+    step: Step
+    credit_notes: Sequence[CreditNote]
+    invoices: Sequence[Draft]
 
-    invoices: Sequence[Draft] = ()
-    credited: Sequence[int] = ()
-    credit_notes: Sequence[CreditNote] = ()
-    uncredited: Sequence[str] = ()
+    def documents(self, notes: Sequence[int], invoices: Sequence[int]) -> CycleDocuments:
+        """Return what the cycle has by then; the ordinals stand in the order of the documents."""
+        before, issued = (
+            self.step.cycle.documents,
+            dict(zip(self.step.parts, invoices, strict=True)),
+        )
+        kinds = {
+            part: draft.kind is InvoiceKind.CREDIT_NOTE
+            for part, draft in zip(self.step.parts, self.invoices, strict=True)
+        }
+        return CycleDocuments(
+            parts=tuple(
+                replace(part, ordinal=issued[part], is_credit=kinds[part])
+                if part in issued
+                else part
+                for part in self.step.plan
+            ),
+            credit_notes={
+                **before.credit_notes,
+                **dict(zip(self.step.originals, notes, strict=True)),
+            },
+        )
 
-    @property
-    def documents(self) -> int:
-        return len(self.invoices) + len(self.credit_notes)
+
+def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
+    """Return the next documents of a cycle: as many as one transaction can issue."""
+    plan = cycle.documents.parts or _plan(cycle, contents)
+    originals = [each for each in contents.originals if each not in cycle.documents.credit_notes]
+    parts = [part for part in plan if part.ordinal is None]
+    now = originals[:MAX_DOCUMENTS]
+    then = parts[: MAX_DOCUMENTS - len(now)]
+    is_last = len(now) + len(then) == len(originals) + len(parts)
+    return Step(cycle, contents, now, then, plan, is_last)
 
 
-def draft_bill(
-    org: Org,
-    cycle: ClosingCycle,
-    contents: CycleContents,
-    originals: Sequence[Creditable],
-    *,
-    is_last: bool,
-) -> CycleBill:
-    """Write credit notes for some earlier invoices and, with the last of them, all the rest."""
-    notes, uncredited = _credit_notes(org, cycle, contents, originals)
-    invoices, more = _invoices(org, cycle, contents) if is_last else ([], [])
+def draft_bill(org: Org, step: Step, originals: Sequence[Creditable]) -> CycleBill:
+    """Draft the documents of a step."""
+    lines = _by_currency(step.cycle, step.contents) if step.parts else {}
     return CycleBill(
-        invoices=invoices,
-        credited=[each.invoice.key.ordinal for each in originals],
-        credit_notes=notes,
-        uncredited=uncredited + more,
+        step,
+        [_credit_note(org, step, original) for original in originals],
+        [_invoice(org, step, part, lines[part.currency]) for part in step.parts],
     )
 
 
-def _invoices(
-    org: Org, cycle: ClosingCycle, contents: CycleContents
-) -> tuple[list[Draft], list[str]]:
-    """
-    Write one document for each currency in a cycle: its charges and usage, less its allowances and
-    the refunds of what was not invoiced before. One below zero is a credit note.
-    """
-    time_zone = cycle.account.time_zone
-    uncredited: list[str] = []
-    entries = [
-        *(_charge(each, time_zone) for each in contents.movements),
-        *map(_usage, contents.usage),
-        *_refunds_of_uninvoiced(contents, time_zone, uncredited),
+def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> Draft:
+    """Draft one part of a cycle; below zero it is a credit note."""
+    later = [
+        each.first_line
+        for each in step.plan
+        if each.currency == part.currency and each.first_line > part.first_line
     ]
-    by_currency: dict[str, list[Line]] = {}
-    for *_, line in sorted(entries, key=lambda entry: entry[:3]):
-        by_currency.setdefault(line.net.currency, []).append(line)
-    invoices = []
-    for currency, lines in sorted(by_currency.items()):
-        if not any(line.net for line in lines):
-            continue  # nothing to bill
-        taxes = tax_totals((line.tax, line.net) for line in lines)
-        below_zero = gross_of(taxes, currency).minor < 0
-        invoices.append(
-            Draft(
-                kind=InvoiceKind.CREDIT_NOTE if below_zero else InvoiceKind.INVOICE,
-                seller=org,
-                buyer=cycle.account,
-                currency=currency,
-                description=_days(cycle.period, time_zone),
-                cycle=cycle.period,
-                lines=tuple(lines),
-                taxes=taxes,
-            )
+    lines = tuple(
+        line for key, line in entries if part.first_line <= key and (not later or key < later[0])
+    )
+    taxes = tax_totals((line.tax, line.net) for line in lines)
+    below_zero = gross_of(taxes, part.currency).minor < 0
+    return Draft(
+        kind=InvoiceKind.CREDIT_NOTE if below_zero else InvoiceKind.INVOICE,
+        seller=org,
+        buyer=step.cycle.account,
+        currency=part.currency,
+        description=_days(step.cycle.period, step.cycle.account.time_zone),
+        cycle=step.cycle.period,
+        lines=lines,
+        taxes=taxes,
+    )
+
+
+def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
+    """Draft the credit note for all that was refunded of an earlier invoice, as was reserved."""
+    nets: dict[int, Money] = {}
+    lines = []
+    for refund in step.contents.refunds_of(original.invoice.key.ordinal):
+        number, net = refund.reserved_line, refund.amount.net
+        nets[number] = nets[number] + net if number in nets else net
+        lines.append(_refunded(refund, step.cycle.account.time_zone))
+    description = f"{original.invoice.number}: {original.invoice.description}"
+    return CreditNote.of(
+        original,
+        nets,
+        org,
+        step.cycle.account,
+        description[:500],
+        cycle=step.cycle.period,
+        lines=lines,
+        is_reserved=True,
+    )
+
+
+# ---------------------------------------------------------------- the lines, and their division
+
+type _Entry = tuple[str, Line]
+"""A line behind its key, which it sorts by."""
+
+
+def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, Sequence[_Entry]]:
+    """Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here."""
+    time_zone = cycle.account.time_zone
+    entries = [
+        *((each.line_key, _charge(each, time_zone)) for each in contents.movements),
+        *(entry for each in contents.usage for entry in _usage(each)),
+        *((each.line_key, _refunded(each, time_zone)) for each in contents.refunds_of(None)),
+    ]
+    found: dict[str, list[_Entry]] = {}
+    for key, line in sorted(entries, key=lambda entry: entry[0]):
+        found.setdefault(line.net.currency, []).append((key, line))
+    return found
+
+
+def _plan(cycle: ClosingCycle, contents: CycleContents) -> tuple[Part, ...]:
+    """
+    Divide the lines of a cycle into documents: one for each currency, and more where it is too
+    large. A currency in which every line is zero has nothing to bill.
+    """
+    return tuple(
+        Part(currency, key)
+        for currency, entries in sorted(_by_currency(cycle, contents).items())
+        if any(line.net for _, line in entries)
+        for key in _divide(entries)
+    )
+
+
+def _divide(entries: Sequence[_Entry]) -> Iterator[str]:
+    """Return the first key of each part; a movement and its refunds stay together if they can."""
+    yield entries[0][0]
+    moved = sum(abs(line.net.minor) for _, line in entries)
+    if len(entries) * _LINE_BYTES <= MAX_LINE_BYTES and 2 * moved < MAX_MINOR:
+        return
+    part = _Size()
+    for _, group in groupby(entries, key=lambda entry: entry[0].split("#")[:3]):
+        together = list(group)
+        if part.lines and not part.has_room(line for _, line in together):
+            yield together[0][0]
+            part = _Size()
+        for key, line in together:
+            if part.lines and not part.has_room([line]):
+                yield key
+                part = _Size()
+            part.add(line)
+
+
+class _Size:
+    """How large a part is so far: in lines, bytes, and money."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._bytes = 0
+        self._compressor = compressobj()
+        self._nets: dict[Tax, Money] = {}
+        self._moved = 0
+
+    def has_room(self, lines: Iterable[Line]) -> bool:
+        """Return whether some more lines fit."""
+        more = list(lines)
+        return (
+            self.lines + len(more) <= MAX_LINES
+            and self._bytes + sum(map(_bytes_of, more)) <= MAX_LINE_BYTES
+            and self._is_payable(more)
         )
-    return invoices, uncredited
+
+    def add(self, line: Line) -> None:
+        self.lines += 1
+        self._moved += abs(line.net.minor)
+        self._nets[line.tax] = self._nets.get(line.tax, Money.zero(line.net.currency)) + line.net
+        text = _text_of(line)
+        self._bytes += len(self._compressor.compress(text))
+        self._bytes += len(self._compressor.flush(Z_SYNC_FLUSH))
+
+    def _is_payable(self, more: Sequence[Line]) -> bool:
+        moved = self._moved + sum(abs(line.net.minor) for line in more)
+        if 2 * moved < MAX_MINOR:  # whatever the tax is, which is at most all of it again
+            return True
+        nets = [*self._nets.items(), *((line.tax, line.net) for line in more)]
+        taxes = tax_totals(nets)
+        return abs(gross_of(taxes, more[0].net.currency).minor) < MAX_MINOR
 
 
-def _credit_notes(
-    org: Org, cycle: ClosingCycle, contents: CycleContents, originals: Sequence[Creditable]
-) -> tuple[list[CreditNote], list[str]]:
-    """
-    Write a credit note for each earlier invoice whose movements were refunded.
-
-    Each gives back as much of a refund as is left of the movement's line and of the invoice, which
-    may have been credited before on request; where nothing is left, there is no credit note.
-    """
-    uncredited: list[str] = []
-    notes = []
-    for original in originals:
-        nets: dict[int, Money] = {}
-        lines = []
-        for refund in contents.refunds_of(original.invoice.key.ordinal):
-            number, asked = original.line_of(refund.key.movement.id), refund.amount.net
-            amount = original.most_of(number, asked, nets) if number else Money.zero(asked.currency)
-            if number and amount:
-                nets[number] = nets.get(number, Money.zero(asked.currency)) + amount
-                lines.append(_refunded(refund, amount, cycle.account.time_zone))
-            if _is_short(asked, amount):
-                uncredited.append(_short(refund, amount, f"of {original.invoice.number}"))
-        if nets:
-            description = f"{original.invoice.number}: {original.invoice.description}"
-            notes.append(
-                CreditNote.of(
-                    original, nets, org, cycle.account, description[:500], cycle.period, lines
-                )
-            )
-    return notes, uncredited
+def _bytes_of(line: Line) -> int:
+    return len(_text_of(line))
 
 
-type _Entry = tuple[str, int, str, Line]
-"""A line behind what it sorts by: subscription, rank, and what tells apart those of one rank."""
+def _text_of(line: Line) -> bytes:
+    words = [line.description, line.order_id, line.remarks, line.movement_id]
+    figures = [
+        str(line.quantity),
+        str(line.unit_price),
+        str(line.net),
+        str(line.tax),
+        str(line.period),
+    ]
+    return json.dumps([*words, *figures], ensure_ascii=False).encode()
 
 
-def _charge(movement: Movement, time_zone: str) -> _Entry:
+def _charge(movement: Movement, time_zone: str) -> Line:
     request, amount = movement.request, movement.amount
     is_allowance = request.operation_type is OperationType.CREDIT
-    line = _line(
+    return _line(
         request.description,
         -amount.net if is_allowance else amount.net,
         amount.tax,
@@ -188,43 +285,30 @@ def _charge(movement: Movement, time_zone: str) -> _Entry:
         _local(request.period, time_zone),
         movement_id=movement.key.id,
     )
-    rank = _ALLOWANCE if is_allowance else _KINDS.index(request.kind)
-    return movement.key.subscription_id, rank, movement.key.id, line
 
 
-def _usage(total: ConsumptionTotal) -> _Entry:
-    line = _line(
-        _USAGE[total.type],
-        total.net,
-        total.tax,
-        total.subscription_id,
-        remarks=f"{total.units} {total.unit}",
-    )
-    return total.subscription_id, _KINDS.index(MovementKind.USAGE), f"usage {total.type}", line
+def _usage(total: ConsumptionTotal) -> Iterator[_Entry]:
+    """Charge usage; a sum too large for one line takes several."""
+    what = f"usage {total.type} {total.unit} {total.tax.type} {total.tax.percentage:f}"
+    left, currency, number = total.net.minor, total.net.currency, 0
+    while left or not number:
+        net = max(-MAX_MINOR // 3, min(left, MAX_MINOR // 3))
+        line = _line(
+            _USAGE[total.type],
+            Money(net, currency),
+            total.tax,
+            total.subscription_id,
+            remarks=f"{total.units} {total.unit}",
+        )
+        yield line_key(total.subscription_id, USAGE_RANK, f"{what} {number:04}"), line
+        left, number = left - net, number + 1
 
 
-def _refunds_of_uninvoiced(
-    contents: CycleContents, time_zone: str, uncredited: list[str]
-) -> Iterator[_Entry]:
-    """Give back what was refunded, up to the net of the movements that are charged here."""
-    left = {each.key: each.amount.net for each in contents.movements}
-    for refund in contents.refunds_of(None):
-        asked, movement = refund.amount.net, refund.key.movement
-        amount = min(asked, left.get(movement, asked))
-        if movement in left:
-            left[movement] -= amount
-        if amount:
-            line = _refunded(refund, amount, time_zone)
-            yield movement.subscription_id, _REFUND, refund.key.id, line
-        if _is_short(asked, amount):
-            uncredited.append(_short(refund, amount, "of its movement"))
-
-
-def _refunded(refund: Refund, amount: Money, time_zone: str) -> Line:
+def _refunded(refund: Refund, time_zone: str) -> Line:
     movement = refund.key.movement
     return _line(
         refund.request.description,
-        -amount,
+        -refund.amount.net,
         refund.amount.tax,
         movement.subscription_id,
         _local(refund.request.period, time_zone),
@@ -256,20 +340,8 @@ def _line(
     )
 
 
-def _is_short(asked: Money, amount: Money) -> bool:
-    """Amounts may differ by the one minor unit that callers have for rounding."""
-    return asked.minor - amount.minor > 1
-
-
-def _short(refund: Refund, amount: Money, of_what: str) -> str:
-    return (
-        f"Of refund {refund.key.id} of movement {refund.key.movement.id}, {refund.amount.net} "
-        f"without tax, {amount} could be given back: no more was left {of_what}."
-    )
-
-
 def _local(period: MomentPeriod | None, time_zone: str) -> LinePeriod | None:
-    """Tell which days a period touches; an end at midnight does not touch the day it begins."""
+    """Return the days that a period touches; an end at midnight does not touch the next day."""
     if period is None:
         return None
     start = _day(period.start, 0, time_zone)

@@ -36,36 +36,50 @@ class OpenCycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """
+    One document of a cycle: its lines in a currency from `first_line` on, up to the next part's.
+
+    `ordinal` is None until the document is issued. It is a credit note where it came out below
+    zero.
+    """
+
+    currency: str
+    first_line: str
+    ordinal: int | None = None
+    is_credit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CycleDocuments:
     """
-    What a billing run issued for a cycle, by the ordinals of its documents.
+    What a billing run issues for a cycle.
 
-    `invoices` has the document of each currency that the cycle's movements were charged in, which
-    is a credit note where it came out `below_zero`; `credit_notes` has, for each earlier invoice,
-    the credit note that corrects it.
+    `parts` are the documents with the cycle's own lines, in their order; `credit_notes` has, by
+    the ordinals of earlier invoices, the credit notes that give back what was refunded of them.
     """
 
-    invoices: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
     credit_notes: Mapping[int, int] = field(default_factory=dict)
-    below_zero: frozenset[str] = frozenset()
+
+    def part_of(self, currency: str, line_key: str) -> Part | None:
+        """Return the part that a line of the cycle is in, None where nothing was billed."""
+        before = [
+            part for part in self.parts if part.currency == currency and part.first_line <= line_key
+        ]
+        return before[-1] if before else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedCycle:
-    """A cycle that takes no more writes; its documents are None until they are issued."""
+    """A cycle that takes no more writes; its documents are None until all of them are issued."""
 
     ends_on: date
     documents: CycleDocuments | None
 
-    def invoice_in(self, currency: str) -> int | None:
-        """Tell which document bills the movements in a currency, where one does."""
-        return self.documents.invoices.get(currency) if self.documents else None
-
-    def creditable_in(self, currency: str) -> int | None:
-        """Tell which invoice charges the movements in a currency; a credit note charges nothing."""
-        if self.documents is None or currency in self.documents.below_zero:
-            return None
-        return self.invoice_in(currency)
+    def part_of(self, currency: str, line_key: str) -> Part | None:
+        """Return the document that bills a line of the cycle, None where none does (yet)."""
+        return self.documents.part_of(currency, line_key) if self.documents else None
 
 
 @dataclass(frozen=True, slots=True)

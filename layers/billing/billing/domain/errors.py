@@ -14,19 +14,24 @@ Everything that can go wrong, named by meaning.
     │   ├── SubscriptionTakenError
     │   ├── MovementNotRefundableError
     │   ├── RefundExceedsMovementError
+    │   ├── RefundNotCreditableError
     │   ├── RefundNotPendingError
+    │   ├── RefundWithdrawnError
+    │   ├── CycleBeingBilledError
+    │   ├── SeriesTakenError
     │   ├── PaymentExceedsInvoiceError
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
     │   └── DocumentNotReadyError
+    ├── ErasedError                it was erased, for ever
     ├── PreconditionFailedError    the caller's If-Match is out of date
     ├── TooLargeError              more than one request may carry
     └── UpstreamError              a service behind us
         ├── UpstreamFailedError    failed, or cut the line
         ├── UpstreamTimeoutError   did not answer in time
         └── UpstreamBusyError      throttled, or kept conflicting
-            └── ContentionError    somebody else wrote first; read again and retry
-                └── CycleMovedError
+            ├── ContentionError    somebody else wrote first; read again and retry
+            └── CycleMovedError    another cycle is open than was assumed
 """
 
 from collections.abc import Iterable
@@ -138,11 +143,45 @@ class RefundExceedsMovementError(ConflictError):
     code = "REFUND_EXCEEDS_MOVEMENT"
 
 
+class RefundNotCreditableError(ConflictError):
+    code = "REFUND_NOT_CREDITABLE"
+
+
+class CycleBeingBilledError(ConflictError):
+    code = "CYCLE_BEING_BILLED"
+    retry_after = 30
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The movement is being invoiced just now; send the same request again in a moment."
+        )
+
+
+class SeriesTakenError(ConflictError):
+    code = "SERIES_TAKEN"
+
+    def __init__(self, series: str, kind: str) -> None:
+        what = "credit notes" if kind == "CREDIT_NOTE" else "invoices"
+        super().__init__(
+            f"The series {series} has numbered {what}, and numbers nothing else; "
+            "choose another series in the org's profile."
+        )
+
+
 class RefundNotPendingError(ConflictError):
     code = "REFUND_NOT_PENDING"
 
     def __init__(self) -> None:
         super().__init__("The cycle of the refund is closed; it can be changed no more.")
+
+
+class RefundWithdrawnError(ConflictError):
+    code = "REFUND_WITHDRAWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This refund was created before and withdrawn; use another external id for a new one."
+        )
 
 
 class PaymentExceedsInvoiceError(ConflictError):
@@ -166,6 +205,13 @@ class DocumentNotReadyError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("The PDF of this invoice is being made; ask again in a few seconds.")
+
+
+class ErasedError(BillingError):
+    code = "ERASED"
+
+    def __init__(self) -> None:
+        super().__init__("The personal data of this document was erased after its legal term.")
 
 
 class PreconditionFailedError(BillingError):
@@ -212,9 +258,9 @@ class ContentionError(UpstreamBusyError):
         super().__init__("Too many writes at once; send the same request again.")
 
 
-class CycleMovedError(ContentionError):
+class CycleMovedError(UpstreamBusyError):
     """The open cycle is not the one that was assumed, but the one that ends on `open_cycle`."""
 
     def __init__(self, open_cycle: date) -> None:
-        super().__init__()
+        super().__init__("Too many writes at once; send the same request again.")
         self.open_cycle = open_cycle

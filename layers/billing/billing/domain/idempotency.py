@@ -1,4 +1,4 @@
-"""External ids: what the caller names a thing, so that asking twice creates it once."""
+"""Idempotency: the caller's own id for a thing, so that a request sent twice creates it once."""
 
 from dataclasses import dataclass
 
@@ -7,27 +7,37 @@ from billing.domain.errors import ExternalIdReusedError
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """An external id that stands in a table: the thing it names, and what was said of it."""
+    """What keeps an external id: the id of the thing, and the fingerprint of its request."""
 
     id: str
     fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
+class Created:
+    """The id of what a request created; `replayed` where an earlier twin of it did."""
+
+    id: str
+    replayed: bool = False
+    version: int | None = None
+    """The version for an ETag, of things that have one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExternalId:
-    """What the caller names a thing, and a fingerprint of all that the request says about it."""
+    """The caller's id for a new thing, and a fingerprint of all that the request says."""
 
     value: str
     fingerprint: str
 
-    def replayed(self, taken: IdempotencyRecord | None) -> str | None:
+    def replay(self, record: IdempotencyRecord | None) -> Created | None:
         """
-        Tell which thing this very request created before, if it did.
+        Return what this very request created before, or None.
 
-        Raises ExternalIdReusedError where another request took the external id.
+        Raise ExternalIdReusedError where another request took the external id.
         """
-        if taken is None:
+        if record is None:
             return None
-        if taken.fingerprint != self.fingerprint:
+        if record.fingerprint != self.fingerprint:
             raise ExternalIdReusedError(self.value)
-        return taken.id
+        return Created(record.id, replayed=True)

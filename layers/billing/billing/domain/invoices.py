@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from hashlib import sha256
 
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
 from billing.domain.money import EXACT, MAX_MINOR, Money
@@ -132,6 +131,8 @@ class IssuedInvoice:
     lines: tuple[Line, ...]
     taxes: tuple[TaxTotal, ...]
     corrects: CorrectedInvoice | None = None
+    erased: bool = False
+    """Whether the personal part was erased after the legal term; its texts are empty then."""
 
     @property
     def net(self) -> Money:
@@ -293,64 +294,6 @@ class StoredPdf:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainLink:
-    """A number as the table keeps it; `record` are the bytes its hash was taken of, if found."""
-
-    key: InvoiceKey
-    sequence: int
-    hash: str
-    previous_hash: str
-    record: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The numbers of a series that are still to be verified: behind `sequence`, up to `last`."""
-
-    org_id: str
-    series: str
-    """With its year: F2026."""
-    last: int
-    sequence: int = 0
-    hash: str = ""
-    """The hash of the document `sequence`, which the next one has to follow."""
-
-    @property
-    def number(self) -> str:
-        return f"{self.series}-{self.sequence:06}"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """
-    What the next document follows: the last of its series in the year, and of its account.
-
-    `sequence` and `ordinal` are 0, `hash` is empty and `issue_date` None where it is the first.
-    """
-
-    sequence: int
-    hash: str
-    ordinal: int
-    issue_date: date | None
-
-
-def invoice_number(series: str, year: int, sequence: int) -> str:
-    """Write a number: series, year and a sequence without gaps, such as F2026-000001."""
-    return f"{series}{year}-{sequence:06}"
-
-
-def invoice_hash(record: bytes, previous: str) -> str:
-    """Chain a record to the one before it in its series: SHA-256 over both, in hex."""
-    return sha256(record + previous.encode()).hexdigest()
-
-
-def series_in(org: Org, kind: InvoiceKind, now: datetime) -> str:
-    """Name the series that a document of today is numbered in: it begins anew each year."""
-    series = org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
-    return f"{series}{local_date(now, org.time_zone).year}"
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """
     What a document says before it has a number and a date.
@@ -377,34 +320,6 @@ class Draft:
     def gross(self) -> Money:
         return gross_of(self.taxes, self.currency)
 
-    def issued(self, now: datetime, last: Position) -> IssuedInvoice:
-        """
-        Give the document its place behind the last one.
-
-        It is dated today in the seller's zone, and never before the documents it follows.
-        """
-        today = local_date(now, self.seller.time_zone)
-        issue_date = max(today, last.issue_date or today)
-        is_credit = self.kind is InvoiceKind.CREDIT_NOTE
-        series = self.seller.credit_series if is_credit else self.seller.invoice_series
-        term = timedelta(days=0 if is_credit else self.buyer.payment_term_days)
-        return IssuedInvoice(
-            key=InvoiceKey(self.seller.id, self.buyer.id, last.ordinal + 1),
-            number=invoice_number(series, issue_date.year, last.sequence + 1),
-            kind=self.kind,
-            issued_at=now,
-            issue_date=issue_date,
-            due_date=self.due_date or issue_date + term,
-            currency=self.currency,
-            description=self.description,
-            seller=self.seller,
-            buyer=self.buyer,
-            cycle=self.cycle,
-            lines=self.lines,
-            taxes=self.taxes,
-            corrects=self.corrects,
-        )
-
 
 def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
     """Add up nets and taxes."""
@@ -417,10 +332,9 @@ def draft_invoice(
     account: Account,
     default_tax: Callable[[date], Tax],
     now: datetime,
-    last: Position,
-) -> IssuedInvoice:
+) -> Draft:
     """
-    Write the invoice that follows the last one.
+    Return the draft of a one-off invoice.
 
     A line that names no tax is charged that of its day of supply: the last day that it covers, or
     today.
@@ -455,4 +369,4 @@ def draft_invoice(
     )
     if draft.gross.minor < 0:
         raise InvalidRequestError.of("lines", "the total is negative; issue a credit note instead")
-    return draft.issued(now, last)
+    return draft

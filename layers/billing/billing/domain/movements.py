@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from billing.domain.cycles import ClosedCycles, OpenCycle
+from billing.domain.credit_notes import Creditable
+from billing.domain.cycles import ClosedCycles, OpenCycle, Part
 from billing.domain.errors import (
     AccountClosedError,
     FieldError,
@@ -35,6 +36,25 @@ class MovementKind(StrEnum):
     ONE_OFF = "one_off"
     DISCOUNT = "discount"
     ADJUSTMENT = "adjustment"
+
+
+_RANKS = (
+    MovementKind.RECURRING,
+    MovementKind.USAGE,
+    MovementKind.ONE_OFF,
+    MovementKind.ADJUSTMENT,
+    MovementKind.DISCOUNT,
+)
+"""The order of a subscription's charges on a document."""
+USAGE_RANK = _RANKS.index(MovementKind.USAGE)
+_ALLOWANCE_RANK = len(_RANKS)
+REFUND_RANK = len(_RANKS) + 1
+"""Allowances of all kinds come behind the charges; refunds of earlier movements come last."""
+
+
+def line_key(subscription_id: str, rank: int, *ids: str) -> str:
+    """Return the key that a line of a cycle sorts by; `#` sorts before all characters of ids."""
+    return "#".join([subscription_id, f"{rank:02}", *ids])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,7 @@ class Surroundings:
 @dataclass(frozen=True, slots=True)
 class Movement:
     """
-    A charge or an allowance; but for `refunded` it never changes.
+    A charge or an allowance; but for `refunded` and `refunded_net` it never changes.
 
     `currency` and `tax` are what is charged, whether the request names them or not. `cycle` is the
     day on which its cycle ends. `billing_day` and `time_zone` are the account's on the day it was
@@ -105,6 +125,7 @@ class Movement:
     time_zone: str
     created_at: datetime
     refunded: Money
+    refunded_net: Money
 
     @classmethod
     def charged(
@@ -138,6 +159,7 @@ class Movement:
             time_zone=to.account.time_zone,
             created_at=now,
             refunded=Money.zero(currency),
+            refunded_net=Money.zero(currency),
         )
 
     @property
@@ -149,26 +171,43 @@ class Movement:
         return self.request.amount.taxed(self.currency, self.tax)
 
     @property
-    def refundable(self) -> Money:
-        """What can still be given back: nothing of an allowance."""
+    def line_key(self) -> str:
+        """The key of its line on the document that bills it."""
+        is_allowance = self.request.operation_type is OperationType.CREDIT
+        rank = _ALLOWANCE_RANK if is_allowance else _RANKS.index(self.request.kind)
+        return line_key(self.key.subscription_id, rank, self.key.id)
+
+    def refundable(self, original: Creditable | None) -> Money:
+        """
+        Return what a billable refund may still have, with tax: nothing of an allowance.
+
+        `original` is the invoice that charges the movement, None before there is one.
+        """
         if self.request.operation_type is OperationType.CREDIT:
             return Money.zero(self.currency)
-        return self.amount.gross - self.refunded
+        left = self.amount.gross - self.refunded
+        number = original.line_of(self.key.id) if original else None
+        if original is None or number is None:
+            return left
+        net = original.refundable_net(number)
+        if self.amount.net - self.refunded_net <= net:
+            return left
+        return min(left, net + self.tax.on(net))
 
     def likely_cycle(self, now: datetime) -> date:
         """Guess which cycle of the account is open; only writing tells."""
         return max(self.cycle, next_billing_date(self.billing_day, local_date(now, self.time_zone)))
 
-    def invoice(self, closed: ClosedCycles) -> int | None:
-        """Tell which document bills it, where one does."""
+    def part(self, closed: ClosedCycles) -> Part | None:
+        """Return the document that bills it, None before there is one."""
         cycle = closed.get(self.cycle)
-        return cycle.invoice_in(self.currency) if cycle else None
+        return cycle.part_of(self.currency, self.line_key) if cycle else None
 
     def check_refund(
-        self, asked: AskedAmount, period: MomentPeriod | None, freed: Money | None = None
+        self, asked: AskedAmount, period: MomentPeriod | None, freed: TaxedAmount | None = None
     ) -> TaxedAmount:
         """
-        Reckon a refund, or one that frees an earlier amount by taking its place.
+        Return the amount of a refund, or of one that frees an earlier amount by replacing it.
 
         Raises MovementNotRefundableError where the movement is an allowance, InvalidRequestError
         naming all that is not as in the movement, and RefundExceedsMovementError where less is
@@ -195,9 +234,16 @@ class Movement:
         details = [FieldError(field, message) for field, message in wrong.items() if message]
         if details:
             raise InvalidRequestError("The refund does not fit the movement.", *details)
-        left = self.refundable + (freed or Money.zero(self.currency))
+        left = self.amount.gross - self.refunded
+        left_net = self.amount.net - self.refunded_net
+        if freed:
+            left, left_net = left + freed.gross, left_net + freed.net
         if left < amount.gross:
             raise RefundExceedsMovementError(
                 f"{left} are left of this movement, {amount.gross} are more than that."
+            )
+        if left_net < amount.net:
+            raise RefundExceedsMovementError(
+                f"{left_net} without tax are left of this movement, {amount.net} are more."
             )
         return amount

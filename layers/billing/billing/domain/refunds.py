@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from billing.domain.cycles import ClosedCycles
 from billing.domain.errors import ExternalIdChangedError
-from billing.domain.movements import Movement, MovementKey
+from billing.domain.movements import REFUND_RANK, Movement, MovementKey, line_key
 from billing.domain.periods import Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 
@@ -46,12 +46,21 @@ class NewRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """The invoice, by its ordinal, and the line of it that a billable refund will credit."""
+
+    ordinal: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refund:
     """
     Money given back.
 
-    `cycle` is the day on which its own cycle ends, `movement_cycle` that of the movement's;
-    `version` counts how often it was written.
+    `cycle` is the day on which its own cycle ends. Where its movement was invoiced before, it has
+    a `reservation` there; else it is a line of its cycle's documents, by its `line_key`. `version`
+    counts how often it was written.
     """
 
     key: RefundKey
@@ -60,17 +69,24 @@ class Refund:
     currency: str
     tax: Tax
     cycle: date
-    movement_cycle: date
+    line_key: str
+    reservation: Reservation | None
     version: int
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def pending(
-        cls, key: RefundKey, request: NewRefund, movement: Movement, cycle: date, now: datetime
+        cls,
+        key: RefundKey,
+        request: NewRefund,
+        movement: Movement,
+        cycle: date,
+        now: datetime,
     ) -> "Refund":
-        """Give money back in a cycle. Raises what Movement.check_refund() does."""
+        """Give money back in a cycle. Raise what Movement.check_refund() does."""
         movement.check_refund(request.amount, request.period)
+        own = line_key(movement.key.subscription_id, REFUND_RANK, key.id)
         return cls(
             key=key,
             request=request,
@@ -78,27 +94,28 @@ class Refund:
             currency=movement.currency,
             tax=movement.tax,
             cycle=cycle,
-            movement_cycle=movement.cycle,
+            line_key=f"{movement.line_key}#{key.id}" if cycle == movement.cycle else own,
+            reservation=None,
             version=1,
             created_at=now,
             updated_at=now,
         )
 
     def says(self, request: NewRefund) -> bool:
-        """Tell whether a replacement would change nothing."""
+        """Return whether a replacement would change nothing."""
         return self.request == self._of_same_type(request)
 
     def replaced(self, request: NewRefund, movement: Movement, now: datetime) -> "Refund":
         """
-        Say something else, but for the external id and the type of transaction, which stay.
+        Return its next version; the external id and the type of transaction stay.
 
-        Raises ExternalIdChangedError where the external id is another, and what
+        Raise ExternalIdChangedError where the external id is another, and what
         Movement.check_refund() does.
         """
         external_id = self.request.external_id
         if external_id not in (None, request.external_id):
             raise ExternalIdChangedError(external_id)
-        movement.check_refund(request.amount, request.period, freed=self.amount.gross)
+        movement.check_refund(request.amount, request.period, freed=self.amount)
         return replace(
             self,
             request=self._of_same_type(request),
@@ -114,12 +131,14 @@ class Refund:
         return self.request.amount.taxed(self.currency, self.tax)
 
     @property
-    def cycles(self) -> frozenset[date]:
-        """The cycles that tell how far it is."""
-        return frozenset({self.cycle, self.movement_cycle})
+    def reserved_line(self) -> int:
+        """The line of the invoice that it will credit."""
+        if self.reservation is None:
+            raise LookupError(f"refund {self.key.id} has no reservation")
+        return self.reservation.line
 
     def status(self, closed: ClosedCycles) -> RefundStatus:
-        """Tell how far it is; it is pending until the documents of its cycle are issued."""
+        """Return how far it is; it is pending until the documents of its cycle are issued."""
         cycle = closed.get(self.cycle)
         if cycle is None:
             return RefundStatus.PENDING
@@ -129,14 +148,15 @@ class Refund:
 
     def invoice(self, closed: ClosedCycles) -> int | None:
         """
-        Tell which document bills it, where one does.
+        Return the document that credits it, None before there is one.
 
-        It is the credit note of the movement's invoice; where that movement was not invoiced
-        before, it is the invoice that has the movement itself.
+        It is the credit note of the movement's invoice; where the movement was not invoiced
+        before, it is the document that has the movement itself.
         """
         cycle = closed.get(self.cycle)
         if not self.request.billable or cycle is None or cycle.documents is None:
             return None
-        original = closed.get(self.movement_cycle)
-        corrected = original.invoice_in(self.currency) if original else None
-        return cycle.documents.credit_notes.get(corrected or 0, cycle.invoice_in(self.currency))
+        if self.reservation:
+            return cycle.documents.credit_notes[self.reservation.ordinal]
+        part = cycle.part_of(self.currency, self.line_key)
+        return part.ordinal if part else None

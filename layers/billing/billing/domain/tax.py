@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.domain.errors import InvalidRequestError
-from billing.domain.money import Money
+from billing.domain.money import MAX_MINOR, Money
 
 
 class TaxType(StrEnum):
@@ -62,7 +62,7 @@ def tax_totals(nets: Iterable[tuple[Tax, Money]]) -> tuple[TaxTotal, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TaxedAmount:
-    """An amount with and without its tax, as the caller reckoned it."""
+    """An amount with and without its tax, as the caller computed it."""
 
     net: Money
     gross: Money
@@ -70,6 +70,11 @@ class TaxedAmount:
 
     def __post_init__(self) -> None:
         expected = self.net.minor * (1 + self.tax.percentage / 100)
+        if expected + 1 >= MAX_MINOR:  # a document could not charge it
+            raise InvalidRequestError.of(
+                "amount.value_with_taxes",
+                f"must be less than {Money(MAX_MINOR, self.net.currency)}",
+            )
         if abs(self.gross.minor - expected) > 1:
             right = Money.rounded(
                 self.net.major * (1 + self.tax.percentage / 100), self.net.currency

@@ -92,6 +92,15 @@ _EXCEPTIONS = {
     52: _history(TaxType.IPSI, "2016-01-01 8"),
 }
 
+_RETENTION_YEARS = {"ES": 6}
+"""Years that issued documents are kept: in Spain art. 30 of the Código de Comercio."""
+
+
+def retention_years(country: str) -> int:
+    """Return how many years a seller keeps what it issued; ten where a country is not known."""
+    return _RETENTION_YEARS.get(country, 10)
+
+
 MAX_OWN_RATES = 24
 """How many rates an org can set for one province; all of an org's are read with each invoice."""
 

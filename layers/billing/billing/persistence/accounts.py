@@ -14,6 +14,7 @@ from typing import Any
 from billing import config
 from billing.domain.errors import NotFoundError
 from billing.domain.parties import Account, Org
+from billing.domain.records import account_record, org_record, to_account, to_json, to_org
 from billing.domain.tax_rates import OwnRates
 from billing.persistence.dynamodb import (
     Item,
@@ -25,10 +26,8 @@ from billing.persistence.dynamodb import (
     put,
     put_item,
     query,
-    to_json,
     transact,
 )
-from billing.persistence.records import account_record, org_record, to_account, to_org
 from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 _ORGS = "orgs"

@@ -4,8 +4,8 @@ Billing runs, and how far they are.
     pk                                sk                          what
     run#<org>#<run>                   batch#<n>                   accounts that are billed together;
                                                                   whether that is done
-                                      failure#<account>#<date>    why an account could not be
-                                                                  billed, or a cycle not wholly
+                                      failure#<account>           why an account could not be
+                                                                  billed
                                       run                         the run, and its counters
     external#<org>#billing_run#<id>   external                    the one with that external id
 
@@ -21,13 +21,14 @@ from typing import Any
 
 from billing import config
 from billing.domain.billing_runs import BATCH_ACCOUNTS, Batch, BillingRun, Failure
-from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.parties import Org
+from billing.domain.records import instant, to_instant, to_json
 from billing.persistence.accounts import org_key, org_of
+from billing.persistence.cycles import due_key
 from billing.persistence.dynamodb import (
     SEPARATOR,
-    ConditionFailedError,
     Item,
     Key,
     get_item,
@@ -35,12 +36,10 @@ from billing.persistence.dynamodb import (
     joined,
     put,
     query,
-    to_json,
     transact,
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.records import instant, to_instant
 
 LISTED_AT_ONCE = 500
 """Accounts that are listed at once: their batches fit into one transaction."""
@@ -86,7 +85,7 @@ class BillingRunRepository:
         if external:
             key = _external_key(run.org_id, external)
             writes.append(put_external(self._table, key, run.id, external))
-        self._transact(writes)
+        transact(writes)
 
     def get(self, org_id: str, run_id: str) -> BillingRun:
         item = get_item(self._table, run_key(org_id, run_id))
@@ -118,7 +117,7 @@ class BillingRunRepository:
         items = query(
             self._accounts,
             "org = :org AND due_on <= :until",
-            {":org": {"S": run.org_id}, ":until": {"S": run.until.isoformat()}},
+            {":org": {"S": due_key(run.org_id)}, ":until": {"S": run.until.isoformat()}},
             IndexName="due",
             Limit=LISTED_AT_ONCE,
             **options,
@@ -155,7 +154,7 @@ class BillingRunRepository:
         for number, accounts in enumerate(batches, run.batches + 1):
             record = {"accounts": {"S": to_json(accounts)}, "done": {"N": "0"}}
             writes.append(put(self._table, batch_key(run.org_id, run.id, number), record))
-        self._transact(writes)
+        transact(writes)
 
     def list_unsent(self, run: BillingRun) -> list[Batch]:
         """List the next batches that may not be in the queue yet."""
@@ -181,15 +180,7 @@ class BillingRunRepository:
         """Note that the next batches of a run are in the queue."""
         sent = {":sent": {"N": str(batches[-1].number)}}
         key = run_key(run.org_id, run.id)
-        self._transact(
-            [update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})]
-        )
-
-    def _transact(self, writes: list[Any]) -> None:
-        try:
-            transact(writes)
-        except ConditionFailedError as error:
-            raise ContentionError from error
+        transact([update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})])
 
 
 def run_key(org_id: str, run_id: str) -> Key:
@@ -200,12 +191,9 @@ def batch_key(org_id: str, run_id: str, number: int) -> Key:
     return joined("run", org_id, run_id), joined("batch", f"{number:08}")
 
 
-def put_failure(table: str, batch: Batch, failure: Failure, ends_on: date | None = None) -> Any:
-    """Note within a transaction why an account, or a cycle of it, was not billed."""
-    key = (
-        joined("run", batch.org_id, batch.run_id),
-        joined("failure", failure.account_id, ends_on.isoformat() if ends_on else ""),
-    )
+def put_failure(table: str, batch: Batch, failure: Failure) -> Any:
+    """Note within a transaction why an account was not billed."""
+    key = joined("run", batch.org_id, batch.run_id), joined("failure", failure.account_id)
     attributes = {"code": {"S": failure.code}, "message": {"S": failure.message}}
     return put(table, key, attributes, new=False)
 

@@ -31,11 +31,12 @@ from billing.domain.consumptions import (
     totals_of,
 )
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
 from billing.domain.periods import Moment
+from billing.domain.records import tax_record, to_json, to_tax
 from billing.domain.tax import Tax, TaxedAmount, TaxType
 from billing.persistence.cycles import (
     check_open_cycle,
@@ -46,7 +47,6 @@ from billing.persistence.cycles import (
 )
 from billing.persistence.dynamodb import (
     SEPARATOR,
-    ConditionFailedError,
     Item,
     Key,
     get_items,
@@ -54,13 +54,11 @@ from billing.persistence.dynamodb import (
     key_of,
     put,
     query,
-    to_json,
     transact,
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.movements import owner_key, subscription
-from billing.persistence.records import tax_record, to_tax
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
 
 _READ_AT_ONCE = 100
@@ -147,10 +145,7 @@ class ConsumptionRepository:
                     put_external(self._table, key, each.id, external),
                     put(self._table, _consumption_key(org_id, subscription_id, each), _item(each)),
                 ]
-            try:
-                transact(writes)
-            except ConditionFailedError as error:
-                raise ContentionError from error
+            transact(writes)
 
     def list_page(
         self,

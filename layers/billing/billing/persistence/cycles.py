@@ -8,9 +8,9 @@ Cycles of accounts, in the accounts' table.
                                              documents it issued for it
 
 `ends_on` of the open cycle is what every write depends on that falls into it. While the cycle
-before is being billed, `closing` says so, and which documents were issued for it so far. `due_on`
-is the day from which on there is something to bill: the index `due` has the accounts of an org in
-its order, and only these items are in it.
+before is being billed, `closing` says so, and which documents were planned and issued for it.
+`due_on` is the day from which on there is something to bill: the index `due` has the accounts of an
+org's lane in its order, and only these items are in it.
 """
 
 import json
@@ -26,8 +26,18 @@ from billing.domain.cycles import (
     ClosingCycle,
     CycleDocuments,
     OpenCycle,
+    Part,
 )
+from billing.domain.issuing import LANE
 from billing.domain.parties import Account
+from billing.domain.records import (
+    Record,
+    instant,
+    period_record,
+    to_instant,
+    to_json,
+    to_period,
+)
 from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
@@ -37,20 +47,12 @@ from billing.persistence.dynamodb import (
     joined,
     put,
     query,
-    to_json,
     update,
-)
-from billing.persistence.records import (
-    Record,
-    instant,
-    period_record,
-    to_instant,
-    to_period,
 )
 
 
 class CycleRepository:
-    """The closed cycles of all accounts."""
+    """The cycles of all accounts."""
 
     def __init__(self) -> None:
         self._table = config.accounts_table()
@@ -63,6 +65,19 @@ class CycleRepository:
         found = get_items({self._table: keys}) if keys else {}
         cycles = [_to_closed_cycle(item) for item in found.values()]
         return {cycle.ends_on: cycle for cycle in cycles}
+
+    def get_open(
+        self, org_id: str, account_id: str, closed: date
+    ) -> tuple[OpenCycle, ClosedCycle | None]:
+        """Read the open cycle of an account, and an earlier one if it is closed; in one request."""
+        open_key = open_cycle_key(org_id, account_id)
+        closed_key = closed_cycle_key(org_id, account_id, closed)
+        found = get_items({self._table: [open_key, closed_key]})
+        item = found.get((self._table, *closed_key))
+        return (
+            to_open_cycle(found[self._table, *open_key]),
+            _to_closed_cycle(item) if item else None,
+        )
 
 
 def open_cycle_key(org_id: str, account_id: str) -> Key:
@@ -101,12 +116,17 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
         table,
         key,
         {
-            "org": {"S": org_id},
+            "org": {"S": due_key(org_id)},
             "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
             "starts_at": {"S": instant(cycle.starts_at)},
         },
     )
+
+
+def due_key(org_id: str) -> str:
+    """Name the partition of the index `due`: an org's lane."""
+    return joined(org_id, LANE)
 
 
 def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
@@ -190,21 +210,22 @@ def _closing_record(closing: ClosingCycle) -> Record:
 
 def _documents_record(documents: CycleDocuments) -> Record:
     return {
-        "invoices": dict(documents.invoices),
+        "parts": [
+            [part.currency, part.first_line, part.ordinal, part.is_credit]
+            for part in documents.parts
+        ],
         "credit_notes": {
             str(original): ordinal for original, ordinal in documents.credit_notes.items()
         },
-        "below_zero": sorted(documents.below_zero),
     }
 
 
 def _to_documents(record: Record) -> CycleDocuments:
     return CycleDocuments(
-        invoices=record["invoices"],
+        parts=tuple(Part(*part) for part in record["parts"]),
         credit_notes={
             int(original): ordinal for original, ordinal in record["credit_notes"].items()
         },
-        below_zero=frozenset(record.get("below_zero", ())),
     )
 
 

@@ -1,6 +1,5 @@
 """DynamoDB as the repositories use it: keys, batches, and transactions that can be retried."""
 
-import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from billing import deadline
 from billing.aws import call, dynamodb
+from billing.domain.errors import ContentionError
 
 type Item = Mapping[str, Any]
 type Key = tuple[str, str]
@@ -29,9 +29,9 @@ SEPARATOR = "#"
 """No id can contain it, so no two keys of several parts are alike."""
 
 
-class ConditionFailedError(Exception):
+class ConditionFailedError(ContentionError):
     """
-    Some conditions of a transaction did not hold.
+    Some conditions of a transaction did not hold: what was read is out of date.
 
     `failed` has, by the place of each write in the transaction, the item as it was found (empty
     where there was none).
@@ -42,6 +42,10 @@ class ConditionFailedError(Exception):
         self.failed = failed
 
 
+class _TryAgainError(Exception):
+    """AWS was too busy for all or part of a request."""
+
+
 def joined(*parts: str | int) -> str:
     """Build a key of several parts."""
     return SEPARATOR.join(map(str, parts))
@@ -50,11 +54,6 @@ def joined(*parts: str | int) -> str:
 def key_of(key: Key) -> dict[str, Any]:
     """Write a key as DynamoDB wants it."""
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
-
-
-def to_json(value: Any) -> str:
-    """Write a record canonically: the same record gives the same text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def get_item(table: str, key: Key) -> Item | None:
@@ -74,13 +73,17 @@ def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], I
         for table, some in keys.items()
     }
     found: dict[tuple[str, str, str], Item] = {}
-    for _ in deadline.attempts():
+
+    def read() -> None:
+        nonlocal request
         answer = call(dynamodb().batch_get_item, RequestItems=request)
         for table, items in answer["Responses"].items():
-            found |= {(table, item["pk"]["S"], item["sk"]["S"]): item for item in items}
+            found.update({(table, item["pk"]["S"], item["sk"]["S"]): item for item in items})
         request = answer.get("UnprocessedKeys")
-        if not request:
-            break
+        if request:
+            raise _TryAgainError
+
+    deadline.retry(read, on=_TryAgainError)
     return found
 
 
@@ -147,10 +150,10 @@ def transact(writes: Sequence[Any]) -> None:
     for write in writes:
         for action in write.values():
             action["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    for _ in deadline.attempts():
+
+    def commit() -> None:
         try:
             call(dynamodb().transact_write_items, TransactItems=writes, ClientRequestToken=token)
-            return
         except ClientError as error:
             reasons = error.response.get("CancellationReasons", [])
             codes = {reason.get("Code") for reason in reasons}
@@ -164,6 +167,9 @@ def transact(writes: Sequence[Any]) -> None:
                 ) from error
             if not codes & _PASSING:
                 raise
+            raise _TryAgainError from error
+
+    deadline.retry(commit, on=_TryAgainError)
 
 
 def put(
@@ -222,6 +228,13 @@ def delete(table: str, key: Key, *, expected: Expected | None = None) -> dict[st
 def check(table: str, key: Key, expected: Expected) -> dict[str, Any]:
     """Make a transaction depend on an item that it does not write."""
     return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **_where(expected)}}
+
+
+def check_any(table: str, key: Key, expected: Expected) -> dict[str, Any]:
+    """Make a transaction depend on an item that must have these attributes, or not exist."""
+    where = _where(expected)
+    where["ConditionExpression"] = f"attribute_not_exists(pk) OR ({where['ConditionExpression']})"
+    return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **where}}
 
 
 def _where(expected: Expected, at_most: Mapping[str, int] | None = None) -> dict[str, Any]:

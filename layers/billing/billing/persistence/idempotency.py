@@ -1,8 +1,8 @@
 """
-External ids: each names one thing of an org and kind, for ever.
+Idempotency records: each external id names one thing of an org and kind, for ever.
 
     pk                              sk         what
-    external#<org>#<kind>#<value>   external   the id of the thing, and what was said of it
+    external#<org>#<kind>#<value>   external   the id of the thing, and the request's fingerprint
 
 The item stands in the table of the thing, and is put in the transaction that creates it.
 """

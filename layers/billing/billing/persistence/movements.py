@@ -3,14 +3,14 @@ Movements, and how much of each was refunded.
 
     pk                                sk                              what
     subscription#<org>#<sub>          account                         whose it is, for ever
-                                      movement#<id>                   a movement; `refunded` in
-                                                                      minor units
+                                      movement#<id>                   a movement; `refunded` and
+                                                                      `refunded_net` in minor units
     cycle#<org>#<account>#<date>      movement#<subscription>#<id>    a copy of each movement of a
                                                                       cycle, to be billed together
     external#<org>#movement#<id>      external                        the one with that external id
 
-Ids sort by time, so a subscription's movements do. `refunded` is the one thing about a movement
-that changes, and the copy does not follow it.
+Ids sort by time, so a subscription's movements do. What was refunded is the one thing about a
+movement that changes, and the copy does not follow it.
 """
 
 import json
@@ -19,8 +19,8 @@ from datetime import date
 
 from billing import config
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import ContentionError, NotFoundError
-from billing.domain.idempotency import ExternalId
+from billing.domain.errors import NotFoundError
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import (
     Movement,
@@ -31,6 +31,18 @@ from billing.domain.movements import (
     Surroundings,
 )
 from billing.domain.periods import Moment
+from billing.domain.records import (
+    Record,
+    asked_record,
+    instant,
+    moments_record,
+    tax_record,
+    to_asked,
+    to_instant,
+    to_json,
+    to_moments,
+    to_tax,
+)
 from billing.persistence.cycles import (
     check_open_cycle,
     list_members,
@@ -47,21 +59,9 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
-    to_json,
     transact,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.records import (
-    Record,
-    asked_record,
-    instant,
-    moments_record,
-    tax_record,
-    to_asked,
-    to_instant,
-    to_moments,
-    to_tax,
-)
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
 
 _MOVEMENT = 0
@@ -77,21 +77,21 @@ class MovementRepository:
 
     def surroundings(
         self, key: MovementKey, account_id: str, external: ExternalId
-    ) -> Surroundings | str:
+    ) -> tuple[Surroundings, IdempotencyRecord | None]:
         """
-        Tell what a new movement comes into, or which one has its external id already.
+        Read the surroundings of a new movement, and what has its external id already.
 
-        Raises NotFoundError where the org or the account has no profile, and
-        ExternalIdReusedError where the external id was used with another request.
+        Raise NotFoundError where the org or the account has no profile.
         """
         owner = owner_key(key.org_id, key.subscription_id)
         taken = external_key(key.org_id, "movement", external.value)
         around = surroundings_keys(key.org_id, account_id)
         found = get_items({self._accounts: around, self._table: [owner, taken]})
-        if known_id := external.replayed(to_idempotency_record(found.get((self._table, *taken)))):
-            return known_id
         owned = found.get((self._table, *owner))
-        return to_surroundings(found, self._accounts, key.org_id, account_id, owned)
+        return (
+            to_surroundings(found, self._accounts, key.org_id, account_id, owned),
+            to_idempotency_record(found.get((self._table, *taken))),
+        )
 
     def add(
         self, movement: Movement, to: Surroundings, cycle: OpenCycle, external: ExternalId
@@ -103,7 +103,11 @@ class MovementRepository:
         subscription has an owner, or the external id was taken.
         """
         key, table = movement.key, self._table
-        item = {"record": {"S": to_json(_record(movement))}, "refunded": {"N": "0"}}
+        item = {
+            "record": {"S": to_json(_record(movement))},
+            "refunded": {"N": "0"},
+            "refunded_net": {"N": "0"},
+        }
         cycle_key = open_cycle_key(key.org_id, movement.account_id)
         writes = [
             put(table, movement_key(key), item),
@@ -128,9 +132,9 @@ class MovementRepository:
         try:
             transact(writes)
         except ConditionFailedError as error:
-            if _MOVEMENT in error.failed:
-                return  # nobody else makes this id: an earlier try went through
-            raise ContentionError from error
+            if _MOVEMENT not in error.failed:
+                raise
+            # nobody else makes this id: an earlier try went through
 
     def get(self, key: MovementKey) -> Movement:
         item = get_item(self._table, movement_key(key))
@@ -187,6 +191,7 @@ def to_movement(item: Item) -> Movement:
         time_zone=record["time_zone"],
         created_at=to_instant(record["created_at"]),
         refunded=Money(int(item["refunded"]["N"]), currency),
+        refunded_net=Money(int(item["refunded_net"]["N"]), currency),
     )
 
 

@@ -11,18 +11,19 @@ Refunds.
                                                                           refund of a cycle, to be
                                                                           billed together
 
-What refunds leave of a movement is kept with the movement: `refunded`, in the movements' table,
-moves in the same transaction as the refund.
+What refunds leave of a movement is kept with the movement, and what they reserve of its invoice
+with the invoice: both move in the same transaction as the refund.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from billing import config
+from billing.domain.credit_notes import Creditable
 from billing.domain.errors import (
-    ContentionError,
     CycleMovedError,
     NotFoundError,
     RefundNotPendingError,
@@ -30,7 +31,20 @@ from billing.domain.errors import (
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.periods import Moment
-from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.domain.records import (
+    Record,
+    asked_record,
+    instant,
+    moments_record,
+    tax_record,
+    to_asked,
+    to_instant,
+    to_json,
+    to_moments,
+    to_tax,
+)
+from billing.domain.refunds import NewRefund, Refund, RefundKey, Reservation
+from billing.domain.tax import TaxedAmount
 from billing.persistence.cycles import (
     check_open_cycle,
     list_members,
@@ -47,23 +61,12 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
-    to_json,
     transact,
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.invoice_items import put_credits
 from billing.persistence.movements import movement_key, to_movement
-from billing.persistence.records import (
-    Record,
-    asked_record,
-    instant,
-    moments_record,
-    tax_record,
-    to_asked,
-    to_instant,
-    to_moments,
-    to_tax,
-)
 
 _CYCLE, _REFUND = 0, 1
 """The places, in every transaction, of the check of the open cycle and of the refund itself."""
@@ -75,6 +78,7 @@ class RefundRepository:
     def __init__(self) -> None:
         self._accounts = config.accounts_table()
         self._movements = config.movements_table()
+        self._invoices = config.invoices_table()
         self._table = config.refunds_table()
 
     # ---------------------------------------------------------------- read
@@ -134,17 +138,25 @@ class RefundRepository:
 
     # ---------------------------------------------------------------- write
 
-    def add(self, refund: Refund, movement: Movement, external: ExternalId | None) -> None:
+    def add(
+        self,
+        refund: Refund,
+        movement: Movement,
+        original: Creditable | None,
+        external: ExternalId | None,
+    ) -> None:
         """
         Give money back, all or nothing, as long as so much is left of the movement.
 
-        Raises CycleMovedError where another cycle is open, and ContentionError where less is left
-        or the external id was taken meanwhile.
+        `original` is the invoice that the refund reserves its amount on, with the reservation.
+        Raise CycleMovedError where another cycle is open, and ContentionError where less is left,
+        the invoice has changed, or the external id was taken meanwhile.
         """
         writes = [
             self._check_cycle(refund),
             put(self._table, _refund_key(refund.key), _item(refund)),
-            self._move_cap(movement, refund.amount.gross.minor),
+            self._move_cap(movement, refund.amount),
+            *self._reserve(original),
             *self._take(refund, external),
             *self._copy(refund),
         ]
@@ -156,18 +168,22 @@ class RefundRepository:
             if _CYCLE in error.failed:
                 open_cycle = date.fromisoformat(error.failed[_CYCLE]["ends_on"]["S"])
                 raise CycleMovedError(open_cycle) from error
-            raise ContentionError from error
+            raise
 
     def replace(
-        self, refund: Refund, replaced: Refund, movement: Movement, external: ExternalId
+        self,
+        refund: Refund,
+        replaced: Refund,
+        movement: Movement,
+        original: Creditable | None,
+        external: ExternalId,
     ) -> None:
         """
-        Put a refund in the place of its earlier version, all or nothing.
+        Put a refund in the place of its earlier version, all or nothing; and move its reservation.
 
-        Raises RefundNotPendingError where its cycle is closed, and ContentionError where it is not
-        what `refund` says any more, or less is left of the movement.
+        Raise RefundNotPendingError where its cycle is closed, and ContentionError where it is not
+        what `refund` says any more, the invoice has changed, or less is left of the movement.
         """
-        more = replaced.amount.gross.minor - refund.amount.gross.minor
         writes = [
             self._check_cycle(refund),
             put(
@@ -176,22 +192,24 @@ class RefundRepository:
                 _item(replaced),
                 expected={"version": refund.version},
             ),
-            *([self._move_cap(movement, more)] if more else []),
+            self._move_cap(movement, replaced.amount, freed=refund.amount),
+            *self._reserve(original),
             *([] if refund.request.external_id else self._take(replaced, external)),
             *(self._copy(replaced) if replaced.request.billable else self._forget_copy(refund)),
         ]
         self._transact(writes)
 
-    def remove(self, refund: Refund, movement: Movement) -> None:
+    def remove(self, refund: Refund, movement: Movement, original: Creditable | None) -> None:
         """
-        Take a refund back and free what it took of the movement, all or nothing.
+        Delete a refund and free what it took of the movement and its invoice, all or nothing.
 
-        Raises as replace() does.
+        Raise what replace() does.
         """
         writes = [
             self._check_cycle(refund),
             delete(self._table, _refund_key(refund.key), expected={"version": refund.version}),
-            self._move_cap(movement, -refund.amount.gross.minor),
+            self._move_cap(movement, freed=refund.amount),
+            *self._reserve(original),
             *self._forget_copy(refund),
         ]
         self._transact(writes)
@@ -204,21 +222,36 @@ class RefundRepository:
         except ConditionFailedError as error:
             if error.failed.keys() == {_CYCLE}:
                 raise RefundNotPendingError from error
-            raise ContentionError from error
+            raise
 
     def _check_cycle(self, refund: Refund) -> Any:
         key = open_cycle_key(refund.key.movement.org_id, refund.account_id)
         return check_open_cycle(self._accounts, key, refund.cycle)
 
-    def _move_cap(self, movement: Movement, more: int) -> Any:
-        """Count minor units as refunded; never more than the movement has."""
+    def _move_cap(
+        self,
+        movement: Movement,
+        amount: TaxedAmount | None = None,
+        freed: TaxedAmount | None = None,
+    ) -> Any:
+        """Count an amount as refunded, in the place of a freed one; never more than there is."""
+        gross = (amount.gross.minor if amount else 0) - (freed.gross.minor if freed else 0)
+        net = (amount.net.minor if amount else 0) - (freed.net.minor if freed else 0)
         return update(
             self._movements,
             movement_key(movement.key),
-            "SET refunded = refunded + :more",
-            {":more": {"N": str(more)}},
-            at_most={"refunded": movement.amount.gross.minor - more},
+            "SET refunded = refunded + :gross, refunded_net = refunded_net + :net",
+            {":gross": {"N": str(gross)}, ":net": {"N": str(net)}},
+            at_most={
+                "refunded": movement.amount.gross.minor - gross,
+                "refunded_net": movement.amount.net.minor - net,
+            },
         )
+
+    def _reserve(self, original: Creditable | None) -> list[Any]:
+        if original is None:
+            return []
+        return [put_credits(self._invoices, original, original.credited, original.reserved)]
 
     def _take(self, refund: Refund, external: ExternalId | None) -> list[Any]:
         key = _external_key(refund.key.movement.org_id, external)
@@ -270,7 +303,8 @@ def _item(refund: Refund) -> dict[str, Any]:
         "currency": refund.currency,
         "tax": tax_record(refund.tax),
         "cycle": refund.cycle.isoformat(),
-        "movement_cycle": refund.movement_cycle.isoformat(),
+        "line_key": refund.line_key,
+        "reservation": refund.reservation and asdict(refund.reservation),
         "created_at": instant(refund.created_at),
         "updated_at": instant(refund.updated_at),
     }
@@ -296,7 +330,8 @@ def to_refund(item: Item) -> Refund:
         currency=record["currency"],
         tax=to_tax(record["tax"]),
         cycle=date.fromisoformat(record["cycle"]),
-        movement_cycle=date.fromisoformat(record["movement_cycle"]),
+        line_key=record["line_key"],
+        reservation=Reservation(**record["reservation"]) if record["reservation"] else None,
         version=int(item["version"]["N"]),
         created_at=to_instant(record["created_at"]),
         updated_at=to_instant(record["updated_at"]),

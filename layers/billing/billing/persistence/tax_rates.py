@@ -12,19 +12,16 @@ from datetime import date
 from typing import Any
 
 from billing import config
-from billing.domain.errors import ContentionError
+from billing.domain.records import tax_record, to_json, to_tax
 from billing.domain.tax_rates import OwnRates, Rate
 from billing.persistence.dynamodb import (
-    ConditionFailedError,
     Item,
     Key,
     get_item,
     joined,
     put,
-    to_json,
     transact,
 )
-from billing.persistence.records import tax_record, to_tax
 
 
 class LocationTaxRepository:
@@ -37,7 +34,7 @@ class LocationTaxRepository:
         return to_own_rates(get_item(self._table, own_rates_key(org_id)))
 
     def replace(self, org_id: str, known: OwnRates, changed: OwnRates) -> None:
-        """Save what has changed. Raises ContentionError where somebody changed it meanwhile."""
+        """Save what has changed. Raise ContentionError where they were changed meanwhile."""
         item = put(
             self._table,
             own_rates_key(org_id),
@@ -47,10 +44,7 @@ class LocationTaxRepository:
             },
             expected={"version": known.version} if known.version else None,
         )
-        try:
-            transact([item])
-        except ConditionFailedError as error:
-            raise ContentionError from error
+        transact([item])
 
 
 def own_rates_key(org_id: str) -> Key:

@@ -12,6 +12,7 @@ from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
+from billing.domain.records import instant, to_instant, to_json
 from billing.domain.tokens import Grant, Role
 from billing.persistence.dynamodb import (
     Key,
@@ -20,10 +21,8 @@ from billing.persistence.dynamodb import (
     joined,
     put,
     query,
-    to_json,
     transact,
 )
-from billing.persistence.records import instant, to_instant
 
 
 class TokenRepository:

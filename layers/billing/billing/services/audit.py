@@ -1,22 +1,26 @@
-"""Verify what is kept: numbers without gaps, an unbroken chain, totals and refunds that add up."""
+"""Verify what is kept: numbers without gaps, unbroken chains, totals and refunds that add up."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
-from billing.domain.invoices import ChainLink, InvoiceKey, StoredPdf, Stretch, invoice_hash
+from billing.domain.chains import ChainLink, Stretch
+from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.issuing import ChainEnd, SeriesEnd
 from billing.domain.money import Money
 from billing.domain.movements import Movement
 from billing.domain.refunds import Refund
 
 
-class Invoices(Protocol):
-    def list_series(self, org_id: str) -> list[tuple[str, int]]: ...
+class Chains(Protocol):
+    def list_lanes(self, org_id: str) -> Mapping[str, ChainEnd]: ...
 
-    def list_numbers(
-        self, org_id: str, series: str, *, after: int, last: int
+    def list_series(self, org_id: str) -> Mapping[str, SeriesEnd]: ...
+
+    def list_links(
+        self, org_id: str, lane: str, after: Mapping[str, int]
     ) -> Iterable[ChainLink]: ...
 
 
@@ -26,46 +30,67 @@ class Pdfs(Protocol):
     def read(self, pdf: StoredPdf) -> bytes | None: ...
 
 
-def audit_invoices(
-    org_id: str, *, invoices: Invoices, pdfs: Pdfs | None = None
-) -> Iterator[tuple[str, list[str]]]:
-    """Verify each number of each series of an org; tell it, with what is wrong about it."""
-    for stretch in stretches(org_id, invoices):
-        for left, faults in audit_stretch(stretch, invoices=invoices, pdfs=pdfs):
-            yield left.number, faults
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A document that was verified, what is wrong about it, and what is left of its lane."""
+
+    number: str
+    faults: list[str]
+    erased: bool
+    left: Stretch
 
 
-def stretches(org_id: str, invoices: Invoices) -> Iterator[Stretch]:
-    """Tell what there is to verify of an org now: each of its series, whole."""
-    for series, last in invoices.list_series(org_id):
-        yield Stretch(org_id, series, last)
+def audit_invoices(org_id: str, *, chains: Chains, pdfs: Pdfs | None = None) -> Iterator[Audited]:
+    """Verify each document of an org, lane by lane, in the order of the chain."""
+    for stretch in stretches(org_id, chains):
+        yield from audit_stretch(stretch, chains=chains, pdfs=pdfs)
+
+
+def stretches(org_id: str, chains: Chains) -> Iterator[Stretch]:
+    """Return what there is to verify of an org now: each of its lanes, whole."""
+    for lane, end in chains.list_lanes(org_id).items():
+        yield Stretch(org_id, lane, end.position, end.hash)
 
 
 def audit_stretch(
-    stretch: Stretch, *, invoices: Invoices, pdfs: Pdfs | None = None
-) -> Iterator[tuple[Stretch, list[str]]]:
-    """Verify one number after the other; tell what is left then, and what was wrong about it."""
-    found = stretch.sequence
-    for link in invoices.list_numbers(
-        stretch.org_id, stretch.series, after=stretch.sequence, last=stretch.last
-    ):
-        before, stretch = stretch, replace(stretch, sequence=link.sequence, hash=link.hash)
+    stretch: Stretch, *, chains: Chains, pdfs: Pdfs | None = None
+) -> Iterator[Audited]:
+    """Verify one document of a lane after the other."""
+    left = stretch
+    kinds = {name: end.kind.value for name, end in chains.list_series(stretch.org_id).items()}
+    for link in chains.list_links(stretch.org_id, stretch.lane, stretch.sequences):
+        if left.position >= left.last:
+            return  # it was issued meanwhile
+        before = left
+        left = replace(
+            left,
+            position=link.position,
+            hash=link.hash,
+            sequences={**left.sequences, link.series: link.sequence},
+        )
         faults = [
-            f"{replace(stretch, sequence=missing).number} is missing"
-            for missing in range(before.sequence + 1, link.sequence)
+            f"{link.series}-{missing:06} is missing"
+            for missing in range(before.sequences.get(link.series, 0) + 1, link.sequence)
         ]
-        faults += _faults(link, stretch.number, before.hash)
-        if pdfs is not None:
+        if not faults and link.position != before.position + 1:
+            faults.append(
+                f"it is document {link.position} of its lane, and follows {before.position}"
+            )
+        faults += _faults(link, before.hash, kinds)
+        if pdfs is not None and not link.erased:
             faults += _pdf_faults(link.key, pdfs)
-        found = link.sequence
-        yield stretch, faults
-    if found < stretch.last:
-        said = f"the series counts {stretch.last} numbers, {found} found"
-        yield replace(stretch, sequence=stretch.last), [said]
+        yield Audited(link.number, faults, link.erased, left)
+    if left.position < left.last:
+        said = f"the lane counts {left.last} documents, {left.position} were found"
+        number = f"lane {left.lane}"
+        yield Audited(number, [said], False, replace(left, position=left.last))
+    elif left.hash != left.last_hash:
+        said = "the last hash of the lane is not that of its last document"
+        yield Audited(f"lane {left.lane}", [said], False, left)
 
 
 def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:
-    """Verify what a movement says of its refunds; tell what is wrong."""
+    """Verify what a movement says of its refunds; return what is wrong."""
     faults, given_back = [], Money.zero(movement.currency)
     for refund in refunds:
         given_back += refund.amount.gross
@@ -76,17 +101,23 @@ def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:
     return faults
 
 
-def _faults(link: ChainLink, number: str, previous: str) -> Iterator[str]:
+def _faults(link: ChainLink, previous: str, kinds: Mapping[str, str]) -> Iterator[str]:
     if link.record is None:
         yield "its record is missing"
         return
     if link.previous_hash != previous:
         yield "it does not follow the hash before it"
-    if invoice_hash(link.record, link.previous_hash) != link.hash:
+    if link.record.hash(link.previous_hash) != link.hash:
         yield "its record was changed after it was issued"
-    record = json.loads(link.record)
-    if record["number"] != number:
+    if not link.record.is_intact:
+        yield "its personal part was changed after it was issued"
+    if link.record.personal is None and not link.erased:
+        yield "its personal part is missing"
+    record = json.loads(link.record.record)
+    if record["number"] != link.number:
         yield f"its record says {record['number']}"
+    if record["kind"] != (kind := kinds.get(link.series[:-4])):
+        yield f"it is a document of the kind {record['kind']} in a series of the kind {kind}"
     nets: dict[str, int] = {}
     for line in record["lines"]:
         tax = json.dumps(line["tax"], sort_keys=True)

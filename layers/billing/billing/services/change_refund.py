@@ -1,20 +1,23 @@
 """Change a refund, or withdraw it, while its cycle is open."""
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
+from billing.domain.credit_notes import Creditable
 from billing.domain.cycles import ClosedCycles
-from billing.domain.errors import (
-    ContentionError,
-    NotFoundError,
-    PreconditionFailedError,
-    RefundNotPendingError,
-)
+from billing.domain.errors import NotFoundError, PreconditionFailedError, RefundNotPendingError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement
 from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.services.refund_originals import (
+    Invoices,
+    original_of,
+    original_reserved,
+    reserved,
+)
 
 
 class Refunds(Protocol):
@@ -23,10 +26,15 @@ class Refunds(Protocol):
     ) -> tuple[Refund, Movement, IdempotencyRecord | None]: ...
 
     def replace(
-        self, refund: Refund, replaced: Refund, movement: Movement, external: ExternalId
+        self,
+        refund: Refund,
+        replaced: Refund,
+        movement: Movement,
+        original: Creditable | None,
+        external: ExternalId,
     ) -> None: ...
 
-    def remove(self, refund: Refund, movement: Movement) -> None: ...
+    def remove(self, refund: Refund, movement: Movement, original: Creditable | None) -> None: ...
 
 
 class Cycles(Protocol):
@@ -43,16 +51,19 @@ def replace_refund(
     reaches: Callable[[str], bool],
     refunds: Refunds,
     cycles: Cycles,
+    invoices: Invoices,
 ) -> int:
     """
-    Say something else of a refund that is pending; tell its version then.
+    Replace a pending refund and return its new version.
 
     `versions` are those that the caller knows, None where any will do. What is said already is
     not written again, also where the caller knows only the version before: that is how a request
     looks whose first answer was lost.
     """
-    for _ in deadline.attempts():
-        refund, movement, taken = refunds.get_for_change(key, external)
+    org_id = key.movement.org_id
+
+    def change() -> int:
+        refund, movement, record = refunds.get_for_change(key, external)
         if not reaches(refund.account_id):
             raise NotFoundError
         is_said = refund.says(request)
@@ -61,18 +72,22 @@ def replace_refund(
         ):
             raise PreconditionFailedError
         if is_said:
-            if cycles.find_closed(key.movement.org_id, refund.account_id, [refund.cycle]):
+            if cycles.find_closed(org_id, refund.account_id, [refund.cycle]):
                 raise RefundNotPendingError
             return refund.version
         if refund.request.external_id is None:
-            external.replayed(taken)
+            external.replay(record)
         replaced = refund.replaced(request, movement, now)
-        try:
-            refunds.replace(refund, replaced, movement, external)
-        except ContentionError:
-            continue
+        original = original_reserved(refund, invoices)
+        if original is None and request.billable and refund.cycle != movement.cycle:
+            closed = cycles.find_closed(org_id, refund.account_id, [movement.cycle])
+            original = original_of(movement, closed.get(movement.cycle), invoices)
+        reservation, original = reserved(movement, replaced, original)
+        replaced = replace(replaced, reservation=reservation)
+        refunds.replace(refund, replaced, movement, original, external)
         return replaced.version
-    raise ContentionError
+
+    return deadline.retry(change)
 
 
 def withdraw_refund(
@@ -81,26 +96,28 @@ def withdraw_refund(
     versions: Collection[int] | None,
     reaches: Callable[[str], bool],
     refunds: Refunds,
+    invoices: Invoices,
 ) -> None:
     """
-    Take a refund back, so that what it took of its movement can be refunded again.
+    Withdraw a pending refund, so that what it took of its movement can be refunded again.
 
-    Where it was there at first and then is not, it is withdrawn as asked, whoever did it.
+    Where it was there at first and then is not, it is withdrawn as asked, by another request.
     """
-    for attempt in deadline.attempts():
+    was_there = False
+
+    def withdraw() -> None:
+        nonlocal was_there
         try:
             refund, movement, _ = refunds.get_for_change(key)
         except NotFoundError:
-            if attempt:
+            if was_there:
                 return
             raise
         if not reaches(refund.account_id):
             raise NotFoundError
         if versions is not None and refund.version not in versions:
             raise PreconditionFailedError
-        try:
-            refunds.remove(refund, movement)
-        except ContentionError:
-            continue
-        return
-    raise ContentionError
+        was_there = True
+        refunds.remove(refund, movement, original_reserved(refund, invoices))
+
+    deadline.retry(withdraw)

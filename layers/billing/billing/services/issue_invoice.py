@@ -1,20 +1,14 @@
 """Issue a one-off invoice."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import AccountClosedError, ContentionError
-from billing.domain.idempotency import ExternalId
-from billing.domain.invoices import (
-    InvoiceKey,
-    InvoiceKind,
-    IssuedInvoice,
-    NewInvoice,
-    Position,
-    draft_invoice,
-    series_in,
-)
+from billing.domain.errors import AccountClosedError
+from billing.domain.idempotency import Created, ExternalId
+from billing.domain.invoices import NewInvoice, draft_invoice
+from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Account, Org
 from billing.domain.tax import Tax
 from billing.domain.tax_rates import OwnRates, tax_at
@@ -24,12 +18,12 @@ class Profiles(Protocol):
     def get_with_rates(self, org_id: str, account_id: str) -> tuple[Org, Account, OwnRates]: ...
 
 
-class Invoices(Protocol):
-    def position(
-        self, org_id: str, account_id: str, series: str, external: ExternalId
-    ) -> Position | InvoiceKey: ...
+class Issuing(Protocol):
+    def open(
+        self, org: Org, account_ids: Iterable[str], now: datetime, *, external: ExternalId
+    ) -> OpenJournal: ...
 
-    def add(self, invoice: IssuedInvoice, last: Position, external: ExternalId) -> None: ...
+    def write(self, journal: Journal, external: ExternalId) -> None: ...
 
 
 def issue_invoice(
@@ -38,30 +32,28 @@ def issue_invoice(
     *,
     now: datetime,
     profiles: Profiles,
-    invoices: Invoices,
-) -> tuple[InvoiceKey, bool]:
+    issuing: Issuing,
+) -> Created:
     """
-    Number and issue an invoice; tell which it is, and whether it had been issued before.
+    Number and issue an invoice.
 
-    Everyone in the org wants the next number, so being overtaken is normal: the position is read
-    again and the invoice written anew, within the deadline.
+    Everyone in the org wants the next number, so being overtaken is normal: the journal is opened
+    and the invoice written anew, within the deadline.
     """
     org, account, own = profiles.get_with_rates(request.org_id, request.account_id)
-    series = series_in(org, InvoiceKind.INVOICE, now)
 
     def default_tax(day: date) -> Tax:
         return tax_at(account.country, account.state_id, day, own)
 
-    for _ in deadline.attempts():
-        last = invoices.position(request.org_id, account.id, series, external)
-        if isinstance(last, InvoiceKey):
-            return last, True
+    def issue() -> Created:
+        opened = issuing.open(org, [account.id], now, external=external)
+        if known := external.replay(opened.known):
+            return known
         if account.closed:
             raise AccountClosedError
-        invoice = draft_invoice(request, org, account, default_tax, now, last)
-        try:
-            invoices.add(invoice, last, external)
-        except ContentionError:
-            continue
-        return invoice.key, False
-    raise ContentionError
+        journal = opened.journal
+        invoice = journal.issue(draft_invoice(request, org, account, default_tax, now))
+        issuing.write(journal, external)
+        return Created(str(invoice.key.ordinal))
+
+    return deadline.retry(issue)

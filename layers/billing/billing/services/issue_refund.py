@@ -1,15 +1,24 @@
 """Give money back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import ContentionError, CycleMovedError, NotFoundError
-from billing.domain.idempotency import ExternalId, IdempotencyRecord
+from billing.domain.credit_notes import Creditable
+from billing.domain.cycles import ClosedCycle, OpenCycle
+from billing.domain.errors import (
+    ContentionError,
+    CycleMovedError,
+    NotFoundError,
+    RefundWithdrawnError,
+)
+from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.services.refund_originals import Invoices, original_of, reserved
 
 
 class Refunds(Protocol):
@@ -17,9 +26,21 @@ class Refunds(Protocol):
         self, key: MovementKey, external: ExternalId | None
     ) -> tuple[Movement, IdempotencyRecord | None]: ...
 
-    def add(self, refund: Refund, movement: Movement, external: ExternalId | None) -> None: ...
+    def add(
+        self,
+        refund: Refund,
+        movement: Movement,
+        original: Creditable | None,
+        external: ExternalId | None,
+    ) -> None: ...
 
     def find(self, key: RefundKey) -> Refund | None: ...
+
+
+class Cycles(Protocol):
+    def get_open(
+        self, org_id: str, account_id: str, closed: date
+    ) -> tuple[OpenCycle, ClosedCycle | None]: ...
 
 
 def issue_refund(
@@ -30,32 +51,43 @@ def issue_refund(
     now: datetime,
     reaches: Callable[[str], bool],
     refunds: Refunds,
-) -> tuple[RefundKey, int | None, bool]:
+    cycles: Cycles,
+    invoices: Invoices,
+) -> Created:
     """
-    Give money back against a movement, up to what is left of it.
+    Give money back against a movement, up to what is left of it and of its invoice.
 
-    Answers the refund, its version (None where it was withdrawn since), and whether it had been
-    issued before. The open cycle is guessed, as only the movement tells whose it is: where the
-    guess is wrong, the table says so, and the refund goes into the right one.
+    While the movement's cycle is likely to be open, the refund goes into it at once: where the
+    guess is wrong, the table says so, and the cycles are read. Raise RefundWithdrawnError where
+    the very refund was issued and withdrawn before.
     """
-    key, open_cycle = RefundKey(movement_key, new_id(now)), None
-    for _ in deadline.attempts():
-        movement, taken = refunds.get_for_issue(movement_key, external)
+    key, is_open = RefundKey(movement_key, new_id(now)), True
+
+    def issue() -> Created:
+        nonlocal is_open
+        movement, record = refunds.get_for_issue(movement_key, external)
         if not reaches(movement.account_id):
             raise NotFoundError
-        known_id = external.replayed(taken) if external else None
-        if known_id:
-            known = RefundKey(movement_key, known_id)
-            refund = refunds.find(known)
-            return known, refund.version if refund else None, True
-        cycle = open_cycle or movement.likely_cycle(now)
+        if external and (known := external.replay(record)):
+            refund = refunds.find(RefundKey(movement_key, known.id))
+            if refund is None:
+                raise RefundWithdrawnError
+            return replace(known, version=refund.version)
+        cycle, original = movement.cycle, None
+        if not is_open or movement.likely_cycle(now) != movement.cycle:
+            opened, closed = cycles.get_open(
+                movement_key.org_id, movement.account_id, movement.cycle
+            )
+            cycle = opened.ends_on
+            original = original_of(movement, closed, invoices) if request.billable else None
         refund = Refund.pending(key, request, movement, cycle, now)
+        reservation, original = reserved(movement, refund, original)
+        refund = replace(refund, reservation=reservation)
         try:
-            refunds.add(refund, movement, external)
+            refunds.add(refund, movement, original, external)
         except CycleMovedError as moved:
-            open_cycle = moved.open_cycle
-        except ContentionError:
-            continue
-        else:
-            return key, refund.version, False
-    raise ContentionError
+            is_open = False
+            raise ContentionError from moved
+        return Created(key.id, version=refund.version)
+
+    return deadline.retry(issue)

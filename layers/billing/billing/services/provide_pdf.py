@@ -4,6 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 
+from billing.domain.errors import ErasedError
 from billing.domain.invoices import InvoiceKey, IssuedInvoice, StoredPdf
 
 
@@ -46,6 +47,8 @@ def make_pdf(
     invoice, stored = invoices.get_document(key)
     if stored:
         return stored
+    if invoice.erased:
+        raise ErasedError
     pdf = render(invoice)
     stored = store.put_once(object_key(key, invoice.number), pdf, sha256(pdf).hexdigest())
     invoices.add_pdf(key, stored)

@@ -6,18 +6,18 @@ from typing import Protocol
 from uuid import uuid4
 
 from billing import deadline
-from billing.domain.errors import ContentionError, InvalidRequestError
-from billing.domain.idempotency import ExternalId
+from billing.domain.errors import InvalidRequestError
+from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
 
 
-class Invoices(Protocol):
+class Payments(Protocol):
     def get_for_payment(
         self, key: InvoiceKey, external: ExternalId
-    ) -> tuple[InvoiceSummary, str | None]: ...
+    ) -> tuple[InvoiceSummary, IdempotencyRecord | None]: ...
 
-    def add_payment(
+    def add(
         self,
         summary: InvoiceSummary,
         settlement: Settlement,
@@ -34,27 +34,26 @@ def receive_payment(
     method: str | None,
     external: ExternalId,
     *,
-    invoices: Invoices,
-) -> tuple[str, bool]:
+    payments: Payments,
+) -> Created:
     """
-    Record a payment; tell its id, and whether it had been recorded before.
+    Record a payment.
 
-    Raises PaymentExceedsInvoiceError where less remains, and InvalidRequestError where the
+    Raise PaymentExceedsInvoiceError where less remains, and InvalidRequestError where the
     currency is not the invoice's or the amount has more decimals than it.
     """
     payment_id = uuid4().hex
-    for _ in deadline.attempts():
-        summary, known_id = invoices.get_for_payment(key, external)
-        if known_id:
-            return known_id, True
+
+    def receive() -> Created:
+        summary, record = payments.get_for_payment(key, external)
+        if known := external.replay(record):
+            return known
         owed_in = summary.gross.currency
         if currency not in (None, owed_in):
             raise InvalidRequestError.of("currency", f"the invoice is in {owed_in}")
         payment = Payment(payment_id, Money.exactly(amount, owed_in), paid_at, method)
         settlement = summary.settlement.plus_payment(payment.amount, paid_at, summary.remaining)
-        try:
-            invoices.add_payment(summary, settlement, payment, external)
-        except ContentionError:
-            continue
-        return payment_id, False
-    raise ContentionError
+        payments.add(summary, settlement, payment, external)
+        return Created(payment_id)
+
+    return deadline.retry(receive)

@@ -7,7 +7,7 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.consumptions import Consumption, NewConsumption, taxed_amounts, untaken
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import ContentionError, NotFoundError
+from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Surroundings
@@ -38,7 +38,7 @@ def record_consumptions(
     consumptions: Consumptions,
 ) -> int:
     """
-    Take usage records into the account's open cycle, each of them once; tell how many were new.
+    Take usage records into the account's open cycle, each of them once; return how many were new.
 
     They may be more than one transaction holds: where the request breaks off, some are stored and
     some are not, and the same request again stores the rest. A billing run may close the cycle
@@ -46,7 +46,8 @@ def record_consumptions(
     already is refused before anything is stored, unless it is taken at that very moment.
     """
     ids = {record.external.value: new_id(now) for record in records}
-    for _ in deadline.attempts():
+
+    def record_new() -> int:
         to, taken = consumptions.surroundings(org_id, subscription_id, records)
         if not reaches(to.account.id):
             raise NotFoundError
@@ -61,9 +62,7 @@ def record_consumptions(
                 )
                 for record, amount in zip(new, taxed_amounts(new, to), strict=True)
             ]
-            try:
-                consumptions.add(org_id, subscription_id, used, to, cycle)
-            except ContentionError:
-                continue
+            consumptions.add(org_id, subscription_id, used, to, cycle)
         return stored + len(new)
-    raise ContentionError
+
+    return deadline.retry(record_new)

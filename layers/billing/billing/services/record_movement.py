@@ -5,8 +5,7 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import ContentionError
-from billing.domain.idempotency import ExternalId
+from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey, NewMovement, Surroundings
 
@@ -14,7 +13,7 @@ from billing.domain.movements import Movement, MovementKey, NewMovement, Surroun
 class Movements(Protocol):
     def surroundings(
         self, key: MovementKey, account_id: str, external: ExternalId
-    ) -> Surroundings | str: ...
+    ) -> tuple[Surroundings, IdempotencyRecord | None]: ...
 
     def add(
         self, movement: Movement, to: Surroundings, cycle: OpenCycle, external: ExternalId
@@ -29,22 +28,20 @@ def record_movement(
     *,
     now: datetime,
     movements: Movements,
-) -> tuple[str, bool]:
+) -> Created:
     """
-    Charge a movement to the account's open cycle; tell its id, and whether it was there before.
+    Charge a movement to the account's open cycle.
 
     A billing run may close the cycle meanwhile: then the movement falls into the next one.
     """
     key = MovementKey(org_id, subscription_id, new_id(now))
-    for _ in deadline.attempts():
-        to = movements.surroundings(key, request.account_id, external)
-        if isinstance(to, str):
-            return to, True
+
+    def record() -> Created:
+        to, taken = movements.surroundings(key, request.account_id, external)
+        if known := external.replay(taken):
+            return known
         cycle = to.cycle or OpenCycle.first(to.account, now)
-        movement = Movement.charged(key, request, to, cycle, now)
-        try:
-            movements.add(movement, to, cycle, external)
-        except ContentionError:
-            continue
-        return key.id, False
-    raise ContentionError
+        movements.add(Movement.charged(key, request, to, cycle, now), to, cycle, external)
+        return Created(key.id)
+
+    return deadline.retry(record)

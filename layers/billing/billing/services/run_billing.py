@@ -8,7 +8,7 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.billing_runs import Batch, BillingRun, run_until
 from billing.domain.errors import ContentionError
-from billing.domain.idempotency import ExternalId, IdempotencyRecord
+from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.parties import Org
 
@@ -59,26 +59,26 @@ def start_run(
     now: datetime,
     runs: NewRuns,
     queue: RunsQueue,
-) -> tuple[str, bool]:
+) -> Created:
     """
-    Start a billing run; tell its id, and whether it had been started before.
+    Start a billing run.
 
     It is put into the queue each time, as nobody knows whether the first request came that far;
     listing it twice does nothing.
     """
-    for _ in deadline.attempts():
-        org, taken = runs.get_for_start(org_id, external)
-        known_id = external.replayed(taken)
-        run_id = known_id or new_id(now)
-        if known_id is None:
-            run = BillingRun(org_id, run_id, run_until(until, org, now), now)
-            try:
-                runs.add(run, external)
-            except ContentionError:
-                continue
-        queue.send_run(org_id, run_id)
-        return run_id, known_id is not None
-    raise ContentionError
+
+    def start() -> Created:
+        org, record = runs.get_for_start(org_id, external)
+        started = external.replay(record)
+        if started is None:
+            started = Created(new_id(now))
+            run = BillingRun(org_id, started.id, run_until(until, org, now), now)
+            runs.add(run, external)
+        return started
+
+    started = deadline.retry(start)
+    queue.send_run(org_id, started.id)
+    return started
 
 
 def start_daily_runs(

@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import ContentionError
 from billing.domain.tax_rates import OwnRates, Rate
 
 
@@ -16,14 +15,11 @@ class LocationTaxes(Protocol):
 def set_location_tax(
     org_id: str, state_id: int, rate: Rate, *, location_taxes: LocationTaxes
 ) -> None:
-    """Let a province have another rate from a day on; what is set already is not set again."""
-    for _ in deadline.attempts():
+    """Set the rate of a province from a day on; what is set already is not written again."""
+
+    def change() -> None:
         own = location_taxes.get(org_id)
-        if rate in own.by_province.get(state_id, ()):
-            return
-        try:
+        if rate not in own.by_province.get(state_id, ()):
             location_taxes.replace(org_id, own, own.plus(state_id, rate))
-        except ContentionError:
-            continue
-        return
-    raise ContentionError
+
+    deadline.retry(change)

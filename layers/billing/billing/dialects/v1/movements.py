@@ -15,7 +15,7 @@ from billing.dialects.fields import (
     Text,
 )
 from billing.dialects.v1.common import AmountRequestDTO, PeriodRequestDTO
-from billing.domain.cycles import ClosedCycles
+from billing.domain.credit_notes import Creditable
 from billing.domain.movements import Movement, MovementKind, NewMovement, OperationType
 
 
@@ -62,14 +62,17 @@ class MovementResponseDTO(Dto):
     external_movement_unique_id: str = Field(description="Yours.")
     description: str = Field(description="What the invoice says.")
     refunded: Amount = Field(description="What was given back, with taxes.")
-    refundable: Amount = Field(description="What can still be given back, with taxes.")
+    refundable: Amount = Field(description="What a billable refund may still have, with taxes.")
     invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
     invoice_id: str | None = Field(description="The invoice that has it; null until billed.")
     created_at: Instant = Field(description="When it was recorded.")
 
     @classmethod
-    def from_domain(cls, movement: Movement, closed: ClosedCycles) -> "MovementResponseDTO":
-        request, invoice = movement.request, movement.invoice(closed)
+    def from_domain(
+        cls, movement: Movement, invoice_id: int | None, original: Creditable | None
+    ) -> "MovementResponseDTO":
+        """Describe a movement; `original` is the invoice that charges it."""
+        request = movement.request
         return cls(
             id=movement.key.id,
             subscription_id=movement.key.subscription_id,
@@ -83,9 +86,9 @@ class MovementResponseDTO(Dto):
             external_movement_unique_id=request.external_id,
             description=request.description,
             refunded=movement.refunded.major,
-            refundable=movement.refundable.major,
+            refundable=movement.refundable(original).major,
             invoice_cycle_date=movement.cycle,
-            invoice_id=str(invoice) if invoice else None,
+            invoice_id=str(invoice_id) if invoice_id else None,
             created_at=movement.created_at,
         )
 

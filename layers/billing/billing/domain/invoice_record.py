@@ -1,0 +1,190 @@
+"""
+The record of an issued document: what its hash is taken of, and what can be erased.
+
+The record is canonical JSON and never changes. What is personal in it (names, address, e-mail,
+bank account, the tax id of a natural person, descriptions, remarks and order ids, which hold phone
+numbers) stands beside it, with a random salt, and the record holds only the SHA-256 of that. So the
+personal part can be erased after the legal term, and the hash chain still verifies.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+
+from billing.domain.invoices import (
+    CorrectedInvoice,
+    InvoiceKey,
+    InvoiceKind,
+    IssuedInvoice,
+    Line,
+    LinePeriod,
+)
+from billing.domain.money import Money
+from billing.domain.parties import Account
+from billing.domain.records import (
+    Record,
+    account_record,
+    instant,
+    org_record,
+    period_record,
+    tax_record,
+    to_account,
+    to_instant,
+    to_json,
+    to_org,
+    to_period,
+    to_tax,
+)
+from billing.domain.tax import TaxTotal
+
+SCHEMA = 1
+"""The version of the record's form; a change of the form is a new version."""
+
+_PERSONAL = ("name", "company_name", "tax_id", "email", "address", "iban", "bic")
+"""Fields of the buyer that are personal; a tax id only where it names a natural person."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """A document as it is kept; `personal` is None once it was erased."""
+
+    record: bytes
+    personal: bytes | None
+
+    def hash(self, previous: str) -> str:
+        """Return the SHA-256, in hex, over the record and the hash of the document before it."""
+        return sha256(self.record + previous.encode()).hexdigest()
+
+    @property
+    def is_intact(self) -> bool:
+        """Return whether the personal part is the one that was issued, or was erased."""
+        said = json.loads(self.record)["personal_hash"]
+        return self.personal is None or sha256(self.personal).hexdigest() == said
+
+
+def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
+    """Write a document down; amounts are minor units of its currency."""
+    buyer = account_record(invoice.buyer)
+    is_company = bool(invoice.buyer.company_name)
+    personal: Record = {
+        "salt": salt,
+        "description": invoice.description,
+        "buyer": {
+            name: buyer.pop(name) for name in _PERSONAL if name != "tax_id" or not is_company
+        },
+        "lines": [[line.description, line.order_id, line.remarks] for line in invoice.lines],
+    }
+    beside = to_json(personal).encode()
+    corrects = invoice.corrects
+    record = {
+        "schema": SCHEMA,
+        "org_id": invoice.key.org_id,
+        "account_id": invoice.key.account_id,
+        "ordinal": invoice.key.ordinal,
+        "number": invoice.number,
+        "kind": invoice.kind.value,
+        "issued_at": instant(invoice.issued_at),
+        "issue_date": invoice.issue_date.isoformat(),
+        "due_date": invoice.due_date.isoformat(),
+        "currency": invoice.currency,
+        "seller": org_record(invoice.seller),
+        "buyer": buyer,
+        "cycle": period_record(invoice.cycle),
+        "lines": [_line_record(line) for line in invoice.lines],
+        "taxes": [
+            {
+                "tax": tax_record(total.tax),
+                "net": total.net.minor,
+                "amount": total.amount.minor,
+            }
+            for total in invoice.taxes
+        ],
+        "corrects": corrects
+        and {
+            "ordinal": corrects.ordinal,
+            "number": corrects.number,
+            "issue_date": corrects.issue_date.isoformat(),
+        },
+        "personal_hash": sha256(beside).hexdigest(),
+    }
+    return InvoiceRecord(to_json(record).encode(), beside)
+
+
+def read_record(kept: InvoiceRecord) -> IssuedInvoice:
+    """Read a document; where its personal part was erased, its texts are empty."""
+    record: Record = json.loads(kept.record)
+    currency, corrects = record["currency"], record["corrects"]
+    personal: Record | None = json.loads(kept.personal) if kept.personal else None
+    texts = personal["lines"] if personal else [["", None, None]] * len(record["lines"])
+    return IssuedInvoice(
+        key=InvoiceKey(record["org_id"], record["account_id"], record["ordinal"]),
+        number=record["number"],
+        kind=InvoiceKind(record["kind"]),
+        issued_at=to_instant(record["issued_at"]),
+        issue_date=date.fromisoformat(record["issue_date"]),
+        due_date=date.fromisoformat(record["due_date"]),
+        currency=currency,
+        description=personal["description"] if personal else "",
+        seller=to_org(record["seller"]),
+        buyer=_to_buyer(record, personal),
+        cycle=to_period(record["cycle"]),
+        lines=tuple(
+            _to_line(line, currency, *text)
+            for line, text in zip(record["lines"], texts, strict=True)
+        ),
+        taxes=tuple(
+            TaxTotal(
+                to_tax(total["tax"]),
+                Money(total["net"], currency),
+                Money(total["amount"], currency),
+            )
+            for total in record["taxes"]
+        ),
+        corrects=corrects
+        and CorrectedInvoice(
+            corrects["ordinal"], corrects["number"], date.fromisoformat(corrects["issue_date"])
+        ),
+        erased=personal is None,
+    )
+
+
+def _to_buyer(record: Record, personal: Record | None) -> Account:
+    if personal:
+        return to_account({**record["buyer"], **personal["buyer"]})
+    country = record["buyer"]["country"]
+    address = {"street": "", "postal_code": "", "city": "", "country": country}
+    erased = {"name": "", "company_name": None, "email": "", "address": address}
+    nothing = {"tax_id": None, "iban": None, "bic": None}
+    return to_account({**erased, **nothing, **record["buyer"]})
+
+
+def _line_record(line: Line) -> Record:
+    return {
+        "quantity": str(line.quantity),
+        "unit_price": str(line.unit_price),
+        "setup_costs": line.setup_costs.minor,
+        "tax": tax_record(line.tax),
+        "net": line.net.minor,
+        "period": line.period and [line.period.start.isoformat(), line.period.end.isoformat()],
+        "movement_id": line.movement_id,
+    }
+
+
+def _to_line(
+    record: Record, currency: str, description: str, order_id: str | None, remarks: str | None
+) -> Line:
+    period = record["period"]
+    return Line(
+        description=description,
+        quantity=Decimal(record["quantity"]),
+        unit_price=Decimal(record["unit_price"]),
+        setup_costs=Money(record["setup_costs"], currency),
+        tax=to_tax(record["tax"]),
+        net=Money(record["net"], currency),
+        period=period and LinePeriod(*map(date.fromisoformat, period)),
+        order_id=order_id,
+        remarks=remarks,
+        movement_id=record["movement_id"],
+    )

@@ -1,0 +1,175 @@
+"""
+Issuing: the journal that numbers, dates and chains documents.
+
+An org's documents are numbered in lanes. Each lane has one hash chain over all its documents,
+never restarted, and series of its own: one for invoices and one for credit notes, which begin
+anew each year.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from billing.domain.credit_notes import Creditable, CreditNote
+from billing.domain.errors import SeriesTakenError
+from billing.domain.idempotency import IdempotencyRecord
+from billing.domain.invoice_record import InvoiceRecord, write_record
+from billing.domain.invoices import Draft, InvoiceKey, InvoiceKind, IssuedInvoice
+from billing.domain.parties import Org
+from billing.domain.periods import local_date
+
+LANE = "A"
+"""The one lane that an org has."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """The last document of a lane: its position in the chain, its hash and its date."""
+
+    position: int = 0
+    hash: str = ""
+    issue_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """
+    The last number of a series; `sequence` is 0 where it has numbered nothing yet.
+
+    A series numbers one kind of document in one lane, for ever.
+    """
+
+    kind: InvoiceKind
+    lane: str
+    first_year: int
+    year: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEnd:
+    """The last document of an account: its ordinal and its date."""
+
+    ordinal: int = 0
+    issue_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A document as it was issued: with its record, and its place in the chain of its lane."""
+
+    invoice: IssuedInvoice
+    record: InvoiceRecord
+    position: int
+    hash: str
+    previous_hash: str
+
+
+@dataclass
+class Ends:
+    """The ends that new documents follow: of a lane, of its series and of some accounts."""
+
+    chain: ChainEnd
+    series: dict[str, SeriesEnd]
+    accounts: dict[str, AccountEnd]
+
+    def copy(self) -> "Ends":
+        return Ends(self.chain, dict(self.series), dict(self.accounts))
+
+
+def series_of(org: Org, kind: InvoiceKind) -> str:
+    """Return the series that numbers a kind of document."""
+    return org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
+
+
+def invoice_number(series: str, year: int, sequence: int) -> str:
+    """Return a number: series, year and a sequence without gaps, such as F2026-000001."""
+    return f"{series}{year}-{sequence:06}"
+
+
+@dataclass
+class Journal:
+    """
+    Documents that are issued together, each following the one before it.
+
+    `read` are the ends as they were read; what was issued since stands in `issued`, and the credit
+    notes among it in `credited` too.
+    """
+
+    org: Org
+    lane: str
+    now: datetime
+    read: Ends
+    make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+    issued: list[Issued] = field(default_factory=list, init=False)
+    credited: list[CreditNote] = field(default_factory=list, init=False)
+    ends: Ends = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ends = self.read.copy()
+
+    def issue(self, draft: Draft) -> IssuedInvoice:
+        """
+        Number, date and chain a document.
+
+        It is dated today in the seller's time zone, and never before a document that it follows.
+        Raise SeriesTakenError where its series has numbered another kind, or another lane.
+        """
+        account = self.ends.accounts[draft.buyer.id]
+        today = local_date(self.now, self.org.time_zone)
+        chain = self.ends.chain
+        issue_date = max(day for day in (today, chain.issue_date, account.issue_date) if day)
+        series, end = self._next_number(draft.kind, issue_date.year)
+        term = 0 if draft.kind is InvoiceKind.CREDIT_NOTE else draft.buyer.payment_term_days
+        invoice = IssuedInvoice(
+            key=InvoiceKey(self.org.id, draft.buyer.id, account.ordinal + 1),
+            number=invoice_number(series, end.year, end.sequence),
+            kind=draft.kind,
+            issued_at=self.now,
+            issue_date=issue_date,
+            due_date=draft.due_date or issue_date + timedelta(days=term),
+            currency=draft.currency,
+            description=draft.description,
+            seller=draft.seller,
+            buyer=draft.buyer,
+            cycle=draft.cycle,
+            lines=draft.lines,
+            taxes=draft.taxes,
+            corrects=draft.corrects,
+        )
+        record = write_record(invoice, self.make_salt())
+        following = ChainEnd(chain.position + 1, record.hash(chain.hash), issue_date)
+        self.issued.append(Issued(invoice, record, following.position, following.hash, chain.hash))
+        self.ends.chain = following
+        self.ends.series[series] = end
+        self.ends.accounts[draft.buyer.id] = AccountEnd(invoice.key.ordinal, issue_date)
+        return invoice
+
+    def credit(self, note: CreditNote) -> IssuedInvoice:
+        """Issue a credit note; what it credits of the original is written with it."""
+        self.credited.append(note)
+        return self.issue(note.draft)
+
+    def _next_number(self, kind: InvoiceKind, year: int) -> tuple[str, SeriesEnd]:
+        series = series_of(self.org, kind)
+        end = self.ends.series.get(series) or SeriesEnd(kind, self.lane, year, year, 0)
+        if (end.kind, end.lane) != (kind, self.lane):
+            raise SeriesTakenError(series, end.kind)
+        if end.year < year:
+            end = replace(end, year=year, sequence=0)
+        return series, replace(end, sequence=end.sequence + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """
+    A journal, with what was read beside it.
+
+    `originals` are invoices to be credited, as far as they were found; `known` is what keeps the
+    external id of the document to be issued, if that was used before.
+    """
+
+    journal: Journal
+    originals: Mapping[InvoiceKey, Creditable]
+    known: IdempotencyRecord | None

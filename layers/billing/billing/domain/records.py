@@ -1,0 +1,95 @@
+"""
+Records: value objects as plain JSON, the form in which tables keep them and hashes are taken.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.domain.parties import Account, Address, DeliveryMode, Org
+from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
+from billing.domain.tax import AskedAmount, Tax, TaxType
+
+type Record = dict[str, Any]
+
+
+def to_json(value: Any) -> str:
+    """Write a record canonically: the same record gives the same text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def instant(value: datetime) -> str:
+    """Write an instant in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def org_record(org: Org) -> Record:
+    return asdict(org)
+
+
+def to_org(record: Record) -> Org:
+    return Org(**{**record, "address": Address(**record["address"])})
+
+
+def account_record(account: Account) -> Record:
+    return asdict(account)
+
+
+def to_account(record: Record) -> Account:
+    return Account(
+        **{
+            **record,
+            "address": Address(**record["address"]),
+            "delivery_mode": DeliveryMode(record["delivery_mode"]),
+        }
+    )
+
+
+def period_record(period: BillingPeriod) -> Record:
+    return {"start": instant(period.start), "end": instant(period.end)}
+
+
+def to_period(record: Record) -> BillingPeriod:
+    return BillingPeriod(to_instant(record["start"]), to_instant(record["end"]))
+
+
+def tax_record(tax: Tax) -> Record:
+    return {"type": tax.type.value, "percentage": str(tax.percentage)}
+
+
+def to_tax(record: Record) -> Tax:
+    return Tax(TaxType(record["type"]), Decimal(record["percentage"]))
+
+
+def moments_record(period: MomentPeriod | None) -> list[str] | None:
+    """Write a period as the caller named it."""
+    return [period.start.text, period.end.text] if period else None
+
+
+def to_moments(record: list[str] | None) -> MomentPeriod | None:
+    return MomentPeriod(*map(Moment.of, record)) if record else None
+
+
+def asked_record(amount: AskedAmount) -> Record:
+    """Write an amount as the caller named it, digit for digit."""
+    return {
+        "gross": str(amount.gross),
+        "net": str(amount.net),
+        "tax": amount.tax and tax_record(amount.tax),
+        "currency": amount.currency,
+    }
+
+
+def to_asked(record: Record) -> AskedAmount:
+    return AskedAmount(
+        gross=Decimal(record["gross"]),
+        net=Decimal(record["net"]),
+        tax=record["tax"] and to_tax(record["tax"]),
+        currency=record["currency"],
+    )

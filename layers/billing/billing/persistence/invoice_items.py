@@ -1,0 +1,217 @@
+"""
+The items of invoices, and their keys.
+
+    pk                                sk                what
+    account#<org>#<account>           invoice#<n>       the head of the account's nth document
+                                                        and its settlement: what lists show
+                                      day#<date>        the first and last ordinal of a day
+                                      unpaid#<n>        the description of one that is unpaid
+                                      unpaid#totals     how many documents, how many unpaid
+                                      unpaid-block#<b>  how many unpaid among a thousand
+    invoice#<org>#<account>#<n>       document          the record and its personal part, each
+                                                        compressed; `erased_at` once the personal
+                                                        part was erased
+                                      payment#<id>      money received
+                                      credits           the net amounts of its lines that were
+                                                        credited and reserved for refunds
+                                      pdf               where its PDF is, and its hash
+
+Ordinals are written with ten digits, so that they sort. `unpaid#totals` sorts behind the unpaid
+ordinals, so that one descending query answers the total and the newest. The index `descriptions`
+has the description of every document and nothing else.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from billing.domain.credit_notes import Creditable, Nets
+from billing.domain.invoice_record import InvoiceRecord, read_record
+from billing.domain.invoices import (
+    InvoiceKey,
+    InvoiceKind,
+    InvoiceSummary,
+    Settlement,
+    StoredPdf,
+)
+from billing.domain.money import Money
+from billing.domain.parties import DeliveryMode
+from billing.domain.records import instant, period_record, to_instant, to_json, to_period
+from billing.persistence.dynamodb import SEPARATOR, Item, Key, joined, put
+
+BLOCK = 1000
+"""Ordinals whose unpaid documents are counted together."""
+
+
+# ---------------------------------------------------------------- keys
+
+
+def padded(number: int) -> str:
+    return f"{number:010}"
+
+
+def account_pk(org_id: str, account_id: str) -> str:
+    return joined("account", org_id, account_id)
+
+
+def invoice_pk(key: InvoiceKey) -> str:
+    return joined("invoice", key.org_id, key.account_id, key.ordinal)
+
+
+def summary_key(key: InvoiceKey) -> Key:
+    return account_pk(key.org_id, key.account_id), joined("invoice", padded(key.ordinal))
+
+
+def unpaid_key(key: InvoiceKey) -> Key:
+    return account_pk(key.org_id, key.account_id), joined("unpaid", padded(key.ordinal))
+
+
+def totals_key(org_id: str, account_id: str) -> Key:
+    return account_pk(org_id, account_id), joined("unpaid", "totals")
+
+
+def document_key(key: InvoiceKey) -> Key:
+    return invoice_pk(key), "document"
+
+
+def pdf_key(key: InvoiceKey) -> Key:
+    return invoice_pk(key), "pdf"
+
+
+def creditable_keys(key: InvoiceKey) -> tuple[Key, Key, Key]:
+    """Return the keys of the items that say what is left of an invoice to be credited."""
+    return summary_key(key), document_key(key), _credits_key(key)
+
+
+def invoice_of_document(pk: str) -> InvoiceKey:
+    """Return the invoice of a document's item, by its partition key, as the stream has it."""
+    _, org_id, account_id, ordinal = pk.split(SEPARATOR)
+    return InvoiceKey(org_id, account_id, int(ordinal))
+
+
+def _credits_key(key: InvoiceKey) -> Key:
+    return invoice_pk(key), "credits"
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def int_of(item: Item, name: str) -> int:
+    """Read a number; 0 where there is none."""
+    return int(item[name]["N"]) if name in item else 0
+
+
+def date_of(item: Item, name: str) -> date | None:
+    return date.fromisoformat(item[name]["S"]) if name in item else None
+
+
+def summary_item(summary: InvoiceSummary) -> dict[str, Any]:
+    """Write the head of a document in one attribute: it never changes."""
+    head = {
+        "number": summary.number,
+        "hash": summary.hash,
+        "kind": summary.kind.value,
+        "issued_at": instant(summary.issued_at),
+        "issue_date": summary.issue_date.isoformat(),
+        "due_date": summary.due_date.isoformat(),
+        "time_zone": summary.time_zone,
+        "currency": summary.gross.currency,
+        "net": summary.net.minor,
+        "gross": summary.gross.minor,
+        "delivery_mode": summary.delivery_mode.value,
+        "cycle": period_record(summary.cycle),
+    }
+    return {
+        "ordinal": {"N": str(summary.key.ordinal)},
+        "description": {"S": summary.description},
+        "head": {"S": to_json(head)},
+        "paid": {"N": str(summary.settlement.paid.minor)},
+        "credited": {"N": str(summary.settlement.credited.minor)},
+        "settled_at": settled_at(summary.settlement),
+    }
+
+
+def settled_at(settlement: Settlement) -> Mapping[str, Any]:
+    at = settlement.settled_at
+    return {"S": instant(at)} if at else {"NULL": True}
+
+
+def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
+    head = json.loads(item["head"]["S"])
+    currency = head["currency"]
+    at = item["settled_at"].get("S")
+    return InvoiceSummary(
+        key=key,
+        number=head["number"],
+        hash=head["hash"],
+        kind=InvoiceKind(head["kind"]),
+        issued_at=to_instant(head["issued_at"]),
+        issue_date=date.fromisoformat(head["issue_date"]),
+        due_date=date.fromisoformat(head["due_date"]),
+        time_zone=head["time_zone"],
+        description=item["description"]["S"],
+        net=Money(head["net"], currency),
+        gross=Money(head["gross"], currency),
+        delivery_mode=DeliveryMode(head["delivery_mode"]),
+        cycle=to_period(head["cycle"]),
+        settlement=Settlement(
+            paid=Money(int_of(item, "paid"), currency),
+            credited=Money(int_of(item, "credited"), currency),
+            settled_at=to_instant(at) if at else None,
+        ),
+    )
+
+
+def document_item(record: InvoiceRecord) -> dict[str, Any]:
+    item = {"record": {"B": zlib.compress(record.record)}}
+    if record.personal is not None:
+        item["personal"] = {"B": zlib.compress(record.personal)}
+    return item
+
+
+def to_record(item: Item) -> InvoiceRecord:
+    personal = zlib.decompress(item["personal"]["B"]) if "personal" in item else None
+    return InvoiceRecord(zlib.decompress(item["record"]["B"]), personal)
+
+
+def to_pdf(item: Item | None) -> StoredPdf | None:
+    return StoredPdf(item["object_key"]["S"], item["sha256"]["S"]) if item else None
+
+
+def to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:
+    """Read what is left of an invoice, from the items of creditable_keys()."""
+    summary, document, credits_ = creditable_keys(key)
+    invoice = read_record(to_record(found[document]))
+    item = found.get(credits_, {})
+
+    def nets(name: str) -> Nets:
+        lines = json.loads(item[name]["S"]) if name in item else {}
+        return {int(number): Money(net, invoice.currency) for number, net in lines.items()}
+
+    return Creditable(
+        invoice=invoice,
+        summary=to_summary(key, found[summary]),
+        credited=nets("credited"),
+        reserved=nets("reserved"),
+        version=int_of(item, "version"),
+    )
+
+
+def put_credits(table: str, before: Creditable, credited: Nets, reserved: Nets) -> dict[str, Any]:
+    """Write what is credited and reserved of an invoice, as long as nobody else changed it."""
+    return put(
+        table,
+        _credits_key(before.invoice.key),
+        {
+            "credited": {"S": _nets(credited)},
+            "reserved": {"S": _nets(reserved)},
+            "version": {"N": str(before.version + 1)},
+        },
+        expected={"version": before.version} if before.version else None,
+    )
+
+
+def _nets(nets: Nets) -> str:
+    return to_json({str(number): net.minor for number, net in nets.items()})

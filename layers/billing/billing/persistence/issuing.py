@@ -1,0 +1,364 @@
+"""
+Issuing: what a journal issued, as one transaction; and the chains and series it goes on with.
+
+    pk                                sk                what
+    lane#<org>                        <lane>            the last document of a lane: its position,
+                                                        hash and date
+    series#<org>                      <series>          the kind and the lane it numbers, for ever;
+                                                        its years and the last number of the last
+    number#<org>#<series><year>       <sequence>        whose number it is, and its place in the
+                                                        hash chain of its lane
+    external#<org>#invoice#<id>       external          the one invoice with that external id
+    external#<org>#credit_note#<id>   external          the one credit note with that external id
+
+Sequences are written with ten digits, so that they sort.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from billing import config
+from billing.domain.errors import TooLargeError
+from billing.domain.idempotency import ExternalId
+from billing.domain.invoices import InvoiceKey, InvoiceKind, InvoiceSummary, Settlement
+from billing.domain.issuing import (
+    LANE,
+    AccountEnd,
+    ChainEnd,
+    Ends,
+    Issued,
+    Journal,
+    OpenJournal,
+    SeriesEnd,
+    series_of,
+)
+from billing.domain.parties import Org
+from billing.persistence.dynamodb import (
+    Item,
+    Key,
+    check_any,
+    delete,
+    get_items,
+    joined,
+    put,
+    transact,
+    update,
+)
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.invoice_items import (
+    BLOCK,
+    account_pk,
+    creditable_keys,
+    date_of,
+    document_item,
+    document_key,
+    int_of,
+    padded,
+    put_credits,
+    settled_at,
+    summary_item,
+    summary_key,
+    to_creditable,
+    totals_key,
+    unpaid_key,
+)
+
+MAX_WRITES = 100
+"""Writes that one transaction takes."""
+DOCUMENT_BYTES = 380_000
+"""The largest record, compressed, that is sure to fit into an item (400 KB)."""
+
+WRITES_OF_JOURNAL = 3
+"""The end of the lane, and of its two series."""
+WRITES_OF_ACCOUNT = 3
+"""Its totals, and at most one day and one block of ordinals."""
+WRITES_OF_INVOICE = 4
+"""Number, head, document, and that it is unpaid."""
+WRITES_OF_CREDIT_NOTE = 7
+"""Number, head, document; the original's settlement, credits, place among the unpaid, and block."""
+
+_EXTERNAL_KINDS = {InvoiceKind.INVOICE: "invoice", InvoiceKind.CREDIT_NOTE: "credit_note"}
+
+
+class IssuingRepository:
+    """The journals of all orgs."""
+
+    def __init__(self) -> None:
+        self._table = config.invoices_table()
+
+    def open(
+        self,
+        org: Org,
+        account_ids: Iterable[str],
+        now: datetime,
+        originals: Iterable[InvoiceKey] = (),
+        external: ExternalId | None = None,
+        kind: InvoiceKind = InvoiceKind.INVOICE,
+    ) -> OpenJournal:
+        """
+        Read what new documents of some accounts follow, in one request.
+
+        `originals` are read with it, and what has the external id of a document of that kind.
+        """
+        keys, lane = list(originals), (joined("lane", org.id), LANE)
+        series = {
+            name: (joined("series", org.id), name)
+            for name in (series_of(org, kind) for kind in InvoiceKind)
+        }
+        accounts = {each: totals_key(org.id, each) for each in account_ids}
+        taken = external and external_key(org.id, _EXTERNAL_KINDS[kind], external.value)
+        found = self._get(
+            lane,
+            *series.values(),
+            *accounts.values(),
+            *(item_key for key in keys for item_key in creditable_keys(key)),
+            *([taken] if taken else []),
+        )
+        ends = Ends(
+            chain=to_chain_end(found.get(lane, {})),
+            series={
+                name: to_series_end(found[key]) for name, key in series.items() if key in found
+            },
+            accounts={name: _to_account_end(found.get(key, {})) for name, key in accounts.items()},
+        )
+        return OpenJournal(
+            journal=Journal(org, LANE, now, ends),
+            originals={key: to_creditable(key, found) for key in keys if summary_key(key) in found},
+            known=to_idempotency_record(found.get(taken)) if taken else None,
+        )
+
+    def write(self, journal: Journal, external: ExternalId | None = None) -> None:
+        """
+        Write what a journal issued, all or nothing; its first document takes the external id.
+
+        Raise ContentionError where a place or the external id was taken meanwhile, or something
+        has happened to an original; TooLargeError where a record does not fit into the table.
+        """
+        writes = self.writes(journal)
+        if external:
+            first = journal.issued[0].invoice
+            key = external_key(journal.org.id, _EXTERNAL_KINDS[first.kind], external.value)
+            writes.append(put_external(self._table, key, str(first.key.ordinal), external))
+        transact(writes)
+
+    def writes(self, journal: Journal) -> list[Any]:
+        """Return the writes of all that a journal issued, each item once."""
+        changes: dict[str, AccountChanges] = {}
+        documents = [
+            write
+            for issued in journal.issued
+            for write in self._document(journal.lane, issued, changes)
+        ]
+        for note in journal.credited:
+            original = note.original.summary
+            documents += settle(self._table, original, note.settlement(journal.now), changes)
+            documents.append(put_credits(self._table, note.original, note.credited, note.reserved))
+        if not journal.issued:
+            return documents
+        ends = [self._end_chain(journal), *self._end_series(journal)]
+        accounts = [
+            write
+            for account_id, change in changes.items()
+            for write in change.writes(
+                self._table,
+                journal.org.id,
+                account_id,
+                journal.read.accounts.get(account_id),
+                journal.ends.accounts.get(account_id),
+            )
+        ]
+        return [*ends, *accounts, *documents]
+
+    def _document(
+        self, lane: str, issued: Issued, changes: "dict[str, AccountChanges]"
+    ) -> Iterator[Any]:
+        invoice, table = issued.invoice, self._table
+        key = invoice.key
+        document = document_item(issued.record)
+        if sum(len(each["B"]) for each in document.values()) > DOCUMENT_BYTES:
+            raise TooLargeError("The invoice is too large; split it into several.")
+        summary = InvoiceSummary.of(invoice, issued.hash)
+        yield put(
+            table,
+            number_key(key.org_id, invoice.number),
+            {
+                "account_id": {"S": key.account_id},
+                "ordinal_of_account": {"N": str(key.ordinal)},
+                "lane": {"S": lane},
+                "lane_position": {"N": str(issued.position)},
+                "hash_of_record": {"S": issued.hash},
+                "previous_hash": {"S": issued.previous_hash},
+            },
+        )
+        yield put(table, summary_key(key), summary_item(summary))
+        yield put(table, document_key(key), document)
+        change = changes.setdefault(key.account_id, AccountChanges())
+        change.count_day(invoice.issue_date, key.ordinal)
+        if summary.remaining:
+            yield put(table, unpaid_key(key), {"description": {"S": invoice.description}})
+            change.count_unpaid(key.ordinal, 1)
+
+    def _end_chain(self, journal: Journal) -> Any:
+        before, after = journal.read.chain, journal.ends.chain
+        return update(
+            self._table,
+            (joined("lane", journal.org.id), journal.lane),
+            "SET last_position = :position, last_hash = :hash, issue_date = :day",
+            {
+                ":position": {"N": str(after.position)},
+                ":hash": {"S": after.hash},
+                ":day": {"S": str(after.issue_date)},
+            },
+            expected={"last_position": before.position} if before.position else {},
+        )
+
+    def _end_series(self, journal: Journal) -> Iterator[Any]:
+        for name, after in journal.ends.series.items():
+            before = journal.read.series.get(name)
+            if after == before:
+                continue
+            yield update(
+                self._table,
+                (joined("series", journal.org.id), name),
+                "SET kind = :kind, lane = :lane, first_year = :first_year, "
+                "last_year = :year, last_sequence = :sequence",
+                {
+                    ":kind": {"S": after.kind.value},
+                    ":lane": {"S": after.lane},
+                    ":first_year": {"N": str(after.first_year)},
+                    ":year": {"N": str(after.year)},
+                    ":sequence": {"N": str(after.sequence)},
+                },
+                expected={"last_year": before.year, "last_sequence": before.sequence}
+                if before
+                else {},
+            )
+
+    def _get(self, *keys: Key) -> Mapping[Key, Item]:
+        found = get_items({self._table: keys})
+        return {(pk, sk): item for (_, pk, sk), item in found.items()}
+
+
+class AccountChanges:
+    """How the documents that are issued or settled together change what an account counts."""
+
+    def __init__(self) -> None:
+        self._unpaid = 0
+        self._unpaid_of_block: dict[int, int] = {}
+        self._days: dict[date, tuple[int, int]] = {}
+
+    def count_unpaid(self, ordinal: int, more: int) -> None:
+        block = ordinal // BLOCK
+        self._unpaid += more
+        self._unpaid_of_block[block] = self._unpaid_of_block.get(block, 0) + more
+
+    def count_day(self, day: date, ordinal: int) -> None:
+        first, _ = self._days.get(day, (ordinal, ordinal))
+        self._days[day] = first, ordinal
+
+    def writes(
+        self,
+        table: str,
+        org_id: str,
+        account_id: str,
+        before: AccountEnd | None = None,
+        after: AccountEnd | None = None,
+    ) -> Iterator[Any]:
+        """Write the totals, as long as nobody else took the next ordinal, the days and blocks."""
+        key, unpaid = totals_key(org_id, account_id), {"N": str(self._unpaid)}
+        if before != after and before and after:
+            yield update(
+                table,
+                key,
+                "SET invoices = :ordinal, issue_date = :today ADD unpaid :unpaid",
+                {
+                    ":ordinal": {"N": str(after.ordinal)},
+                    ":today": {"S": str(after.issue_date)},
+                    ":unpaid": unpaid,
+                },
+                expected={"invoices": before.ordinal} if before.ordinal else {},
+            )
+        elif self._unpaid:
+            yield update(table, key, "ADD unpaid :unpaid", {":unpaid": unpaid})
+        pk = account_pk(org_id, account_id)
+        for day, (first, last) in self._days.items():
+            yield update(
+                table,
+                (pk, joined("day", day.isoformat())),
+                "SET first_ordinal = if_not_exists(first_ordinal, :first), last_ordinal = :last",
+                {":first": {"N": str(first)}, ":last": {"N": str(last)}},
+            )
+        for block, more in self._unpaid_of_block.items():
+            if more:
+                yield update(
+                    table,
+                    (pk, joined("unpaid-block", padded(block))),
+                    "ADD unpaid :more",
+                    {":more": {"N": str(more)}},
+                )
+
+
+def settle(
+    table: str,
+    summary: InvoiceSummary,
+    settlement: Settlement,
+    changes: dict[str, AccountChanges],
+) -> list[Any]:
+    """Move an invoice from one settlement to the next; a settled one leaves the unpaid."""
+    writes = [
+        update(
+            table,
+            summary_key(summary.key),
+            "SET paid = :paid, credited = :credited, settled_at = :settled_at",
+            {
+                ":paid": {"N": str(settlement.paid.minor)},
+                ":credited": {"N": str(settlement.credited.minor)},
+                ":settled_at": settled_at(settlement),
+            },
+            expected={
+                "paid": summary.settlement.paid.minor,
+                "credited": summary.settlement.credited.minor,
+            },
+        )
+    ]
+    if settlement.settled_at and not summary.settlement.settled_at:
+        writes.append(delete(table, unpaid_key(summary.key)))
+        change = changes.setdefault(summary.key.account_id, AccountChanges())
+        change.count_unpaid(summary.key.ordinal, -1)
+    return writes
+
+
+def check_series(table: str, org: Org) -> list[Any]:
+    """Make a transaction depend on what the series of an org may number."""
+    return [
+        check_any(table, (joined("series", org.id), series_of(org, kind)), {"kind": kind.value})
+        for kind in InvoiceKind
+    ]
+
+
+def number_key(org_id: str, number: str) -> Key:
+    series, sequence = number.rsplit("-", 1)
+    return joined("number", org_id, series), padded(int(sequence))
+
+
+def to_chain_end(item: Item) -> ChainEnd:
+    return ChainEnd(
+        position=int_of(item, "last_position"),
+        hash=item["last_hash"]["S"] if item else "",
+        issue_date=date_of(item, "issue_date"),
+    )
+
+
+def to_series_end(item: Item) -> SeriesEnd:
+    return SeriesEnd(
+        kind=InvoiceKind(item["kind"]["S"]),
+        lane=item["lane"]["S"],
+        first_year=int_of(item, "first_year"),
+        year=int_of(item, "last_year"),
+        sequence=int_of(item, "last_sequence"),
+    )
+
+
+def _to_account_end(item: Item) -> AccountEnd:
+    return AccountEnd(int_of(item, "invoices"), date_of(item, "issue_date"))

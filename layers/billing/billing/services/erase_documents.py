@@ -1,0 +1,58 @@
+"""Erase the personal data of old documents, once the law does not ask for it any more."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Protocol
+
+from billing.domain.errors import ConflictError
+from billing.domain.invoices import InvoiceKey, InvoiceSummary, StoredPdf
+from billing.domain.parties import Account, Org
+from billing.domain.periods import local_date, years_before
+from billing.domain.tax_rates import retention_years
+
+
+class Profiles(Protocol):
+    def get_both(self, org_id: str, account_id: str) -> tuple[Org, Account]: ...
+
+
+class Invoices(Protocol):
+    def list_unerased(
+        self, org_id: str, account_id: str, before: date
+    ) -> Iterable[tuple[InvoiceSummary, StoredPdf | None]]: ...
+
+    def erase(self, key: InvoiceKey, now: datetime) -> None: ...
+
+
+class Store(Protocol):
+    def delete(self, pdf: StoredPdf) -> None: ...
+
+
+def erase_documents(
+    org_id: str,
+    account_id: str,
+    before: date,
+    *,
+    now: datetime,
+    profiles: Profiles,
+    invoices: Invoices,
+    store: Store,
+) -> Iterator[str]:
+    """
+    Erase the personal part and the PDF of an account's documents issued before a day.
+
+    Yield each number. Every step can be repeated. Raise ConflictError where the legal term of
+    retention in the seller's country is not over.
+    """
+    org, _ = profiles.get_both(org_id, account_id)
+    years = retention_years(org.address.country)
+    latest = years_before(local_date(now, org.time_zone), years)
+    if before > latest:
+        raise ConflictError(
+            f"Documents are kept for {years} years in {org.address.country}: "
+            f"only those issued before {latest} can be erased."
+        )
+    for summary, pdf in invoices.list_unerased(org_id, account_id, before):
+        if pdf:
+            store.delete(pdf)
+        invoices.erase(summary.key, now)
+        yield summary.number
