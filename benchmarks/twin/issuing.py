@@ -28,8 +28,9 @@ from billing.domain.invoices import (
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, DeliveryMode, Org
+from billing.domain.regimes.regime import Rate
 from billing.domain.tax import Tax
-from billing.domain.tax_rates import OwnRates, Rate, tax_at
+from billing.domain.tax_rates import OwnRates, tax_at
 from billing.persistence.records import (
     instant,
     invoice_record,

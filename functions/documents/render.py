@@ -19,10 +19,11 @@ from babel.numbers import NumberPattern, format_percent, parse_pattern
 from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Address
+from billing.domain.regimes.eu import MEMBER_STATES
 from billing.domain.tax import Tax, TaxType
-from billing.domain.tax_rates import EU_COUNTRIES
+from billing.domain.texts import language_of
+from billing.domain.vat import exemption, supply_period, vat_category, vat_id
 from billing.einvoice.cii import to_cii
-from billing.einvoice.model import exemption, language_of, supply_period, vat_category, vat_id
 
 _HERE = Path(__file__).parent
 _FONTS = _HERE / "fonts"
@@ -74,7 +75,7 @@ def _view(invoice: IssuedInvoice) -> dict[str, Any]:
     abroad = seller.address.country != buyer.country
     period = supply_period(invoice)
     return {
-        "language": language_of(invoice),
+        "language": language_of(invoice.buyer),
         "accent": _readable(seller.accent or _ACCENT),
         "is_credit": is_credit,
         "number": invoice.number,
@@ -152,7 +153,7 @@ def _tax_name(tax: Tax, locale: Locale) -> str:
 
 def _tax_total_name(tax: Tax, invoice: IssuedInvoice, locale: Locale) -> str:
     """Name a tax, or say why there is none, as art. 226 (11) and (11a) ask."""
-    why = exemption(vat_category(tax, invoice), language_of(invoice))
+    why = exemption(vat_category(tax, invoice), language_of(invoice.buyer))
     return why.reason if why else _tax_name(tax, locale)
 
 
@@ -171,7 +172,7 @@ def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
 # Paying
 
 
-_EEA = EU_COUNTRIES | {"IS", "LI", "NO"}
+_EEA = MEMBER_STATES | {"IS", "LI", "NO"}
 _SEPA = _EEA | {
     "AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA",
 }  # fmt: skip
@@ -245,7 +246,7 @@ def _epc_payload(invoice: IssuedInvoice, iban: str) -> bytes | None:
 
 
 def _locale(invoice: IssuedInvoice) -> Locale:
-    language, country = language_of(invoice), invoice.buyer.country
+    language, country = language_of(invoice.buyer), invoice.buyer.country
     try:
         return _known_locale(language, country)
     except UnknownLocaleError:

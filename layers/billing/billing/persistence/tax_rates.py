@@ -13,7 +13,8 @@ from typing import Any
 
 from billing import config
 from billing.domain.errors import ContentionError
-from billing.domain.tax_rates import OwnRates, Rate
+from billing.domain.regimes.regime import Rate
+from billing.domain.tax_rates import OwnRates
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,

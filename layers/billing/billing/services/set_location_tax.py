@@ -4,7 +4,8 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import ContentionError
-from billing.domain.tax_rates import OwnRates, Rate
+from billing.domain.regimes.regime import Rate
+from billing.domain.tax_rates import OwnRates
 
 
 class LocationTaxes(Protocol):
