@@ -16,7 +16,7 @@ from billing.api.logger import logger, reported
 from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.persistence.invoices import InvoiceRepository, invoice_of_document
 from billing.services.provide_pdf import make_pdf
-from render import render
+from functions.documents.pdf.render import render
 
 processor = BatchProcessor(
     event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
