@@ -35,7 +35,7 @@ _IN_USE = re.compile(rb"^(\d{10})(?= \d{5} n)", re.MULTILINE)
 
 def declare_factur_x(pdf: bytes) -> bytes:
     """
-    Say in the metadata that there is a Factur-X invoice in the file.
+    Return a PDF whose metadata says that it holds a Factur-X invoice.
 
     Typst attaches the XML but cannot write this. The stream grows, and every offset behind it
     in the cross-reference table moves by as much.

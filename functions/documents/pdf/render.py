@@ -18,7 +18,7 @@ TEMPLATE = Path(__file__).parent / "invoice.typ"
 
 def render(invoice: IssuedInvoice) -> bytes:
     """
-    Make the PDF of an invoice, with the invoice as data inside.
+    Create the PDF of an invoice, with the invoice as data inside.
 
     The same invoice gives the same bytes: nothing in them comes from the clock, the network or
     the machine.
@@ -27,12 +27,12 @@ def render(invoice: IssuedInvoice) -> bytes:
 
 
 def inputs(invoice: IssuedInvoice) -> dict[str, str]:
-    """Write out what the template reads."""
+    """Return what the template reads."""
     return {"document": json.dumps(view(invoice)), "factur_x": to_cii(invoice).decode()}
 
 
 def typeset(inputs: dict[str, str], invoice: IssuedInvoice) -> bytes:
-    """Make the pages."""
+    """Create the PDF as typst writes it, without the metadata of Factur-X."""
     pdf = compiler().compile(
         format="pdf",
         sys_inputs=inputs,

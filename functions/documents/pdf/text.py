@@ -14,7 +14,7 @@ _UNBROKEN = re.compile(r"\S{24,}")
 
 def shown(text: str, *, keep_spaces: bool = False) -> str:
     """
-    Make a text fit to be typeset: PDF/A forbids a character without a glyph.
+    Return a text that can be typeset: PDF/A forbids a character without a glyph.
 
     Runs of white space become one space, and words too long for a column may break anywhere.
     """

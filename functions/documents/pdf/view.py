@@ -110,7 +110,7 @@ def _tax_name(tax: Tax, locale: Locale) -> str:
 
 
 def _tax_total_name(tax: Tax, invoice: IssuedInvoice, locale: Locale) -> str:
-    """Name a tax, or say why there is none, as art. 226 (11) and (11a) ask."""
+    """Return the name of a tax, or why none is charged."""
     why = exemption(vat_category(tax, invoice), language_of(invoice.buyer))
     return why.reason if why else _tax_name(tax, locale)
 

@@ -12,7 +12,7 @@ from billing.domain.parties import Account
 Language = Literal["en", "es"]
 
 _TEXTS: dict[str, dict[Language, str]] = {
-    # Why no tax is charged, with the legal ground: BT-120, and the PDF's tax table.
+    # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
     "exempt": {"en": "Exempt from VAT", "es": "Operación exenta de IVA"},
     "reverse_charge": {
         "en": "Reverse charge (art. 196, Directive 2006/112/EC)",

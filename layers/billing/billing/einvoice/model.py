@@ -118,7 +118,7 @@ class EInvoice:
     An invoice or a credit note, in the terms of EN 16931.
 
     Amounts have at most two decimals (BR-DEC). A currency with three is rounded: every sum holds
-    among the rounded amounts, `rounding` leads to the exact total, rounded once, and a note tells
+    among the rounded amounts, `rounding` leads to the exact total, rounded once, and a note states
     that exact total.
     """
 
@@ -145,7 +145,7 @@ class EInvoice:
 
 def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     """
-    Put an invoice into the terms of EN 16931.
+    Return an invoice in the terms of EN 16931.
 
     A credit note (381) states what it credits in positive amounts; ours are negative.
     """
@@ -214,7 +214,7 @@ def _line(number: int, line: Line, invoice: IssuedInvoice, sign: int) -> Invoice
 
 
 def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
-    """Sum up per category and rate: IVA and VAT of one rate are one to the standard."""
+    """Return the sums per category and rate: IVA and VAT of one rate are one to the standard."""
     language = language_of(invoice.buyer)
     zero = _amount(Money.zero(invoice.currency))
     nets: dict[tuple[VatCategory, Decimal | None], Decimal] = {}
