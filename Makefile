@@ -47,7 +47,7 @@ audit: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
 
 openapi: .venv/ready
-	PYTHONPATH=layers/billing:cli:functions/documents:. $(BIN)/python -m tools.openapi
+	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.openapi
 
 test: check setup .local/checkov/ready node_modules/ready
 	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)

@@ -46,7 +46,10 @@ class Artifact:
 def function(logical_id: str) -> Artifact:
     """Name a function of the template, as `sam build` left it."""
     out = deploy.BUILD / "out"
-    return Artifact(logical_id, (out / logical_id, out / "BillingLayer" / "python"))
+    folder = out / logical_id
+    [app] = [*folder.glob("app.py"), *folder.glob("functions/*/app.py")]
+    module = ".".join(app.relative_to(folder).with_suffix("").parts)
+    return Artifact(logical_id, (folder, out / "BillingLayer" / "python"), module)
 
 
 def functions() -> list[str]:

@@ -29,14 +29,14 @@ from weasyprint.pdf import fonts as weasyprint_fonts
 from weasyprint.text.fonts import FontConfiguration
 
 from billing.domain.invoices import IssuedInvoice
-from functions.documents import render as documents
+from functions.documents.pdf import render as documents
 from tests.sample_invoices import TWELVE_LINES, many
 
 REPO = Path(__file__).parents[1]
 ROUNDS = 15
 TYPST_ROUNDS_PER_ROUND = 3
 
-FONTS = REPO / "functions" / "documents" / "fonts"
+FONTS = REPO / "functions" / "documents" / "pdf" / "fonts"
 CSS = f"""
 @font-face {{ font-family: Inter; src: url({(FONTS / "Inter-Regular.otf").as_uri()}) }}
 @font-face {{ font-family: Inter; font-weight: 600;
@@ -80,8 +80,8 @@ def main() -> None:
         for _ in range(TYPST_ROUNDS_PER_ROUND):
             whole.append(_seconds(documents.render, fresh()))
             invoice = fresh()
-            inputs = documents._inputs(invoice)
-            alone.append(_seconds(documents._compile, inputs, invoice))
+            inputs = documents.inputs(invoice)
+            alone.append(_seconds(documents.typeset, inputs, invoice))
         if harfbuzz := weasyprint_fonts.harfbuzz_subset:
             by_harfbuzz.append(_seconds(html, fresh()))
         weasyprint_fonts.harfbuzz_subset = None
@@ -123,14 +123,14 @@ def _in_a_new_process(script: str) -> str:
 def _cold() -> float:
     return _seconds(
         _in_a_new_process,
-        "from functions.documents.render import render;"
+        "from functions.documents.pdf.render import render;"
         "from tests.sample_invoices import TWELVE_LINES; render(TWELVE_LINES)",
     )
 
 
 def _peak_of_a_thousand_lines() -> float:
     kilobytes = _in_a_new_process(
-        "import resource; from functions.documents.render import render;"
+        "import resource; from functions.documents.pdf.render import render;"
         "from tests.sample_invoices import many; render(many(1000));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
@@ -143,7 +143,7 @@ def _html_renderer() -> Callable[[IssuedInvoice], bytes]:
     css = weasyprint.CSS(string=CSS, font_config=fonts)
 
     def render(invoice: IssuedInvoice) -> bytes:
-        inputs = documents._inputs(invoice)
+        inputs = documents.inputs(invoice)
         attachment = weasyprint.Attachment(string=inputs["factur_x"], name="factur-x.xml")
         pdf: bytes = weasyprint.HTML(string=_html(json.loads(inputs["document"]))).write_pdf(
             stylesheets=[css],

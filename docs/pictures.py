@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from billing.domain.invoices import IssuedInvoice
-from functions.documents.render import _compiler, _inputs
+from functions.documents.pdf.render import compiler, inputs
 from tests.sample_invoices import (
     CREDIT_NOTE,
     JPY,
@@ -38,8 +38,8 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
 
 def main() -> None:
     for name, (invoice, index) in PICTURES.items():
-        pages = _compiler().compile(
-            format="png", ppi=84, sys_inputs=_inputs(invoice), timestamp=invoice.issued_at
+        pages = compiler().compile(
+            format="png", ppi=84, sys_inputs=inputs(invoice), timestamp=invoice.issued_at
         )
         # Typst gives a list of pages, or the page itself where there is but one.
         page = pages[index] if isinstance(pages, list) else cast(bytes, pages)

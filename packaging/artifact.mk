@@ -10,11 +10,14 @@ PYTHON := cd $(HERE) && python3.13
 
 target = $(ARTIFACTS_DIR)
 build-BillingLayer: target = $(ARTIFACTS_DIR)/python
+# A function of several modules keeps its place in the project, so that they have one name each.
+sources = $(target)
+build-DocumentsFunction: sources = $(target)/functions/documents
 
 .SILENT:
 build-%:
-	mkdir -p $(target)
-	cp -R . $(target)
+	mkdir -p $(sources)
+	cp -R . $(sources)
 	find $(target) -name __pycache__ -prune -exec rm -r {} +
 	if [ -e requirements.txt ]; then \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile \

@@ -7,6 +7,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
+from billing.persistence.records import (
+    instant,
+    invoice_record,
+    period_record,
+    to_account,
+    to_instant,
+    to_invoice,
+    to_org,
+    to_period,
+    to_tax,
+)
+
 from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.errors import (
     AccountClosedError,
@@ -28,19 +40,9 @@ from billing.domain.invoices import (
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, DeliveryMode, Org
-from billing.domain.records import (
-    instant,
-    invoice_record,
-    period_record,
-    to_account,
-    to_instant,
-    to_invoice,
-    to_org,
-    to_period,
-    to_tax,
-)
+from billing.domain.regimes.regime import Rate
 from billing.domain.tax import Tax
-from billing.domain.tax_rates import OwnRates, Rate, tax_at
+from billing.domain.tax_rates import OwnRates, tax_at
 
 from .models import CreditNoteRequest, InvoiceRequest, PaymentRequest
 from .store import (

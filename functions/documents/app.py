@@ -17,7 +17,7 @@ from billing.domain.invoices import InvoiceKey, StoredPdf
 from billing.persistence.invoice_items import invoice_of_document
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.provide_pdf import make_pdf
-from render import render
+from functions.documents.pdf.render import render
 
 processor = BatchProcessor(
     event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False

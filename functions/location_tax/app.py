@@ -15,7 +15,7 @@ from billing.api.params import OrgId
 from billing.dialects.fields import Country, Date, Digits
 from billing.dialects.v1.location_tax import LocationTaxDTO, LocationTaxRequestDTO
 from billing.domain.errors import InvalidRequestError
-from billing.domain.tax_rates import location_taxes, province_tax
+from billing.domain.tax_rates import location_taxes, region_tax
 from billing.persistence.tax_rates import LocationTaxRepository
 from billing.services.set_location_tax import set_location_tax
 
@@ -49,7 +49,7 @@ def list_location_taxes(
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
     """Get the tax of a province on a day"""
     own = LocationTaxRepository().get(org_id)
-    return LocationTaxDTO.from_domain(province_tax(state_id, day or clock.now().date(), own))
+    return LocationTaxDTO.from_domain(region_tax("ES", state_id, day or clock.now().date(), own))
 
 
 @app.put(f"{LOCATION_TAXES}/<stateId>", security=ORG_ADMIN, status_code=204, tags=TAGS)

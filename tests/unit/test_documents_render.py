@@ -20,8 +20,11 @@ from pypdf.generic import DictionaryObject, IndirectObject
 
 from billing.domain.invoices import IssuedInvoice
 from billing.einvoice.cii import to_cii
-from functions.documents import render as module
-from functions.documents.render import render
+from functions.documents.pdf.accent import luminance, readable
+from functions.documents.pdf.epc_qr import epc_payload
+from functions.documents.pdf.render import render
+from functions.documents.pdf.text import FONTS, coverage, shown
+from functions.documents.pdf.view import view
 from tests.sample_invoices import (
     BHD,
     BUYER,
@@ -282,7 +285,7 @@ def test_is_the_same_bytes_every_time_and_in_another_process() -> None:
     here = hashlib.sha256(render(TWELVE_LINES)).hexdigest()
     render(many(30))
     script = (
-        "import hashlib; from functions.documents.render import render;"
+        "import hashlib; from functions.documents.pdf.render import render;"
         "from tests.sample_invoices import TWELVE_LINES;"
         "print(hashlib.sha256(render(TWELVE_LINES)).hexdigest())"
     )
@@ -338,13 +341,12 @@ def test_evaluates_nothing_of_the_data() -> None:
     ],
 )
 def test_shown(text: str, expected: str) -> None:
-    assert module._shown(text) == expected
+    assert shown(text) == expected
 
 
 def test_both_weights_cover_the_same_characters() -> None:
     regular, semi_bold = (
-        module._coverage((module._FONTS / f"Inter-{weight}.otf").read_bytes())
-        for weight in ("Regular", "SemiBold")
+        coverage((FONTS / f"Inter-{weight}.otf").read_bytes()) for weight in ("Regular", "SemiBold")
     )
 
     assert len(regular) > 2000
@@ -353,7 +355,7 @@ def test_both_weights_cover_the_same_characters() -> None:
 
 def test_any_character_can_be_rendered() -> None:
     choice = random.Random(7)
-    covered = sorted(module._glyphs()._covered)
+    covered = sorted(coverage((FONTS / "Inter-Regular.otf").read_bytes()))
     marks = [code for code in covered if unicodedata.combining(chr(code))]
     anything = [choice.randrange(0x110000) for _ in range(1000)]
     codes = choice.sample(covered + marks * 9 + anything, len(covered) + 1000)
@@ -405,12 +407,12 @@ def test_any_character_can_be_rendered() -> None:
     ],
 )
 def test_what_the_qr_code_says(sample: IssuedInvoice, payload: str | None) -> None:
-    payment = module._view(sample)["payment"]
+    payment = view(sample)["payment"]
 
     if payload is None:
         assert payment is None or payment["qr"] is None
     else:
-        written = module._epc_payload(sample, sample.seller.iban or "")
+        written = epc_payload(sample, sample.seller.iban or "")
         assert written == payload.encode()
         assert payment["qr"].startswith("<svg")
 
@@ -420,15 +422,15 @@ def test_what_the_qr_code_says(sample: IssuedInvoice, payload: str | None) -> No
 
 @pytest.mark.parametrize("accent", ["#ffff00", "#ffffff", "#7fdbff", "#0b5394", "#000000"])
 def test_any_accent_can_be_read_on_white(accent: str) -> None:
-    readable = module._readable(accent)
+    on_white = readable(accent)
 
-    channels = [int(readable[n : n + 2], 16) for n in (1, 3, 5)]
-    assert 1.05 / (module._luminance(channels) + 0.05) >= 4.5
+    channels = [int(on_white[n : n + 2], 16) for n in (1, 3, 5)]
+    assert 1.05 / (luminance(channels) + 0.05) >= 4.5
     assert render(replace(ONE_LINE, seller=replace(SELLER, accent=accent)))
 
 
 def test_an_accent_that_can_be_read_stays_as_it_is() -> None:
-    assert module._readable("#0b5394") == "#0b5394"
+    assert readable("#0b5394") == "#0b5394"
 
 
 # Limits

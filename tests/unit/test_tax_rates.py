@@ -8,19 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.errors import ConflictError
+from billing.domain.regimes import REGIMES
+from billing.domain.regimes.es import SPAIN
+from billing.domain.regimes.eu import MEMBER_STATES
+from billing.domain.regimes.regime import Rate
 from billing.domain.tax import Tax, TaxType
 from billing.domain.tax_rates import (
-    EU_COUNTRIES,
     MAX_OWN_RATES,
     NO_OWN_RATES,
-    PROVINCES,
     OwnRates,
-    Rate,
     location_taxes,
     tax_at,
 )
 
 TODAY = date(2026, 11, 21)
+PLACES = sum(1 + len(regime.regions) for regime in REGIMES.values())
 IGIC_3 = Tax(TaxType.IGIC, Decimal(3))
 
 
@@ -49,15 +51,17 @@ def test_a_country_has_the_rate_of_the_day(country: str, day: str, percentage: s
 def test_has_the_eu_and_the_provinces() -> None:
     places = location_taxes(None, TODAY, NO_OWN_RATES)
 
-    assert len(EU_COUNTRIES) == 27
-    assert [PROVINCES[number] for number in (1, 15, 28, 38, 52)] == [
+    assert len(MEMBER_STATES) == 27
+    assert [SPAIN.regions[number].name for number in (1, 15, 28, 38, 52)] == [
         "Araba/Álava",
         "A Coruña",
         "Madrid",
         "Santa Cruz de Tenerife",
         "Melilla",
     ]
-    assert len({place.name for place in places}) == len(places) == 27 + 52
+    assert len(SPAIN.regions) == 52
+    assert {place.country for place in places} >= MEMBER_STATES
+    assert len({(place.country, place.name) for place in places}) == len(places) == PLACES
     kinds = {place.state_id: place.rate.tax.type for place in places if place.country == "ES"}
     assert {number for number, kind in kinds.items() if kind is not TaxType.IVA} == {35, 38, 51, 52}
 

@@ -16,11 +16,9 @@ from billing.einvoice.model import (
     InvoicedLine,
     Party,
     VatBreakdown,
-    document,
-    node,
-    number,
     to_e_invoice,
 )
+from billing.einvoice.xml import document, node, number, optional
 
 _UNCEFACT = "urn:un:unece:uncefact:data:standard"
 _NAMESPACES = {
@@ -131,7 +129,7 @@ def _line(line: InvoicedLine) -> Element | None:
                 "ram:ApplicableTradeTax",
                 node("ram:TypeCode", "VAT"),
                 node("ram:CategoryCode", line.category),
-                node("ram:RateApplicablePercent", _optional(line.rate)),
+                node("ram:RateApplicablePercent", optional(line.rate)),
             ),
             _period(line.period),
             _setup_costs(line.charge),
@@ -165,10 +163,6 @@ def _line_object(object_id: str | None) -> Element | None:
     )
 
 
-def _optional(value: Decimal | None) -> str | None:
-    return None if value is None else number(value)
-
-
 def _settlement(e_invoice: EInvoice) -> Element | None:
     payment = e_invoice.payment
     return node(
@@ -188,7 +182,7 @@ def _settlement(e_invoice: EInvoice) -> Element | None:
             node("ram:LineTotalAmount", number(e_invoice.net)),
             node("ram:TaxBasisTotalAmount", number(e_invoice.net)),
             node("ram:TaxTotalAmount", number(e_invoice.tax), currencyID=e_invoice.currency),
-            node("ram:RoundingAmount", _optional(e_invoice.rounding or None)),
+            node("ram:RoundingAmount", optional(e_invoice.rounding or None)),
             node("ram:GrandTotalAmount", number(e_invoice.gross)),
             node("ram:DuePayableAmount", number(e_invoice.payable)),
         ),
@@ -219,7 +213,7 @@ def _tax(tax: VatBreakdown) -> Element | None:
         node("ram:BasisAmount", number(tax.net)),
         node("ram:CategoryCode", tax.category),
         node("ram:ExemptionReasonCode", why.code if why else None),
-        node("ram:RateApplicablePercent", _optional(tax.rate)),
+        node("ram:RateApplicablePercent", optional(tax.rate)),
     )
 
 

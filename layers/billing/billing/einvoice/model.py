@@ -1,143 +1,31 @@
 """
-What an invoice says in terms of EN 16931, whatever the syntax.
+An invoice in the terms of EN 16931, whatever the syntax.
 
 BT and BG are the numbers of the standard's business terms and groups, BR those of its rules.
-The PDF, CII and UBL of an invoice take from here what has to be decided, so that they agree.
+CII and UBL take from here what has to be decided, so that they agree.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from enum import StrEnum
-from typing import Literal
-from xml.etree.ElementTree import Element, tostring
 
 from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Account, Address, Org
-from billing.domain.periods import local_date
-from billing.domain.tax import Tax, TaxType
-from billing.domain.tax_rates import EU_COUNTRIES
-
-Language = Literal["en", "es"]
+from billing.domain.tax import Tax
+from billing.domain.texts import language_of, text
+from billing.domain.vat import (
+    Exemption,
+    VatCategory,
+    exemption,
+    supply_period,
+    vat_category,
+    vat_id,
+)
 
 UNIT = "C62"
-"""UN/ECE Recommendation 20 for "one": lines carry no unit of measure of their own."""
-
-
-class VatCategory(StrEnum):
-    """The categories of UNCL 5305 that an invoice of ours can hold."""
-
-    STANDARD = "S"
-    ZERO = "Z"
-    EXEMPT = "E"
-    REVERSE_CHARGE = "AE"
-    OUT_OF_SCOPE = "O"
-    IGIC = "L"
-    IPSI = "M"
-
-
-@dataclass(frozen=True, slots=True)
-class Exemption:
-    """Why no tax is charged: a VATEX code (BT-121) where one fits, and words (BT-120)."""
-
-    code: str | None
-    reason: str
-
-
-_EXEMPTIONS: dict[tuple[VatCategory, Language], Exemption] = {
-    (VatCategory.EXEMPT, "en"): Exemption(None, "Exempt from VAT"),
-    (VatCategory.EXEMPT, "es"): Exemption(None, "Operación exenta de IVA"),
-    (VatCategory.REVERSE_CHARGE, "en"): Exemption(
-        "VATEX-EU-AE", "Reverse charge (art. 196, Directive 2006/112/EC)"
-    ),
-    (VatCategory.REVERSE_CHARGE, "es"): Exemption(
-        "VATEX-EU-AE", "Inversión del sujeto pasivo (art. 196, Directiva 2006/112/CE)"
-    ),
-    (VatCategory.OUT_OF_SCOPE, "en"): Exemption("VATEX-EU-O", "Not subject to VAT"),
-    (VatCategory.OUT_OF_SCOPE, "es"): Exemption("VATEX-EU-O", "Operación no sujeta a IVA"),
-}
-
-_BY_TYPE = {TaxType.IGIC: VatCategory.IGIC, TaxType.IPSI: VatCategory.IPSI}
-
-
-def language_of(invoice: IssuedInvoice) -> Language:
-    """Tell the language that an invoice is written in: the buyer's, as far as we write it."""
-    return "es" if invoice.buyer.country == "ES" else "en"
-
-
-def vat_category(tax: Tax, invoice: IssuedInvoice) -> VatCategory:
-    """
-    Tell the VAT category of a tax on an invoice.
-
-    A tax that is named is charged as it is named, at its rate or at zero. Where none is:
-
-    - between two member states, with the tax id of the buyer: reverse charge (AE). What we bill
-      are services, so it is art. 196 of directive 2006/112/EC, never the intra-community supply
-      of goods (K);
-    - within the EU otherwise: exempt (E);
-    - where one of the two is outside the EU: "services outside scope of tax" (O), as the code
-      list says of it; G is its "free export item", for goods. An invoice must not mix O with
-      other categories (BR-O-11), so beside taxed lines such a line is E.
-
-    Directive: arts. 44, 58, 59, 132, 196. Code list: UNTDID 5305, as used by EN 16931-1 BT-151.
-    """
-    if tax.type is not TaxType.NONE:
-        return _BY_TYPE.get(tax.type) or (
-            VatCategory.STANDARD if tax.percentage else VatCategory.ZERO
-        )
-    seller, buyer = invoice.seller.address.country, invoice.buyer.country
-    if seller in EU_COUNTRIES and buyer in EU_COUNTRIES:
-        abroad = seller != buyer and bool(invoice.buyer.tax_id)
-        return VatCategory.REVERSE_CHARGE if abroad else VatCategory.EXEMPT
-    alone = all(total.tax.type is TaxType.NONE for total in invoice.taxes)
-    return VatCategory.OUT_OF_SCOPE if alone else VatCategory.EXEMPT
-
-
-def exemption(category: VatCategory, language: Language) -> Exemption | None:
-    """Give the reason why a category charges no tax, where one has to be given."""
-    return _EXEMPTIONS.get((category, language))
-
-
-def vat_id(tax_id: str, country: str) -> str | None:
-    """
-    Write a tax id of a member state with its prefix (BR-CO-09, art. 215); Greece's is EL.
-
-    Elsewhere there is no VAT id in the directive's sense.
-    """
-    if country not in EU_COUNTRIES:
-        return None
-    prefix = "EL" if country == "GR" else country
-    plain = re.sub(r"[^0-9A-Z+*]", "", tax_id.upper())
-    return plain if plain.startswith(prefix) else prefix + plain
-
-
-def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
-    """
-    Tell when the billed was supplied (art. 226 (7), BG-14).
-
-    It is what the lines' periods span; without any, the cycle that was closed. An invoice of
-    the middle of a cycle, that is a one-off, was supplied when it was issued.
-    """
-    periods = [line.period for line in invoice.lines if line.period]
-    if periods:
-        return LinePeriod(min(p.start for p in periods), max(p.end for p in periods))
-    if invoice.cycle.end > invoice.issued_at:
-        return None
-    zone = invoice.buyer.time_zone
-    last_day = local_date(invoice.cycle.end, zone) - timedelta(days=1)
-    return LinePeriod(local_date(invoice.cycle.start, zone), last_day)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An electronic address (BT-34, BT-49), and the scheme of the EAS code list it belongs to."""
-
-    scheme: str
-    address: str
-
+"""BT-130, UN/ECE Recommendation 20 for "one": lines carry no unit of measure of their own."""
 
 EMAIL_SCHEME = "EM"
 
@@ -152,6 +40,14 @@ _VAT_SCHEMES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An electronic address: BT-34 of the seller, BT-49 of the buyer."""
+
+    scheme: str  # BT-34-1, BT-49-1: a code of the EAS list
+    address: str  # BT-34, BT-49
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """
     The seller (BG-4) or the buyer (BG-7).
@@ -160,16 +56,16 @@ class Party:
     registration of the seller (BT-32), else as legal registration (BT-30, BT-47).
     """
 
-    id: str | None
-    name: str
-    vat_id: str | None
-    tax_registration: str | None
-    legal_id: str | None
-    address: Address
-    contact: str | None
-    phone: str | None
-    email: str
-    endpoint: Endpoint
+    id: str | None  # BT-29, BT-46; the buyer's is BT-10 too
+    name: str  # BT-27, BT-44; in UBL BT-28, BT-45 too
+    vat_id: str | None  # BT-31, BT-48
+    tax_registration: str | None  # BT-32, sellers only
+    legal_id: str | None  # BT-30, BT-47
+    address: Address  # BG-5, BG-8: BT-35, 37, 38 and 40, or BT-50, 52, 53 and 55
+    contact: str | None  # BT-41, BT-56, in BG-6 or BG-9
+    phone: str | None  # BT-42, BT-57
+    email: str  # BT-43, BT-58
+    endpoint: Endpoint  # BT-34, BT-49
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,39 +77,39 @@ class InvoicedLine:
     of the line (BG-28), or where they are negative, an allowance (BG-27).
     """
 
-    id: str
-    name: str
-    note: str | None
-    object_id: str | None
-    quantity: Decimal
-    price: Decimal
-    charge: Decimal
-    net: Decimal
-    category: VatCategory
-    rate: Decimal | None
-    period: LinePeriod | None
+    id: str  # BT-126
+    name: str  # BT-153
+    note: str | None  # BT-127
+    object_id: str | None  # BT-128
+    quantity: Decimal  # BT-129
+    price: Decimal  # BT-146
+    charge: Decimal  # BT-141; as an allowance BT-136
+    net: Decimal  # BT-131
+    category: VatCategory  # BT-151
+    rate: Decimal | None  # BT-152
+    period: LinePeriod | None  # BG-26: BT-134, BT-135
 
 
 @dataclass(frozen=True, slots=True)
 class VatBreakdown:
     """What one category and rate comes to (BG-23)."""
 
-    category: VatCategory
-    rate: Decimal | None
-    net: Decimal
-    amount: Decimal
-    exemption: Exemption | None
+    category: VatCategory  # BT-118
+    rate: Decimal | None  # BT-119
+    net: Decimal  # BT-116
+    amount: Decimal  # BT-117
+    exemption: Exemption | None  # BT-120, BT-121
 
 
 @dataclass(frozen=True, slots=True)
 class CreditTransfer:
-    """Where to pay to (BG-16, BG-17); the code is 58 for SEPA, 30 for any other."""
+    """Where to pay to (BG-16, BG-17)."""
 
-    code: str
-    iban: str
-    bic: str | None
-    account_name: str
-    reference: str
+    code: str  # BT-81, UNTDID 4461: 58 for SEPA, 30 for any other
+    iban: str  # BT-84
+    bic: str | None  # BT-86
+    account_name: str  # BT-85
+    reference: str  # BT-83
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,40 +118,40 @@ class EInvoice:
     An invoice or a credit note, in the terms of EN 16931.
 
     Amounts have at most two decimals (BR-DEC). A currency with three is rounded: every sum holds
-    among the rounded amounts, `rounding` (BT-114) leads to the exact total, rounded once, and a
-    note tells that exact total.
+    among the rounded amounts, `rounding` leads to the exact total, rounded once, and a note states
+    that exact total.
     """
 
-    is_credit: bool
-    number: str
-    issue_date: date
-    due_date: date | None
-    terms: str | None
-    currency: str
-    notes: Sequence[str]
-    period: LinePeriod | None
-    corrects: tuple[str, date] | None
-    seller: Party
-    buyer: Party
-    payment: CreditTransfer | None
-    lines: Sequence[InvoicedLine]
-    taxes: Sequence[VatBreakdown]
-    net: Decimal
-    tax: Decimal
-    gross: Decimal
-    rounding: Decimal
-    payable: Decimal
+    is_credit: bool  # BT-3, UNTDID 1001: 381 or 380
+    number: str  # BT-1
+    issue_date: date  # BT-2
+    due_date: date | None  # BT-9
+    terms: str | None  # BT-20
+    currency: str  # BT-5
+    notes: Sequence[str]  # BT-22, in BG-1
+    period: LinePeriod | None  # BG-14: BT-73, BT-74
+    corrects: tuple[str, date] | None  # BG-3: BT-25, BT-26
+    seller: Party  # BG-4
+    buyer: Party  # BG-7
+    payment: CreditTransfer | None  # BG-16
+    lines: Sequence[InvoicedLine]  # BG-25
+    taxes: Sequence[VatBreakdown]  # BG-23
+    net: Decimal  # BT-106 and BT-109: documents have no allowances or charges of their own
+    tax: Decimal  # BT-110
+    gross: Decimal  # BT-112
+    rounding: Decimal  # BT-114
+    payable: Decimal  # BT-115
 
 
 def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     """
-    Put an invoice into the terms of EN 16931.
+    Return an invoice in the terms of EN 16931.
 
     A credit note (381) states what it credits in positive amounts; ours are negative.
     """
     is_credit = invoice.kind is InvoiceKind.CREDIT_NOTE
     sign = -1 if is_credit else 1
-    spanish = language_of(invoice) == "es"
+    language = language_of(invoice.buyer)
     taxes = _breakdown(invoice, sign)
     net = sum((tax.net for tax in taxes), _amount(Money.zero(invoice.currency)))
     tax = sum((tax.amount for tax in taxes), _amount(Money.zero(invoice.currency)))
@@ -263,15 +159,14 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     notes = [invoice.description]
     if payable != invoice.gross.major * sign:
         exact = f"{abs(invoice.gross.major)} {invoice.currency}"
-        notes.append(f"Importe exacto: {exact}" if spanish else f"Exact total: {exact}")
-    terms = "Importe a favor del cliente" if spanish else "Amount in favour of the customer"
+        notes.append(f"{text('exact_total', language)}: {exact}")
     outside = any(tax.category is VatCategory.OUT_OF_SCOPE for tax in taxes)
     return EInvoice(
         is_credit=is_credit,
         number=invoice.number,
         issue_date=invoice.issue_date,
         due_date=None if is_credit else invoice.due_date,
-        terms=terms if is_credit else None,
+        terms=text("in_favour", language) if is_credit else None,
         currency=invoice.currency,
         notes=notes,
         period=supply_period(invoice),
@@ -319,8 +214,8 @@ def _line(number: int, line: Line, invoice: IssuedInvoice, sign: int) -> Invoice
 
 
 def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
-    """Sum up per category and rate: IVA and VAT of one rate are one to the standard."""
-    language = language_of(invoice)
+    """Return the sums per category and rate: IVA and VAT of one rate are one to the standard."""
+    language = language_of(invoice.buyer)
     zero = _amount(Money.zero(invoice.currency))
     nets: dict[tuple[VatCategory, Decimal | None], Decimal] = {}
     amounts: dict[tuple[VatCategory, Decimal | None], Decimal] = {}
@@ -382,36 +277,3 @@ def _credit_transfer(invoice: IssuedInvoice) -> CreditTransfer | None:
     code = "58" if invoice.currency == "EUR" else "30"
     iban = "".join(seller.iban.split())
     return CreditTransfer(code, iban, seller.bic, seller.legal_name, invoice.number)
-
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def node(tag: str, *content: Element | str | None, **attributes: str) -> Element | None:
-    """
-    Build an element out of text or elements; None where nothing is in it.
-
-    Empty elements are against the rules of EN 16931 and Peppol alike. Characters that XML
-    cannot hold are replaced.
-    """
-    element = Element(tag, attributes)
-    for part in content:
-        if isinstance(part, str):
-            element.text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", part).strip()
-        elif part is not None:
-            element.append(part)
-    return element if len(element) or element.text else None
-
-
-def number(value: Decimal) -> str:
-    """Write a number as XML wants it: no exponent, no grouping, no negative zero."""
-    return f"{value if value else abs(value):f}"
-
-
-def document(tag: str, namespaces: dict[str, str], *content: Element | None) -> bytes:
-    """Write a whole document; the namespaces are declared once, at its root."""
-    root = Element(tag, namespaces)
-    root.extend(part for part in content if part is not None)
-    # By way of a string, since ElementTree is slow at writing bytes.
-    text = tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.domain.parties import Address
+from billing.domain.vat import VatCategory
 from billing.einvoice.model import (
     EMAIL_SCHEME,
     UNIT,
@@ -18,12 +19,9 @@ from billing.einvoice.model import (
     InvoicedLine,
     Party,
     VatBreakdown,
-    VatCategory,
-    document,
-    node,
-    number,
     to_e_invoice,
 )
+from billing.einvoice.xml import document, node, number
 
 _OASIS = "urn:oasis:names:specification:ubl:schema:xsd"
 _EN_16931 = "urn:cen.eu:en16931:2017"

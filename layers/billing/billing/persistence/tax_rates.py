@@ -13,7 +13,8 @@ from typing import Any
 
 from billing import config
 from billing.domain.records import tax_record, to_json, to_tax
-from billing.domain.tax_rates import OwnRates, Rate
+from billing.domain.regimes.regime import Rate
+from billing.domain.tax_rates import OwnRates
 from billing.persistence.dynamodb import (
     Item,
     Key,

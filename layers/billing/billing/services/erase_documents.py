@@ -8,7 +8,7 @@ from billing.domain.errors import ConflictError
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, StoredPdf
 from billing.domain.parties import Account, Org
 from billing.domain.periods import local_date, years_before
-from billing.domain.tax_rates import retention_years
+from billing.domain.regimes import retention_years
 
 
 class Profiles(Protocol):

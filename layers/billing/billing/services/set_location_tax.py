@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.tax_rates import OwnRates, Rate
+from billing.domain.regimes.regime import Rate
+from billing.domain.tax_rates import OwnRates
 
 
 class LocationTaxes(Protocol):

@@ -1,0 +1,45 @@
+"""
+Spain: its provinces by INE code, with IVA, IGIC or IPSI, and how long invoices are kept.
+
+- IVA on the mainland and the Balearics: Ley 37/1992, art. 90.
+- IGIC in the Canaries, that is Las Palmas (35) and Santa Cruz de Tenerife (38): Ley 4/2012,
+  art. 51; 6.5 % in 2019.
+- IPSI in Ceuta (51) and Melilla (52): Ley 8/1991, art. 18, the general rates of services.
+- Keeping invoices: Código de Comercio, art. 30.
+"""
+
+from billing.domain.regimes.regime import Regime, Region, history
+from billing.domain.tax import TaxType
+
+RETENTION_YEARS = 6
+
+_IVA = history(TaxType.IVA, "2016-01-01 21")
+_IGIC = history(TaxType.IGIC, "2016-01-01 7, 2019-01-01 6.5, 2020-01-01 7")
+_SPECIAL_TERRITORIES = {
+    35: _IGIC,
+    38: _IGIC,
+    51: history(TaxType.IPSI, "2016-01-01 10"),
+    52: history(TaxType.IPSI, "2016-01-01 8"),
+}
+
+_PROVINCES = """
+    Araba/Álava, Albacete, Alicante/Alacant, Almería, Ávila, Badajoz, Illes Balears, Barcelona,
+    Burgos, Cáceres, Cádiz, Castellón/Castelló, Ciudad Real, Córdoba, A Coruña, Cuenca, Girona,
+    Granada, Guadalajara, Gipuzkoa, Huelva, Huesca, Jaén, León, Lleida, La Rioja, Lugo, Madrid,
+    Málaga, Murcia, Navarra, Ourense, Asturias, Palencia, Las Palmas, Pontevedra, Salamanca,
+    Santa Cruz de Tenerife, Cantabria, Segovia, Sevilla, Soria, Tarragona, Teruel, Toledo,
+    Valencia/València, Valladolid, Bizkaia, Zamora, Zaragoza, Ceuta, Melilla
+"""
+"""In the order of their codes, from 1 on."""
+
+SPAIN = Regime(
+    country="ES",
+    name="Spain",
+    rates=_IVA,
+    regions={
+        code: Region(" ".join(name.split()), _SPECIAL_TERRITORIES.get(code, _IVA))
+        for code, name in enumerate(_PROVINCES.split(","), start=1)
+    },
+    retention_years=RETENTION_YEARS,
+)
+REGIMES = (SPAIN,)

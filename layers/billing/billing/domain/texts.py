@@ -1,0 +1,80 @@
+"""
+What documents say in each language, in one table: a row for a text, a column for a language.
+
+To add a language: name it in `Language`, give every row a text in it, and say in `language_of`
+who gets it.
+"""
+
+from typing import Literal
+
+from billing.domain.parties import Account
+
+Language = Literal["en", "es"]
+
+_TEXTS: dict[str, dict[Language, str]] = {
+    # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
+    "exempt": {"en": "Exempt from VAT", "es": "Operación exenta de IVA"},
+    "reverse_charge": {
+        "en": "Reverse charge (art. 196, Directive 2006/112/EC)",
+        "es": "Inversión del sujeto pasivo (art. 196, Directiva 2006/112/CE)",
+    },
+    "out_of_scope": {"en": "Not subject to VAT", "es": "Operación no sujeta a IVA"},
+    # Notes of the e-invoice: BT-22 and BT-20.
+    "exact_total": {"en": "Exact total", "es": "Importe exacto"},
+    "in_favour": {"en": "Amount in favour of the customer", "es": "Importe a favor del cliente"},
+    # Labels and headings of the PDF, from the top of the page to its end.
+    "invoice": {"en": "Invoice", "es": "Factura"},
+    "credit_note": {"en": "Credit note", "es": "Factura rectificativa"},
+    "bill_to": {"en": "Bill to", "es": "Cliente"},
+    "attention": {"en": "Attn.", "es": "A la atención de"},
+    "tax_id": {"en": "Tax ID", "es": "NIF"},
+    "issued": {"en": "Issue date", "es": "Fecha de expedición"},
+    "period": {"en": "Period of supply", "es": "Periodo facturado"},
+    "original": {"en": "Corrects invoice", "es": "Rectifica la factura"},
+    "dated": {"en": "of", "es": "del"},
+    "customer": {"en": "Customer no.", "es": "N.º de cliente"},
+    "amount_due": {"en": "Amount due", "es": "Total a pagar"},
+    "amount_credited": {"en": "Amount credited", "es": "Total abonado"},
+    "due": {"en": "Due on", "es": "Vencimiento"},
+    "description": {"en": "Description", "es": "Descripción"},
+    "order": {"en": "Order", "es": "Pedido"},
+    "setup": {"en": "includes setup costs of", "es": "incluye alta de"},
+    "quantity": {"en": "Qty", "es": "Cantidad"},
+    "price": {"en": "Unit price", "es": "Precio"},
+    "tax": {"en": "Tax", "es": "Impuesto"},
+    "amount": {"en": "Amount", "es": "Importe"},
+    "taxable": {"en": "Taxable amount", "es": "Base imponible"},
+    "net": {"en": "Net total", "es": "Base imponible"},
+    "total_tax": {"en": "Total tax", "es": "Total impuestos"},
+    "total": {"en": "Total", "es": "Total"},
+    "pay": {"en": "How to pay", "es": "Forma de pago"},
+    "pay_by": {
+        "en": "By bank transfer, quoting the reference",
+        "es": "Transferencia bancaria, indicando la referencia",
+    },
+    "holder": {"en": "Account holder", "es": "Titular"},
+    "reference": {"en": "Reference", "es": "Referencia"},
+    "scan": {"en": "Scan with your banking app", "es": "Escanéelo con la aplicación de su banco"},
+    "qr": {"en": "QR code for a SEPA credit transfer", "es": "Código QR de transferencia SEPA"},
+    "page": {"en": "Page", "es": "Página"},
+    "of": {"en": "of", "es": "de"},
+    "data": {
+        "en": "This invoice as data: Factur-X, EN 16931",
+        "es": "Esta factura en datos: Factur-X, EN 16931",
+    },
+}
+
+
+def language_of(buyer: Account) -> Language:
+    """Return the language of a buyer's documents."""
+    return "es" if buyer.country == "ES" else "en"
+
+
+def texts(language: Language) -> dict[str, str]:
+    """Return all texts in a language, by their name."""
+    return {name: row[language] for name, row in _TEXTS.items()}
+
+
+def text(name: str, language: Language) -> str:
+    """Return one text in a language."""
+    return _TEXTS[name][language]
