@@ -71,8 +71,16 @@ def open_cycle(org_id: str) -> date:
     return date.fromisoformat(item["ends_on"]["S"])
 
 
-def close_cycle(org_id: str, documents: dict[str, Any] | None = None) -> date:
-    """Close the open cycle as a billing run does, and tell which one it was."""
+NOTHING: dict[str, Any] = {"parts": [], "credit_notes": {}}
+"""What a billing run notes that had nothing to issue."""
+
+
+def close_cycle(org_id: str, documents: dict[str, Any] | None = NOTHING) -> date:
+    """
+    Close the open cycle as a billing run does, and return which one it was.
+
+    `documents` is what the run notes as issued, None while it has not issued anything yet.
+    """
     table, closed = config.accounts_table(), open_cycle(org_id)
     attributes = {"documents": {"S": json.dumps(documents)}} if documents else {}
     transact(

@@ -91,9 +91,8 @@ def test_walks_invoices_and_credit_notes_in_the_order_of_the_chain(three: Invoke
     found = list(audit_invoices(three.org_id, chains=ChainRepository()))
 
     year = clock.now().year
-    assert [each.number for each in found] == [
-        f"F{year}-000001", f"F{year}-000002", f"F{year}-000003", f"R{year}-000001", f"F{year}-000004",
-    ]  # fmt: skip
+    order = ["F-000001", "F-000002", "F-000003", "R-000001", "F-000004"]
+    assert [each.number.replace(str(year), "") for each in found] == order
     assert [each.faults for each in found] == [[]] * 5
 
 

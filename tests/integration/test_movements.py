@@ -184,7 +184,7 @@ def test_refuses_a_cursor_that_is_changed_or_foreign(billed: Invoker) -> None:
 
 def test_falls_into_the_next_cycle_once_one_is_closed(billed: Invoker) -> None:
     billed("movements_create")
-    closed = close_cycle(billed.org_id, {"invoices": {"EUR": 7}, "credit_notes": {}})
+    closed = close_cycle(billed.org_id, {"parts": [["EUR", "", 7, True]], "credit_notes": {}})
     billed("movements_create", {"external_movement_unique_id": "movement-2"})
 
     newer, older = billed("movements_list").json["movements"]

@@ -1,0 +1,173 @@
+"""A refund that was accepted is given back in full, whatever else happens to its invoice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from billing.domain.errors import BillingError
+from billing.domain.invoices import InvoiceKey
+from billing.persistence.invoices import InvoiceRepository
+from tests.integration.billing import Runs, audited, charge, documents, give_back, money
+from tests.integration.conftest import Answer, Invoker
+from tests.integration.test_refund_races import Hands
+
+FIRST, SECOND = "2026-12-01", "2027-01-01"
+
+
+def _ask(billed: Invoker, movement: str, gross: float, net: float, **body: Any) -> Answer:
+    fields = {
+        "external_refund_unique_id": uuid4().hex,
+        "amount": money(gross, net),
+        "period_start_datetime": None,
+        "period_end_datetime": None,
+        **body,
+    }
+    return billed("refunds_create", fields, movementId=movement)
+
+
+def _refundable(billed: Invoker, movement: str) -> float:
+    return float(billed("movements_get", movementId=movement).json["refundable"])
+
+
+@pytest.fixture
+def allowed(billed: Invoker, runs: Runs) -> str:
+    """Invoice a charge of 121 EUR less an allowance of 96.80: 24.20 EUR; return the charge."""
+    movement = charge(billed)
+    charge(billed, 96.8, 80, operation_type="CREDIT", kind="discount", description="Discount")
+    assert runs.run(until=FIRST)["invoices_issued"] == 1
+    return movement
+
+
+def test_what_an_allowance_left_is_all_that_can_be_refunded(
+    billed: Invoker, runs: Runs, allowed: str
+) -> None:
+    assert _refundable(billed, allowed) == 24.2
+
+    refused = _ask(billed, allowed, 60.5, 50)
+    accepted = _ask(billed, allowed, 24.2, 20)
+    more = _ask(billed, allowed, 0.01, 0.01)
+
+    assert (refused.status, refused.json["code"]) == (409, "REFUND_NOT_CREDITABLE")
+    assert "20.00 EUR" in refused.json["message"]
+    assert (accepted.status, more.status) == (201, 409)
+    assert _refundable(billed, allowed) == 0
+    assert runs.run(until=SECOND)["failures"] == []
+    _, note = documents(billed)
+    assert (note["amountIncVat"], note["amountExclVat"]) == ("-2420", "-2000")
+    refund = billed("refunds_get", movementId=allowed, refundId=accepted.json["id"]).json
+    assert (refund["status"], refund["invoice_id"]) == ("billed", "2")
+
+
+def test_a_wholly_credited_invoice_takes_no_refund(billed: Invoker, runs: Runs) -> None:
+    movement = charge(billed)
+    runs.run(until=FIRST)
+    assert billed("invoices_credit").status == 201
+
+    assert _refundable(billed, movement) == 0
+    assert _ask(billed, movement, 12.1, 10).json["code"] == "REFUND_NOT_CREDITABLE"
+    assert _ask(billed, movement, 12.1, 10, billable=False).status == 201
+
+
+def test_waits_while_its_movement_is_closed_and_not_invoiced(billed: Invoker, runs: Runs) -> None:
+    movement = charge(billed)
+    runs.start(until=FIRST)
+    runs.list_accounts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("billing.services.bill_accounts.draft_bill", _fail)
+        runs.bill()
+
+    refused = _ask(billed, movement, 12.1, 10)
+    elsewhere = _ask(billed, movement, 12.1, 10, billable=False)
+
+    assert (refused.status, refused.json["code"]) == (409, "CYCLE_BEING_BILLED")
+    assert int(refused.headers["retry-after"]) > 0
+    assert elsewhere.status == 201
+    runs.run(until=FIRST)
+    assert _ask(billed, movement, 12.1, 10).status == 201
+
+
+def _fail(*_: Any) -> Any:
+    raise BillingError("Something went wrong on our side.")
+
+
+def test_put_and_delete_move_the_reservation(billed: Invoker, allowed: str) -> None:
+    refund = give_back(billed, allowed)
+
+    def put(gross: float, net: float, **body: Any) -> int:
+        current = billed("refunds_get", movementId=allowed, refundId=refund).json
+        fields = {
+            "external_refund_unique_id": current["external_refund_unique_id"],
+            "amount": money(gross, net),
+            "period_start_datetime": None,
+            "period_end_datetime": None,
+            **body,
+        }
+        return billed("refunds_put", fields, movementId=allowed, refundId=refund).status
+
+    assert _refundable(billed, allowed) == 12.1
+    assert put(24.21, 20.01) == 409
+    assert put(24.2, 20) == 204
+    assert _refundable(billed, allowed) == 0
+    assert put(24.2, 20, billable=False) == 204
+    assert _refundable(billed, allowed) == 24.2
+    assert _ask(billed, allowed, 12.1, 10).status == 201
+    assert put(24.2, 20) == 409
+    assert put(12.1, 10) == 204
+    assert _refundable(billed, allowed) == 0
+    assert billed("refunds_delete", movementId=allowed, refundId=refund).status == 204
+    assert _refundable(billed, allowed) == 12.1
+
+
+def test_the_old_body_of_a_withdrawn_refund_says_so(billed: Invoker, allowed: str) -> None:
+    body = {"external_refund_unique_id": "once", "amount": money(12.1, 10)}
+    period = {"period_start_datetime": None, "period_end_datetime": None}
+    refund = billed("refunds_create", {**body, **period}, movementId=allowed).json["id"]
+    assert billed("refunds_delete", movementId=allowed, refundId=refund).status == 204
+
+    again = billed("refunds_create", {**body, **period}, movementId=allowed)
+
+    assert (again.status, again.json["code"]) == (409, "REFUND_WITHDRAWN")
+
+
+def test_takes_three_reads_and_one_transaction(
+    billed: Invoker, allowed: str, aws_calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 12, 5, tzinfo=UTC))
+    aws_calls()
+
+    assert _ask(billed, allowed, 12.1, 10).status == 201
+
+    assert aws_calls() == ["BatchGetItem"] * 3 + ["TransactWriteItems"]
+
+
+def test_racing_refunds_and_credit_notes_never_take_more_than_there_is(
+    billed: Invoker, runs: Runs
+) -> None:
+    hands = Hands(billed)
+    runs.run(until=FIRST)
+    key = InvoiceKey(billed.org_id, "100001", 1)
+
+    whole = {"period_start_datetime": None, "period_end_datetime": None}
+
+    def refund(number: int) -> str:
+        try:
+            hands.issue(f"r{number}", amount=money(12.1, 10), **whole)
+        except BillingError as error:
+            return error.code
+        return "accepted"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(refund, range(15)))
+
+    assert outcomes.count("accepted") == 10
+    assert set(outcomes) <= {"accepted", "REFUND_NOT_CREDITABLE", "REFUND_EXCEEDS_MOVEMENT"}
+    original = InvoiceRepository().get_creditables([key])[key]
+    assert original.reserved[1].minor == 10_000
+    assert billed("invoices_credit").json["code"] == "CREDIT_EXCEEDS_INVOICE"
+    assert runs.run(until=SECOND)["failures"] == []
+    _, note = documents(billed)
+    assert note["amountIncVat"] == "-12100"
+    assert audited(billed.org_id) == 2
