@@ -375,9 +375,9 @@ def test_names_the_credit_note_of_a_movement_that_was_invoiced_before(
     [listed] = movement("movements_list_refunds").json["refunds"]
 
     assert (listed["status"], listed["invoice_id"]) == ("billed", "2")
-    assert listed["invoice_cycle_date"] == "2027-01-01"
+    assert listed["invoice_cycle_date"] == "2026-12-31"
     assert movement("movements_get").json["invoice_id"] == "1"
-    ledger(movement.org_id, date(2026, 12, 1), date(2027, 1, 1))
+    ledger(movement.org_id, date(2026, 11, 30), date(2026, 12, 31))
 
 
 def test_lists_refunds_newest_first_page_by_page(movement: Movement) -> None:
