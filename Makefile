@@ -1,6 +1,7 @@
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
 # make test   every check there is                       make logs                what functions log
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
+# make openapi make docs  the API's document and the page of tables, from the code
 # make billing ARGS='audit --org demo'                   the command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
@@ -48,6 +49,11 @@ audit: .venv/ready
 
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:cli:functions/documents:. $(BIN)/python -m tools.openapi
+
+# docs/data-model.md, from the first lines of the modules that keep the items.
+.PHONY: docs
+docs: .venv/ready
+	$(BIN)/python -m tools.data_model
 
 test: check setup .local/checkov/ready node_modules/ready
 	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)
