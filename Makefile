@@ -1,6 +1,7 @@
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
 # make test   every check there is                       make logs                what functions log
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
+# make openapi, make docs      written from the code     the API's document, the page of tables
 # make billing ARGS='audit --org demo'                   the command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
@@ -45,6 +46,11 @@ token: .venv/ready
 
 audit: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
+
+# docs/data-model.md, from the first lines of the modules that keep the items.
+.PHONY: docs
+docs: .venv/ready
+	$(BIN)/python -m tools.data_model
 
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.openapi

@@ -13,6 +13,7 @@ import importlib
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from http import HTTPStatus
 from types import ModuleType
@@ -204,7 +205,7 @@ def main() -> int:
 def _document_of(app: BillingApp) -> Json:
     schema = app.get_openapi_json_schema(
         title=TITLE,
-        version="1.0.0",
+        version=tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         description=DESCRIPTION,
         security_schemes={SCHEME: APIKey(name=SCHEME, in_=APIKeyIn.header, description=SECURITY)},
     )

@@ -299,14 +299,50 @@ def test_every_runbook_is_for_an_alarm_there_is() -> None:
         assert named_there <= alarms.keys(), page.name
 
 
-def test_the_dashboard_shows_every_alarm_function_table_and_queue() -> None:
+def _dashboard() -> list[Json]:
     [dashboard] = of_type("CloudWatch::Dashboard").values()
-    body = dashboard["DashboardBody"]["Fn::Sub"]
-    shown = set(re.findall(r"\$\{(\w+)(?:\.\w+)?\}", body))
+    body = dashboard["DashboardBody"]["Fn::Sub"].replace("${AWS::StackName}", "billing")
+    return list(json.loads(re.sub(r"\$\{(\w+)\.Arn\}", r"\1", body))["widgets"])
 
-    json.loads(re.sub(r"\$\{.*?\}", "x", body))
-    for kind in ("CloudWatch::Alarm", "Lambda::Function", "DynamoDB::Table", "SQS::Queue"):
-        assert of_type(kind).keys() <= shown, kind
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    [alarms] = [each["properties"]["alarms"] for each in _dashboard() if each["type"] == "alarm"]
+
+    assert alarms == list(of_type("CloudWatch::Alarm"))
+
+
+def test_the_dashboard_searches_by_the_name_of_the_stack() -> None:
+    shown: dict[str, set[str]] = {}
+    for widget in _dashboard():
+        for row in widget["properties"].get("metrics", []):
+            if isinstance(row[0], dict):
+                search = re.fullmatch(
+                    r"""SEARCH\('\{(.*)\} MetricName="(.*)" (.*)', '\w+'\)""", row[0]["expression"]
+                )
+                assert search, row
+                shown.setdefault(f"{search[1]} {search[3]}", set()).add(search[2])
+
+    assert shown == {
+        "AWS/Lambda,FunctionName FunctionName=billing": {"Duration", "Errors", "IteratorAge"},
+        "AWS/SQS,QueueName QueueName=billing NOT DeadLetters": {
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesVisible",
+        },
+        "AWS/SQS,QueueName QueueName=billing DeadLetters": {"ApproximateNumberOfMessagesVisible"},
+        "AWS/DynamoDB,TableName TableName=billing": {
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+        },
+    }
+
+
+def test_functions_tables_and_queues_have_names_that_the_dashboard_finds() -> None:
+    for kind in ("Lambda::Function", "DynamoDB::Table", "SQS::Queue"):
+        for name, properties in of_type(kind).items():
+            # CloudFormation begins the names that it makes with that of the stack.
+            assert f"{kind.split('::')[1]}Name" not in properties, name
+    dead = {name for name in of_type("SQS::Queue") if name.endswith("DeadLetters")}
+    assert dead == set(_dead_letters())
 
 
 # ---------------------------------------------------------------- what others look for

@@ -1,5 +1,5 @@
 """
-The items of invoices, and their keys.
+The items of invoices and their keys, in the invoices' table.
 
     pk                                sk                what
     account#<org>#<account>           invoice#<n>       the head of the account's nth document

@@ -1,5 +1,6 @@
 """
-Issuing: what a journal issued, as one transaction; and the chains and series it goes on with.
+Issuing, in the invoices' table: what a journal issued, as one transaction, and the chains and
+series it goes on with.
 
     pk                                sk                what
     lane#<org>                        <lane>            the last document of a lane: its position,

@@ -1,5 +1,5 @@
 """
-Payments, among the items of the invoice that they are for: see invoice_items.py.
+Payments, in the invoices' table, among the items of their invoice: see invoice_items.py.
 
     pk                                sk          what
     external#<org>#payment#<id>       external    the one payment with that external id

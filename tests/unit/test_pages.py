@@ -1,0 +1,47 @@
+"""What the pages link to and name is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def links_of(page: Path) -> set[Path]:
+    """Find the files and folders of the project that a page links to."""
+    links = (link.partition("#")[0] for link in LINK.findall(page.read_text()))
+    return {(page.parent / link).resolve() for link in links if link and "://" not in link}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert [link for link in links_of(page) if not link.exists()] == []
+
+
+def test_the_index_has_every_page() -> None:
+    decisions = DOCS / "decisions"
+    pages = {page for page in DOCS.rglob("*.md") if page.parent != decisions}
+
+    assert pages - links_of(DOCS / "README.md") - {DOCS / "README.md"} == set()
+
+
+def test_the_index_of_decisions_has_every_decision_under_its_day() -> None:
+    index = DOCS / "decisions" / "README.md"
+    for page in index.parent.glob("*.md"):
+        if page != index:
+            day = page.name[:10]
+            title, _, dated = page.read_text().split("\n", 3)[:3]
+            row = f"| {day} | [{title.removeprefix('# ')}]({page.name}) |"
+            assert row in index.read_text(), f"docs/decisions/README.md needs: {row}"
+            assert dated.startswith(day), page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
+        assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
