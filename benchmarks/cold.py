@@ -39,7 +39,7 @@ PARTS = {
     "Powertools": "import aws_lambda_powertools.event_handler.middlewares.openapi_validation",
     "our domain": "import billing.domain.invoices, billing.domain.tokens",
     "our DTOs": "from billing.dialects import registry; import billing.dialects.v1.invoices",
-    "all else of ours": "import app",
+    "all else of ours": "import {module}",
 }
 """What a start of the invoices function consists of, in the order in which it is measured."""
 FIRST_EVENTS = {"dispatch_billing_daily", "front_openapi"}
@@ -175,7 +175,12 @@ def _profile(artifact: Artifact, settings: dict[str, str], rounds: int) -> dict[
     found: dict[str, list[float]] = {part: [] for part in PARTS}
     for _ in range(rounds):
         told = subprocess.run(
-            [str(PYTHON), "-c", SCRIPT, *PARTS.values()],
+            [
+                str(PYTHON),
+                "-c",
+                SCRIPT,
+                *(part.format(module=artifact.module) for part in PARTS.values()),
+            ],
             env=artifact.environment(settings),
             capture_output=True,
             text=True,

@@ -33,7 +33,7 @@ from functions.documents.pdf.render import render
 from tests.sample_invoices import TWELVE_LINES, many
 
 REPO = Path(__file__).parents[1]
-FONTS = REPO / "functions" / "documents" / "fonts"
+FONTS = next((REPO / "functions" / "documents").rglob("Inter-Regular.otf")).parent
 HTML, CSS = (Path(__file__).with_name(f"invoice.{kind}").read_text() for kind in ("html", "css"))
 """The invoice of twelve lines, laid out like ours."""
 XML = json.loads((REPO / "events" / "answers" / "invoices_e_invoice.json").read_text())["body"]

@@ -84,14 +84,17 @@ def check_refusals(pair: tuple[Worker, Worker], orgs: Sequence[str]) -> None:
 def _refused(org_id: str, another: str) -> list[tuple[Json, int]]:
     get, pay = event("invoices_get", org_id), event("invoices_pay", org_id)
     rows, period = event("invoices_list", org_id), event("invoices_list_of_period", org_id)
+    elsewhere = event("invoices_pay", another)
+    elsewhere["requestContext"]["http"] = pay["requestContext"]["http"]
+    paths = {name: pay[name] for name in ("rawPath", "pathParameters")}
     dates = "start_date=2026-02-01&end_date=2026-01-01"
     known = {"external_payment_unique_id": "payment-1", "amount": 1}
     return [
-        (_called_by(get, None), 401),
-        (_called_by(pay, event("invoices_pay", another)), 403),
+        ({**get, "headers": {}, "requestContext": get["requestContext"] | {"authorizer": {}}}, 401),
+        (elsewhere | paths, 403),
         (event("invoices_get", org_id, invoiceId=10**9), 404),
         (event("invoices_pay", org_id, invoiceId=10**9), 404),
-        ({**rows, "headers": {**rows["headers"], "ranged-data": "start=x"}}, 400),
+        ({**rows, "headers": rows["headers"] | {"ranged-data": "start=x"}}, 400),
         ({**period, "queryStringParameters": dict(parse_qsl(dates)), "rawQueryString": dates}, 400),
         (with_body(pay, tip=1), 400),
         ({**pay, "body": '{"amount": 1}'}, 400),
@@ -114,13 +117,3 @@ def _answer(answer: Json, orgs: Sequence[str]) -> str:
     for pattern, word in {**MADE, "|".join(map(re.escape, orgs)): "<org>"}.items():
         text = re.sub(pattern, word, text)
     return text
-
-
-def _called_by(request: Json, other: Json | None) -> Json:
-    """Call with the token of another request, or with none."""
-    headers = {name: text for name, text in request["headers"].items() if name != "private-token"}
-    context = {**request["requestContext"], "authorizer": {}}
-    if other:
-        headers["private-token"] = other["headers"]["private-token"]
-        context["authorizer"] = other["requestContext"]["authorizer"]
-    return {**request, "headers": headers, "requestContext": context}

@@ -11,6 +11,7 @@ from .models import Created, RefundRequest
 from .store import get_all, put, transact, update
 from .web import (
     Authenticated,
+    Caller,
     External,
     Id,
     RefusedError,
@@ -36,7 +37,7 @@ def create_refund(
     who: Authenticated,
 ) -> Created:
     def step() -> Done:
-        return refund(request, org_id, subscription_id, movement_id, who.account_id)
+        return refund(request, subscription_id, movement_id, who)
 
     done = until_it_holds(step, response)
     movement = MOVEMENT.format(
@@ -47,15 +48,14 @@ def create_refund(
     return done
 
 
-def refund(
-    request: RefundRequest, org_id: str, subscription_id: str, movement_id: str, account_id: str
-) -> Done:
+def refund(request: RefundRequest, subscription_id: str, movement_id: str, who: Caller) -> Done:
+    org_id = who.org_id
     scope = subscription_id, movement_id
     external = External(org_id, "refund", request.external_refund_unique_id, request, *scope)
     key, refund_id = (f"movement#{org_id}", f"{subscription_id}#{movement_id}"), uuid4().hex
     found = get_all(key, external.key)
     movement = required(found.get(key))
-    if movement["account_id"] != account_id:
+    if not who.reaches(movement["account_id"]):
         raise RefusedError(404, "There is no such movement.")
     if made := external.replayed(found):
         return made, True

@@ -1,4 +1,4 @@
-"""Fills the table with what an org has before it issues anything: its token and its profiles."""
+"""Fills the table with what an org has before it issues anything: its tokens and its profiles."""
 
 import os
 from decimal import Decimal
@@ -17,8 +17,9 @@ def lambda_handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     create_table()
     org_id, account_id = event["org_id"], event["account_id"]
     account = account_of(org_id, account_id)
-    holder = {"org_id": org_id, "account_id": account_id}
-    keep(("token", sha256(event["token"].encode()).hexdigest()), holder)
+    for token, accounts in event["tokens"].items():
+        holder = {"org_id": org_id, "account_id": accounts}
+        keep(("token", sha256(token.encode()).hexdigest()), holder)
     profile = {"org": event["org"], "account": {**event["account"], "id": account_id}}
     keep((account, "profile"), {"profile": to_json(profile)})
     for movement in event.get("movements", []):

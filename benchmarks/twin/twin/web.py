@@ -28,6 +28,10 @@ class RefusedError(Exception):
 class Caller(BaseModel):
     org_id: str
     account_id: str
+    """The one account that the token is for, or `all`."""
+
+    def reaches(self, account_id: str) -> bool:
+        return self.account_id in (account_id, "all")
 
 
 known: dict[str, tuple[float, Item | None]] = {}
@@ -58,7 +62,7 @@ def reach_org(org_id: Id, who: Authenticated) -> None:
 
 
 def reach_account(account_id: Id, who: Authenticated) -> None:
-    if who.account_id != account_id:
+    if not who.reaches(account_id):
         raise RefusedError(403, "The token does not reach this account.")
 
 
