@@ -52,6 +52,13 @@ for line in sys.argv[1:]:
     exec(line)
     print((time.process_time_ns() - began) / 1e6)
 """
+COMPARED = [
+    ("of the bare handler", 2, 1.25),
+    ("of the twin, compiled as ours", 1, 0.5),
+    ("of the twin as stock `sam build` leaves it", 4, 0.5),
+    ("of ourselves without byte code", 3, None),
+]
+"""What ours is compared with, by its place in the turns, and the goal."""
 HEAD = ["CPU", "wall", "CPU, no page cache", "wall, no page cache"]
 
 
@@ -84,12 +91,12 @@ def measure(workers: Workers, run: str, rounds: int, rounds_of_each: int) -> str
         [each.name, *_milliseconds(*starts)]
         for each, *starts in zip(compared, cached, uncached, strict=True)
     ]
-    ratios = [
-        _against(cached, uncached, "of the bare handler", 2, 1.25),
-        _against(cached, uncached, "of the twin, compiled as ours", 1, 0.5),
-        _against(cached, uncached, "of the twin as stock `sam build` leaves it", 4, 0.5),
-        _against(cached, uncached, "of ourselves without byte code", 3, None),
-    ]
+    ratios = []
+    for name, place, goal in COMPARED:
+        beside = [(cached, "cpu"), (cached, "wall"), (uncached, "wall")]
+        cpu, *walls = (ratio(starts[0], starts[place], what) for starts, what in beside)
+        verdict = cpu.verdict(goal) if goal else ""
+        ratios.append([name, *(each.text(2) for each in (cpu, *walls)), verdict])
     parts = [
         [part, Figure.of(times).text(0, " ms")]
         for part, times in _profile(ours, settings, rounds).items()
@@ -135,20 +142,6 @@ def _milliseconds(starts: list[Start], no_cache: list[Start]) -> list[str]:
     return [
         figure(each, what).text(0, " ms") for each in (starts, no_cache) for what in ("cpu", "wall")
     ]
-
-
-def _against(
-    cached: list[list[Start]],
-    uncached: list[list[Start]],
-    name: str,
-    place: int,
-    limit: float | None,
-) -> list[str]:
-    cpu = ratio(cached[0], cached[place], "cpu")
-    wall = ratio(cached[0], cached[place], "wall")
-    disk = ratio(uncached[0], uncached[place], "wall")
-    verdict = cpu.verdict(limit) if limit else ""
-    return [name, cpu.text(2), wall.text(2), disk.text(2), verdict]
 
 
 def _in_turns(
