@@ -94,7 +94,7 @@ lock: .venv/ready
 	$(COMPILE) --group local --output-file local/requirements.txt
 	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
-	$(COMPILE) --group twin --output-file benchmarks/twin/requirements.txt
+	$(COMPILE) benchmarks/twin/pyproject.toml --output-file benchmarks/twin/requirements.txt
 	$(COMPILE) --group bench --output-file benchmarks/requirements-documents.txt
 
 clean:

@@ -1,38 +1,43 @@
-"""Orgs and accounts to measure with: small ones by the API's functions, a large one directly."""
+"""Orgs and accounts to measure with, made and asked by the API's own functions."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import batched
-from multiprocessing.pool import ThreadPool
+from functools import cache
+from itertools import count, islice
 from typing import Any
 
 from benchmarks.workers import Json, Worker
-from billing import config
-from billing.aws import dynamodb
-from billing.domain.invoices import InvoiceKey
-from billing.persistence import invoices as stored
-from billing.persistence.dynamodb import Key, joined, key_of
-from billing.persistence.invoices import InvoiceRepository
 from local.stack import ROOT
 
-UNPAID_EVERY = 4
-"""In the large account, one of so many invoices is unpaid."""
+ACCOUNT = "100001"
+"""The account of the events."""
 
 
-def event(name: str, org_id: str, account_id: str = "100001", **path: str | int) -> Json:
+def event(name: str, org_id: str, account_id: str = ACCOUNT, **path: str | int) -> Json:
     """Read an event of events/, for another org, account and other path parameters."""
     text = (ROOT / "events" / f"{name}.json").read_text()
-    made: Json = json.loads(text.replace("demo", org_id).replace("100001", account_id))
-    parameters = {**made.get("pathParameters", {}), **{k: str(v) for k, v in path.items()}}
-    if parameters:
+    made: Json = json.loads(text.replace("demo", org_id).replace(ACCOUNT, account_id))
+    if "routeKey" in made:
         url = made["routeKey"].split(" ")[-1]
-        for parameter, value in parameters.items():
+        made["pathParameters"] = made.get("pathParameters", {}) | {
+            k: str(v) for k, v in path.items()
+        }
+        for parameter, value in made["pathParameters"].items():
             url = url.replace(f"{{{parameter}}}", value)
-        made["pathParameters"] = parameters
+        made["headers"]["private-token"] = token(org_id, account_id if "/v3/" in url else "all")
         made["rawPath"] = made["requestContext"]["http"]["path"] = url
     return made
+
+
+@cache
+def token(org_id: str, accounts: str) -> str:
+    """Make an admin's token, by the command line as an operator does: v3 takes one account's."""
+    options = ("--org", org_id, "--role", "admin", "--accounts", accounts, "--name", "bench")
+    command = [sys.executable, "-m", "billing_cli", "token", "create", *options]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return told.split()[-1]
 
 
 def with_body(made: Json, **fields: Any) -> Json:
@@ -40,116 +45,60 @@ def with_body(made: Json, **fields: Any) -> Json:
     return {**made, "body": json.dumps({**json.loads(made["body"]), **fields})}
 
 
-def page(org_id: str, start: int, results: int, account_id: str = "100001") -> Json:
+def page(
+    org_id: str, start: int, results: int, account_id: str = ACCOUNT, name: str = "invoices_list"
+) -> Json:
     """Ask for a page of an account's invoices."""
-    made = event("invoices_list", org_id, account_id)
-    made["headers"] = {**made["headers"], "ranged-data": f"start={start},results={results}"}
+    made = event(name, org_id, account_id)
+    made["headers"]["ranged-data"] = f"start={start},results={results}"
     return made
 
 
-def new_invoices(org_id: str, account_id: str = "100001", prefix: str = "b") -> Iterator[Json]:
+def new_invoices(org_id: str, account_id: str = ACCOUNT, prefix: str = "b") -> Iterator[Json]:
     """Make requests for invoices without end."""
     made = event("invoices_create", org_id, account_id)
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         yield with_body(made, external_invoice_unique_id=f"{prefix}-{account_id}-{number}")
 
 
-def set_up(billing_info: Worker, org_id: str, account_id: str = "100001", **fields: Any) -> None:
+def new_refunds(org_id: str, movement_id: str, account_id: str = ACCOUNT) -> Iterator[Json]:
+    """Make requests for refunds of a movement without end."""
+    made = event("refunds_create", org_id, account_id, movementId=movement_id)
+    for number in count(1):
+        yield with_body(made, external_refund_unique_id=f"{account_id}-{movement_id}-{number}")
+
+
+def new_movement(movements: Worker, org_id: str, account_id: str = ACCOUNT) -> str:
+    """Record a movement with room for many refunds, and return its id."""
+    made = event("movements_create", org_id, account_id)
+    tax = json.loads(made["body"])["amount"]["tax"]
+    amount = {"value_with_taxes": 1_210_000, "value_without_taxes": 1_000_000, "tax": tax}
+    request = with_body(made, external_movement_unique_id=f"m-{account_id}", amount=amount)
+    return str(movements(request, expect=201).json["id"])
+
+
+def set_up(billing_info: Worker, org_id: str, account_id: str = ACCOUNT, **fields: Any) -> None:
     """Give an org and an account their profiles."""
     billing_info(event("billing_info_put_org", org_id), expect=204)
     put = event("billing_info_put_account", org_id, account_id)
     billing_info(with_body(put, **fields), expect=204)
 
 
-def issue(invoices: Worker, org_id: str, count: int, account_id: str = "100001") -> None:
-    for _, request in zip(range(count), new_invoices(org_id, account_id, "first"), strict=False):
+def issue(invoices: Worker, org_id: str, number: int, account_id: str = ACCOUNT) -> None:
+    for request in islice(new_invoices(org_id, account_id, "first"), number):
         invoices(request, expect=201)
 
 
-def fill(org_id: str, account_id: str, count: int) -> None:
-    """Fill an account that has one invoice up to a count: see rows()."""
-    with ThreadPool(4) as pool:
-        made = batched(rows(org_id, account_id, count), 25, strict=False)
-        for _ in pool.imap_unordered(_write, made):
-            pass
-
-
-def _write(items: tuple[tuple[Key, Json], ...]) -> None:
-    table = config.invoices_table()
-    request: Any = {
-        table: [{"PutRequest": {"Item": {**key_of(key), **item}}} for key, item in items]
-    }
-    while request:
-        request = dynamodb().batch_write_item(RequestItems=request).get("UnprocessedItems")
-
-
-def rows(org_id: str, account_id: str, count: int) -> Iterator[tuple[Key, Json]]:
-    """
-    Make the rows of a large account out of its one invoice, in the repository's own shapes.
-
-    The heads of all invoices are there, what lists and counts read of them, and the number of
-    each; only the whole records are left out, as nothing that is measured reads those.
-    """
-    _, first = InvoiceRepository().get(InvoiceKey(org_id, account_id, 1))
-    yield stored._summary_key(first.key), stored._summary_item(first)
-    yield stored._unpaid_key(first.key), {"description": {"S": first.description}}
-    series = first.number.rsplit("-", 1)[0]
-    account = stored._account(org_id, account_id)
-    today = datetime.now(UTC).date()
-    days: dict[date, list[int]] = {}
-    blocks: dict[int, int] = {}
-    for ordinal in range(2, count + 1):
-        day = today - timedelta(days=(count - ordinal) * 365 // count)
-        unpaid = ordinal % UNPAID_EVERY == 0
-        number = f"{series}-{ordinal:06}"
-        key = InvoiceKey(org_id, account_id, ordinal)
-        settled = replace(first.settlement, paid=first.gross, settled_at=first.issued_at)
-        summary = replace(
-            first,
-            key=key,
-            number=number,
-            issue_date=day,
-            settlement=first.settlement if unpaid else settled,
-        )
-        days.setdefault(day, []).append(ordinal)
-        yield stored._summary_key(key), stored._summary_item(summary)
-        yield (
-            (joined("number", org_id, series), f"{ordinal:010}"),
-            {
-                "account_id": {"S": account_id},
-                "ordinal_of_account": {"N": str(ordinal)},
-                "hash_of_record": {"S": first.hash},
-                "previous_hash": {"S": first.hash},
-            },
-        )
-        if unpaid:
-            blocks[ordinal // 1000] = blocks.get(ordinal // 1000, 0) + 1
-            yield stored._unpaid_key(key), {"description": {"S": first.description}}
-    blocks[0] = blocks.get(0, 0) + 1  # the first invoice itself
-    for block, unpaid_there in blocks.items():
-        key_of_block = (account, joined("unpaid-block", f"{block:010}"))
-        yield key_of_block, {"unpaid": {"N": str(unpaid_there)}}
-    for day, ordinals in days.items():
-        item = {
-            "first_ordinal": {"N": str(ordinals[0])},
-            "last_ordinal": {"N": str(ordinals[-1])},
+def seed(twins: Worker, org_id: str, **more: Any) -> None:
+    """Give the twin what an org has before it issues anything."""
+    put_org, put_account = (event(f"billing_info_put_{of}", org_id) for of in ("org", "account"))
+    twins(
+        {
+            "org_id": org_id,
+            "account_id": ACCOUNT,
+            "tokens": {token(org_id, accounts): accounts for accounts in (ACCOUNT, "all")},
+            "org": json.loads(put_org["body"]),
+            "account": json.loads(put_account["body"]),
+            **more,
         }
-        yield (account, joined("day", day.isoformat())), item
-    yield (
-        stored._totals_key(org_id, account_id),
-        {
-            "invoices": {"N": str(count)},
-            "issue_date": {"S": today.isoformat()},
-            "unpaid": {"N": str(sum(blocks.values()))},
-        },
-    )
-    yield (
-        stored._series_key(org_id, series),
-        {
-            "last_sequence": {"N": str(count)},
-            "last_hash": {"S": first.hash},
-            "issue_date": {"S": today.isoformat()},
-        },
     )

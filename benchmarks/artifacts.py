@@ -16,7 +16,6 @@ WORK = ROOT / ".local" / "bench"
 PYTHON = WORK / "runtime" / "bin" / "python"
 """A Python with what Lambda's own has: boto3 and the runtime client, compiled."""
 WEASYPRINT = WORK / "weasyprint"
-LAYER = ROOT / "layers" / "billing" / "billing"
 NO_BYTE_CODE = shutil.ignore_patterns("__pycache__")
 
 
@@ -42,9 +41,23 @@ class Artifact:
     def files(self) -> list[Path]:
         return [file for folder in self.folders for file in folder.rglob("*") if file.is_file()]
 
+    def without_byte_code(self) -> "Artifact":
+        """Copy an artifact as stock `sam build` leaves it."""
+        folders = []
+        for number, folder in enumerate(self.folders):
+            folders.append(WORK / "sources" / self.name / str(number))
+            shutil.copytree(folder, folders[-1], ignore=NO_BYTE_CODE, dirs_exist_ok=True)
+        return replace(self, name=f"{self.name}, without byte code", folders=tuple(folders))
+
+
+BARE = Artifact("bare", (WORK / "bare",), "bare.app")
+TWIN = Artifact("twin", (WORK / "twin",), "twin.app")
+TWIN_OF_REFUNDS = replace(TWIN, module="twin.refunds")
+TWIN_SEED = replace(TWIN, module="twin.seed")
+
 
 def function(logical_id: str) -> Artifact:
-    """Name a function of the template, as `sam build` left it."""
+    """Find a function of the template, as `sam build` left it."""
     out = deploy.BUILD / "out"
     folder = out / logical_id
     [app] = [*folder.glob("app.py"), *folder.glob("functions/*/app.py")]
@@ -61,44 +74,15 @@ def prepare() -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(PYTHON.parent.parent))
     _install(HERE / "requirements.txt", "--python", str(PYTHON))
-    for name in ("twin", "bare"):
-        shutil.copytree(HERE / name, WORK / name / name, ignore=NO_BYTE_CODE)
+    shutil.copytree(HERE / "bare", WORK / "bare" / "bare", ignore=NO_BYTE_CODE)
+    shutil.copytree(HERE / "twin" / "twin", WORK / "twin" / "twin", ignore=NO_BYTE_CODE)
     _install(HERE / "twin" / "requirements.txt", "--target", str(WORK / "twin"))
-    for part in ("domain", "dialects", "einvoice", "persistence", "adapters"):
-        # Not the layer's __init__, which holds a lever of ours.
-        shutil.copytree(LAYER / part, WORK / "twin" / "billing" / part, ignore=NO_BYTE_CODE)
-    shutil.copytree(WORK / "twin", WORK / "twin as sources")
     _install(HERE / "requirements-documents.txt", "--target", str(WEASYPRINT))
     for name in ("runtime", "twin", "bare"):
-        _compile(WORK / name)
-
-
-def twin() -> Artifact:
-    """The twin of the invoices' function."""
-    return Artifact("twin", (WORK / "twin",), "twin.app")
-
-
-def twin_of_refunds() -> Artifact:
-    return Artifact("twin of refunds", (WORK / "twin",), "twin.refunds")
-
-
-def twin_as_sources() -> Artifact:
-    """The twin without byte code, as `sam build` leaves a function that asks for nothing more."""
-    return replace(twin(), name="twin, without byte code", folders=(WORK / "twin as sources",))
-
-
-def without_byte_code(artifact: Artifact) -> Artifact:
-    """Copy an artifact without what the build compiled."""
-    folders = []
-    for number, folder in enumerate(artifact.folders):
-        copy = WORK / "sources" / artifact.name / str(number)
-        shutil.copytree(folder, copy, ignore=NO_BYTE_CODE)
-        folders.append(copy)
-    return replace(artifact, name=f"{artifact.name}, without byte code", folders=tuple(folders))
-
-
-def bare() -> Artifact:
-    return Artifact("bare", (WORK / "bare",), "bare.app")
+        # Some packages carry files for other Pythons, which do not compile: that is all right.
+        compiled = ("-m", "compileall", "-q", "-f", "-j", "0", "--invalidation-mode")
+        command = [str(PYTHON), *compiled, "unchecked-hash", str(WORK / name)]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
 
 
 def _install(requirements: Path, *where: str) -> None:
@@ -109,18 +93,6 @@ def _install(requirements: Path, *where: str) -> None:
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-compile"]
         options = where if where[0] == "--target" else ()
         _run(*pip, *options, "--requirement", str(requirements))
-
-
-def _compile(folder: Path) -> None:
-    # Some packages carry files for other Pythons, which do not compile: that is all right.
-    subprocess.run(
-        [
-            str(PYTHON), "-m", "compileall", "-q", "-f", "-j", "0",
-            "--invalidation-mode", "unchecked-hash", str(folder),
-        ],
-        check=False,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def _run(*command: str) -> None:

@@ -3,110 +3,122 @@
 import json
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import uuid4
 
+import boto3
+
 from benchmarks.accounts import event, new_invoices, set_up, with_body
-from benchmarks.figures import Figure
-from benchmarks.growth import requests
-from benchmarks.workers import Json, Worker
-from billing.adapters.queues import _message
-from billing.domain.billing_runs import Batch, BillingRun
-from billing.persistence.billing_runs import BillingRunRepository
+from benchmarks.figures import Figure, figure, ratio, table
+from benchmarks.workers import Call, Json, Workers
 from local.stack import Stack
 
 
 @dataclass(frozen=True)
-class Throughput:
-    """Milliseconds for one document in a run, alone, how often faster, and megabytes."""
+class Document:
+    """One document, as the mean of those that were issued together."""
 
-    in_run_cpu: Figure
-    alone_cpu: Figure
-    times_cpu: Figure
-    in_run_wall: Figure
-    alone_wall: Figure
-    times_wall: Figure
-    requests_in_run: float
-    requests_alone: float
-    requests_of_a_batch: str
-    memory: float
+    cpu: float
+    wall: float
+    requests: float
+
+    @classmethod
+    def of(cls, calls: list[Call], documents: int) -> "Document":
+        cpu, wall = sum(call.cpu for call in calls), sum(call.wall for call in calls)
+        requests = sum(len(call.calls) for call in calls)
+        return cls(cpu / documents, wall / documents, requests / documents)
 
 
-def measure(
-    billing_info: Worker, movements: Worker, invoices: Worker, runs: Worker, org_id: str, size: int
-) -> Throughput:
+def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
     """
-    Bill accounts with a movement each in batches, and issue as many invoices one by one.
+    Write the section about billing runs.
 
-    The batches go to the function as its queue would hand them over, one after the other.
+    Accounts with a movement each are billed in batches, and as many invoices are issued one by one.
+    The run has queues of its own, and its messages go to the functions as Lambda hands them over.
     """
-    accounts = [str(500_000 + number) for number in range(size)]
+    org_id, accounts = f"bench-run-{run}", [str(500_000 + number) for number in range(size)]
+    billing_info, movements = (
+        workers.start("BillingInfoFunction"),
+        workers.start("MovementsFunction"),
+    )
     for account_id in accounts:
         set_up(billing_info, org_id, account_id, billing_day=1)
         made = event("movements_create", org_id, account_id, subscriptionId=account_id)
         movements(with_body(made, external_movement_unique_id=f"run-{account_id}"), expect=201)
 
-    now = datetime.now(UTC)
-    repository = BillingRunRepository()
-    run = BillingRun(org_id, "benchmark", (now + timedelta(days=31)).date(), now)
-    repository.add(run, None)
-    while not run.is_listed:
-        repository.add_batches(run, *repository.list_due(run))
-        run = repository.get(org_id, run.id)
+    sqs: Any = boto3.client("sqs")
+    queues = {
+        "RUNS_QUEUE": sqs.create_queue(QueueName=org_id)["QueueUrl"],
+        "BATCHES_QUEUE": sqs.create_queue(
+            QueueName=f"{org_id}.fifo", Attributes={"FifoQueue": "true"}
+        )["QueueUrl"],
+    }
+    runs = workers.start("BillingRunFunction", **queues)
+    dispatch = workers.start("DispatchBillingFunction", **queues)
+    bill = workers.start("BillAccountsFunction", **queues)
+    invoices = workers.start("InvoicesFunction")
+    until = (datetime.now(UTC) + timedelta(days=31)).date().isoformat()
+    run_id = runs(with_body(event("billing_run_create", org_id), until=until), expect=201).json[
+        "id"
+    ]
+    for record in _received(sqs, queues["RUNS_QUEUE"], "dispatch_billing_run"):
+        dispatch(record)
+
     alone = new_invoices(org_id, accounts[0], "alone")
-    batches = repository.list_unsent(run)
-    in_run_cpu, in_run_wall, alone_cpu, alone_wall = [], [], [], []
-    requests_in_run = requests_alone = memory = 0.0
-    for batch in batches:
-        billed = runs(_event(batch))
-        if billed.answer["batchItemFailures"]:
-            raise RuntimeError("A batch was not billed")
-        issued = [
-            invoices(request, expect=201) for request in islice(alone, len(batch.account_ids))
-        ]
-        documents = len(batch.account_ids)
-        in_run_cpu.append(billed.cpu / documents)
-        in_run_wall.append(billed.wall / documents)
-        alone_cpu.append(sum(call.cpu for call in issued) / documents)
-        alone_wall.append(sum(call.wall for call in issued) / documents)
-        requests_in_run += len(billed.calls)
-        requests_alone += sum(len(call.calls) for call in issued)
+    in_run, one_by_one, memory = [], [], 0.0
+    for record in _received(sqs, queues["BATCHES_QUEUE"], "bill_accounts_batch"):
+        billed = bill(record)
+        documents = len(json.loads(record["Records"][0]["body"])["account_ids"])
+        issued = [invoices(request, expect=201) for request in islice(alone, documents)]
+        in_run.append(Document.of([billed], documents))
+        one_by_one.append(Document.of(issued, documents))
         memory = max(memory, billed.memory)
-    done = repository.get(org_id, run.id)
-    if done.invoices_issued < size:
-        raise RuntimeError(f"Of {size} accounts {done.invoices_issued} were billed")
-    return Throughput(
-        Figure.of(in_run_cpu),
-        Figure.of(alone_cpu),
-        Figure.ratio(alone_cpu, in_run_cpu),
-        Figure.of(in_run_wall),
-        Figure.of(alone_wall),
-        Figure.ratio(alone_wall, in_run_wall),
-        requests_in_run / done.invoices_issued,
-        requests_alone / size,
-        requests([billed]),
-        memory,
-    )
+    done = runs(event("billing_run_get", org_id, runId=run_id)).json
+    if done["invoices_issued"] != size:
+        raise RuntimeError(f"Of {size} accounts not all were billed: {done}")
+
+    over_http = _over_http(stack, min(size, 50))
+    rows = []
+    for name, what, digits in (("CPU", "cpu", 2), ("wall", "wall", 1)):
+        times, ours = ratio(one_by_one, in_run, what), figure(in_run, what)
+        shown = [each.text(digits, " ms") for each in (ours, figure(one_by_one, what))]
+        rows.append([name, *shown, times.text(1), times.verdict(5, at_least=True)])
+    asked = [figure(each, "requests").median for each in (in_run, one_by_one)]
+    rows.append(["requests to AWS", *(f"{each:.1f}" for each in (*asked, asked[1] / asked[0])), ""])
+    return f"""## Billing run
+
+{size} accounts with a movement each, against as many invoices issued one by one. The function
+that bills them came to {memory:.0f} MB. A batch of ten asks for {billed.requests}. Over HTTP,
+through the emulator's gateway, an invoice takes {over_http.text(1, " ms")} of the wall's time, \
+{over_http.median / figure(in_run, "wall").median:.1f} times that of one in a run.
+
+{table(["one document", "in a run", "issued alone", "times fewer", "goal"], rows)}"""
 
 
-def over_http(stack: Stack, count: int) -> Figure:
-    """Issue invoices one by one as a client does, through the gateway and the authorizer."""
+def _received(sqs: Any, queue: str, example: str) -> Iterator[Json]:
+    """Receive messages until there are none, each as the event of a function."""
+    while messages := sqs.receive_message(QueueUrl=queue).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            made = event(example, "demo")
+            made["Records"][0]["body"] = message["Body"]
+            yield made
+
+
+def _over_http(stack: Stack, number: int) -> Figure:
+    """Issue invoices one by one as a client does, through the gateway."""
     facts = json.loads(stack.file.read_text())
     account_id = next(iter(facts["accounts"]))
     url = f"{facts['base_url']}/v1/orgs/{facts['org_id']}/accounts/{account_id}/invoices"
     headers = {"PRIVATE-TOKEN": facts["admin_token"], "Content-Type": "application/json"}
     walls = []
-    for made in islice(new_invoices(facts["org_id"], account_id, uuid4().hex), count):
+    for made in islice(new_invoices(facts["org_id"], account_id, uuid4().hex), number):
         request = urllib.request.Request(url, made["body"].encode(), headers)
         began = time.perf_counter()
         urllib.request.urlopen(request, timeout=30).close()
         walls.append((time.perf_counter() - began) * 1e3)
     return Figure.of(walls)
-
-
-def _event(batch: Batch) -> Json:
-    made = event("bill_accounts_batch", batch.org_id)
-    made["Records"][0]["body"] = _message(batch)
-    return made

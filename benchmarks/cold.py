@@ -9,19 +9,25 @@ clients, one call of AWS. Its own figure of the initialisation tells nothing.
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import samcli
 
+from benchmarks import artifacts, likeness
+from benchmarks.accounts import ACCOUNT, event, issue, seed, set_up
 from benchmarks.artifacts import PYTHON, WORK, Artifact
+from benchmarks.figures import Figure, figure, ratio, table
+from benchmarks.workers import Json, Workers
 from local.emulator import free_port
+from local.stack import ROOT
 
 PATH = "/2015-03-31/functions/function/invocations"
 TIMEOUT_SECONDS = 60
@@ -33,9 +39,27 @@ PARTS = {
     "Powertools": "import aws_lambda_powertools.event_handler.middlewares.openapi_validation",
     "our domain": "import billing.domain.invoices, billing.domain.tokens",
     "our DTOs": "from billing.dialects import registry; import billing.dialects.v1.invoices",
-    "all else of ours": "import app",
+    "all else of ours": "import {module}",
 }
 """What a start of the invoices function consists of, in the order in which it is measured."""
+FIRST_EVENTS = {"dispatch_billing_daily", "front_openapi"}
+"""What is measured where a shorter name is not what the function is for."""
+SCRIPT = """
+import gc, sys, time
+gc.disable()  # as the layer has it while all is imported
+for line in sys.argv[1:]:
+    began = time.process_time_ns()
+    exec(line)
+    print((time.process_time_ns() - began) / 1e6)
+"""
+COMPARED = [
+    ("of the bare handler", 2, 1.25),
+    ("of the twin, compiled as ours", 1, 0.5),
+    ("of the twin as stock `sam build` leaves it", 4, 0.5),
+    ("of ourselves without byte code", 3, None),
+]
+"""What ours is compared with, by its place in the turns, and the goal."""
+HEAD = ["CPU", "wall", "CPU, no page cache", "wall, no page cache"]
 
 
 @dataclass(frozen=True)
@@ -47,32 +71,109 @@ class Start:
     answer: Any
 
 
-def in_turns(
-    artifacts: Sequence[tuple[Artifact, Any]],
-    settings: Mapping[str, str],
+def measure(workers: Workers, run: str, rounds: int, rounds_of_each: int) -> str:
+    """Write the section about cold starts."""
+    org_id = f"bench-cold-{run}"
+    settings = {**workers.settings, "BARE_ACCOUNT": f"account#{org_id}#{ACCOUNT}"}
+    set_up(workers.start("BillingInfoFunction"), org_id)
+    seed(workers.start(artifacts.TWIN_SEED), org_id)
+    for what in ("InvoicesFunction", artifacts.TWIN):
+        issue(workers.start(what), org_id, 1)
+
+    ours, twin, bare = artifacts.function("InvoicesFunction"), artifacts.TWIN, artifacts.BARE
+    get = event("invoices_get", org_id)
+    compared = [ours, twin, bare, ours.without_byte_code(), twin.without_byte_code()]
+    turns = [(each, get) for each in compared]
+    cached = _in_turns(turns, settings, rounds)
+    likeness.check("cold", cached[0][0].answer, cached[1][0].answer, org_id)
+    uncached = _in_turns(turns, settings, max(2, rounds // 2), page_cache=False)
+    rows = [
+        [each.name, *_milliseconds(*starts)]
+        for each, *starts in zip(compared, cached, uncached, strict=True)
+    ]
+    ratios = []
+    for name, place, goal in COMPARED:
+        beside = [(cached, "cpu"), (cached, "wall"), (uncached, "wall")]
+        cpu, *walls = (ratio(starts[0], starts[place], what) for starts, what in beside)
+        verdict = cpu.verdict(goal) if goal else ""
+        ratios.append([name, *(each.text(2) for each in (cpu, *walls)), verdict])
+    parts = [
+        [part, Figure.of(times).text(0, " ms")]
+        for part, times in _profile(ours, settings, rounds).items()
+    ]
+
+    names = artifacts.functions()
+    each = [(artifacts.function(name), _first_event(name, org_id)) for name in names]
+    *starts, bares, twins = _in_turns([*each, (bare, get), (twin, get)], settings, rounds_of_each)
+    no_caches = _in_turns(each, settings, rounds_of_each, page_cache=False)
+    functions = [
+        [
+            name,
+            *_milliseconds(started, no_cache),
+            ratio(started, bares, "cpu").text(2),
+            ratio(started, twins, "cpu").text(2),
+        ]
+        for name, started, no_cache in zip(names, starts, no_caches, strict=True)
+    ]
+    return f"""## Cold: from the start of the runtime client to the first answered GET of an invoice
+
+{table(["", *HEAD], rows)}
+{table(["ours as a part", "CPU", "wall", "wall, no page cache", "goal"], ratios)}
+Where the processor's time goes, each part on top of those before it:
+
+{table(["", "CPU"], parts)}
+Botocore and its client alone are what the bare handler is; pydantic and Powertools come before the
+first line of ours. Each function, with its first request:
+
+{table(["", *HEAD, "CPU, of bare", "of the twin"], functions)}"""
+
+
+def _first_event(function: str, org_id: str) -> Json:
+    """Choose what a function is first asked for: its GET with the shortest name, if any."""
+    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
+    names = [file.stem for file in (ROOT / "events").glob(f"{folder}_*.json")]
+    names.sort(key=lambda name: (name not in FIRST_EVENTS, len(name), name))
+    events = [event(name, org_id) for name in names]
+    reads = [each for each in events if each.get("routeKey", "").startswith("GET")]
+    return (reads or events)[0]
+
+
+def _milliseconds(starts: list[Start], no_cache: list[Start]) -> list[str]:
+    return [
+        figure(each, what).text(0, " ms") for each in (starts, no_cache) for what in ("cpu", "wall")
+    ]
+
+
+def _in_turns(
+    turns: Sequence[tuple[Artifact, Any]],
+    settings: dict[str, str],
     rounds: int,
     *,
     page_cache: bool = True,
 ) -> list[list[Start]]:
     """Start each artifact with its event, one after the other, again and again."""
-    starts: list[list[Start]] = [[] for _ in artifacts]
+    starts: list[list[Start]] = [[] for _ in turns]
     for number in range(1 + rounds):
-        for place, (artifact, event) in enumerate(artifacts):
+        for place, (artifact, request) in enumerate(turns):
             if not page_cache:
                 _forget_files(artifact)
-            made = start(artifact, settings, event)
+            made = _start(artifact, settings, request)
             if number:  # the first filled the page cache
                 starts[place].append(made)
     return starts
 
 
-def profile(artifact: Artifact, settings: Mapping[str, str], rounds: int) -> dict[str, list[float]]:
-    """Tell what the parts of a start cost: milliseconds of the processor, one after the other."""
+def _profile(artifact: Artifact, settings: dict[str, str], rounds: int) -> dict[str, list[float]]:
+    """Measure the parts of a start: milliseconds of the processor, one after the other."""
     found: dict[str, list[float]] = {part: [] for part in PARTS}
-    script = Path(__file__).with_name("parts.py")
     for _ in range(rounds):
         told = subprocess.run(
-            [str(PYTHON), str(script), *PARTS.values()],
+            [
+                str(PYTHON),
+                "-c",
+                SCRIPT,
+                *(part.format(module=artifact.module) for part in PARTS.values()),
+            ],
             env=artifact.environment(settings),
             capture_output=True,
             text=True,
@@ -83,7 +184,7 @@ def profile(artifact: Artifact, settings: Mapping[str, str], rounds: int) -> dic
     return found
 
 
-def start(artifact: Artifact, settings: Mapping[str, str], event: Any) -> Start:
+def _start(artifact: Artifact, settings: dict[str, str], event: Any) -> Start:
     """Start a process with its first request, and end it."""
     address = f"127.0.0.1:{free_port()}"
     emulator = subprocess.Popen(
@@ -148,7 +249,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _cpu(pid: int) -> float:
-    """Tell how many milliseconds of the processor all threads of a process had."""
+    """Return the milliseconds of the processor that all threads of a process had."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 

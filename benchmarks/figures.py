@@ -1,8 +1,9 @@
-"""Figures: medians with their spread, and ratios of what was measured side by side."""
+"""Figures: medians with their quartiles, and ratios of what was measured side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,36 +16,31 @@ class Figure:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Figure":
-        if len(values) == 1:
-            return cls(values[0], values[0], values[0])
-        low, _, high = quantiles(values, n=4, method="inclusive")
+        low, _, high = quantiles(values, n=4, method="inclusive") if values[1:] else [*values] * 3
         return cls(median(values), low, high)
-
-    @classmethod
-    def ratio(cls, values: Sequence[float], others: Sequence[float]) -> "Figure":
-        """Compare round by round, so that what else the machine does counts for both."""
-        return cls.of([value / other for value, other in zip(values, others, strict=True)])
 
     def text(self, digits: int = 1, unit: str = "") -> str:
         return (
             f"{self.median:,.{digits}f}{unit} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
         )
 
+    def verdict(self, limit: float, *, at_least: bool = False) -> str:
+        """Compare with a goal: at most so much, or with `at_least` at least so much."""
+        sign, off = "≥" if at_least else "≤", self.median / limit - 1
+        if off >= 0 if at_least else off <= 0:
+            return f"{sign} {limit:g}: met"
+        return f"{sign} {limit:g}: **missed** by {max(abs(off), 0.01):.0%}"
 
-@dataclass(frozen=True)
-class Goal:
-    """What a figure was meant to be: at most, or with `at_least` at least, so much."""
 
-    limit: float
-    at_least: bool = False
+def figure(measured: Sequence[Any], what: str) -> Figure:
+    """Take one figure, `cpu` or `wall`, of all that was measured."""
+    return Figure.of([getattr(each, what) for each in measured])
 
-    def verdict(self, figure: Figure) -> str:
-        sign = "≥" if self.at_least else "≤"
-        met = figure.median >= self.limit if self.at_least else figure.median <= self.limit
-        if met:
-            return f"{sign} {self.limit:g}: met"
-        off = abs(figure.median / self.limit - 1)
-        return f"{sign} {self.limit:g}: **missed** by {max(off, 0.01):.0%}"
+
+def ratio(measured: Sequence[Any], others: Sequence[Any], what: str) -> Figure:
+    """Compare round by round, so that what else the machine does counts for both."""
+    pairs = zip(measured, others, strict=True)
+    return Figure.of([getattr(one, what) / getattr(other, what) for one, other in pairs])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

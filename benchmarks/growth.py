@@ -1,95 +1,149 @@
 """Growth: what operations cost in a large account and in a small one, and what they ask of AWS."""
 
-from collections import Counter
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 
-from benchmarks.accounts import UNPAID_EVERY, event, new_invoices, page
-from benchmarks.figures import Figure
-from benchmarks.warm import new_movement, new_refunds
-from benchmarks.workers import Call, Json, Worker, in_turns
+import boto3
+
+from benchmarks import artifacts
+from benchmarks.accounts import (
+    ACCOUNT,
+    event,
+    issue,
+    new_invoices,
+    new_movement,
+    new_refunds,
+    page,
+    set_up,
+    with_body,
+)
+from benchmarks.figures import figure, ratio, table
+from benchmarks.workers import Call, Json, Worker, Workers, in_turns
+
+LARGE_ACCOUNT = "120000"
+UNPAID_EVERY = 4
+"""In the large account, one of so many invoices is unpaid; the others come to nothing."""
+UNPAID = "invoices_list_unpaid"
+LIMITS = {
+    "authorizer": ("1 read", 1),
+    "invoice by id": ("1 read", 1),
+    "invoice by number": ("2 reads", 2),
+    "list page": ("2 reads", 2),
+    "unpaid page": ("2 reads", 2),
+    "v2 range": ("1 read + 1 a MB", 2),
+    "create movement": ("1 read + 1 transaction", 2),
+    "create refund": ("1 read + 1 transaction", 2),
+    "issue invoice": ("2 reads + 1 transaction", 3),
+}
+"""What operations may ask of AWS: in words, and how many requests that is."""
 
 
-@dataclass(frozen=True)
-class Compared:
-    """The same operation twice: milliseconds of each, and how often the second is the first."""
+def measure(workers: Workers, run: str, rounds: int, size: int) -> str:
+    """Write the section about growth."""
+    small, large = (f"bench-small-{run}", ACCOUNT), (f"bench-large-{run}", LARGE_ACCOUNT)
+    billing_info, invoices = workers.start("BillingInfoFunction"), workers.start("InvoicesFunction")
+    movements, refunds = workers.start("MovementsFunction"), workers.start("RefundsFunction")
+    for org_id, account_id in (small, large):
+        set_up(billing_info, org_id, account_id)
+    issue(invoices, small[0], 10)
+    began = time.monotonic()
+    _fill(invoices, *large, size)
+    filling = time.monotonic() - began
+    _wait_for_pdfs(workers.settings["DOCUMENTS_BUCKET"])
 
-    name: str
-    first: Figure
-    second: Figure
-    ratio: Figure
-    wall: Figure
-    first_requests: str
-    second_requests: str
+    def compare(
+        name: str, worker: Worker, requests: Sequence[Iterator[Json]], status: int
+    ) -> list[str]:
+        near, far = in_turns([(worker, each) for each in requests], rounds, status)
+        cpu, asked = ratio(far, near, "cpu"), (near[0].requests, far[0].requests)
+        return [
+            name,
+            figure(near, "cpu").text(2, " ms"),
+            figure(far, "cpu").text(2, " ms"),
+            cpu.text(2),
+            ratio(far, near, "wall").text(2),
+            asked[0],
+            asked[1] if asked[1] != asked[0] else "the same",
+            cpu.verdict(1.1) if "page" in name else "",
+        ]
 
-
-def pages(invoices: Worker, org_id: str, account_id: str, deep: int, rounds: int) -> list[Compared]:
-    """Compare the first pages of a large account with one far behind them."""
-    first, second, far = (page(org_id, start, 25, account_id) for start in (0, 25, deep))
-    operations = {
-        "page of 25, start 0": (first, far),
-        "page of 25, start 25": (second, far),
-        "page of 25 unpaid, start 0": (
-            _unpaid(first),
-            _unpaid(page(org_id, deep // UNPAID_EVERY, 25, account_id)),
-        ),
+    deep = size * 5 // 6
+    pages = {
+        "page of 25, start 0": (0, deep, "invoices_list"),
+        "page of 25, start 25": (25, deep, "invoices_list"),
+        "page of 25 unpaid, start 0": (0, deep // UNPAID_EVERY, UNPAID),
     }
-    return [
-        _compare(name, invoices, repeat(first), repeat(second), rounds)
-        for name, (first, second) in operations.items()
+    grown = []
+    for name, (near, far, list_) in pages.items():
+        requests = [repeat(page(large[0], start, 25, large[1], list_)) for start in (near, far)]
+        grown.append(compare(name, invoices, requests, 200))
+    accounts = (small, large)
+    issued = [new_invoices(org_id, account_id, "growth") for org_id, account_id in accounts]
+    grown.append(compare("issue invoice", invoices, issued, 201))
+    refunded = [
+        new_refunds(org_id, new_movement(movements, org_id, account_id), account_id)
+        for org_id, account_id in accounts
     ]
+    grown.append(compare("create refund", refunds, refunded, 201))
+
+    limits = []
+    for name, call in _asked(workers, invoices, movements, refunds, small[0]).items():
+        limit, number = LIMITS[name]
+        met = "met" if len(call.calls) <= number else "**missed**"
+        limits.append([name, limit, call.requests, met])
+    head = ["", "near", "far", "CPU, far / near", "wall, far / near"]
+    head += ["requests, near", "requests, far", "goal"]
+    return f"""## Growth
+
+Pages: at start 0 and 25 beside start {deep:,} (unpaid: 0 beside {deep // UNPAID_EVERY:,}) of an
+account of {size:,} invoices, of which every fourth is unpaid (issued in {filling:.0f} s). Writes:
+in an account of 10 beside that one.
+
+{table(head, grown)}
+What one operation asks of AWS:
+
+{table(["", "at most", "asked", ""], limits)}"""
 
 
-def writes(
-    invoices: Worker,
-    movements: Worker,
-    refunds: Worker,
-    small: tuple[str, str],
-    large: tuple[str, str],
-    rounds: int,
-) -> list[Compared]:
-    """Compare issuing and refunding in a small account and in a large one."""
-    refundable = [
-        new_refunds(org_id, account_id, new_movement(movements, org_id, account_id, "growth"))
-        for org_id, account_id in (small, large)
-    ]
-    issued = [new_invoices(org_id, account_id, "growth") for org_id, account_id in (small, large)]
-    return [
-        _compare("issue invoice", invoices, issued[0], issued[1], rounds, expect=201),
-        _compare("create refund", refunds, refundable[0], refundable[1], rounds, expect=201),
-    ]
+def _fill(invoices: Worker, org_id: str, account_id: str, size: int) -> None:
+    """Issue invoices, most of which come to nothing and so are settled at once."""
+    line = {"description": "Nada", "quantity": 1, "unit_price": 0}
+    for number, request in zip(range(size), new_invoices(org_id, account_id, "fill"), strict=False):
+        unpaid = number % UNPAID_EVERY == 0
+        invoices(request if unpaid else with_body(request, lines=[line]), expect=201)
 
 
-def _compare(
-    name: str,
-    worker: Worker,
-    first: Iterator[Json],
-    second: Iterator[Json],
-    rounds: int,
-    expect: int = 200,
-) -> Compared:
-    some, others = in_turns([(worker, first), (worker, second)], rounds, expect)
-    return Compared(
-        name,
-        Figure.of([call.cpu for call in some]),
-        Figure.of([call.cpu for call in others]),
-        Figure.ratio([call.cpu for call in others], [call.cpu for call in some]),
-        Figure.ratio([call.wall for call in others], [call.wall for call in some]),
-        requests(some[:1]),
-        requests(others[:1]),
-    )
+def _wait_for_pdfs(bucket: str) -> None:
+    """Wait until no more PDFs are made of what was issued, as that keeps a processor busy."""
+    pages, before = boto3.client("s3").get_paginator("list_objects_v2"), -1
+    while (now := sum(page["KeyCount"] for page in pages.paginate(Bucket=bucket))) > before:
+        before = now
+        time.sleep(2)
 
 
-def requests(calls: Sequence[Call]) -> str:
-    """Name what calls asked of AWS."""
-    counted = Counter(name for call in calls for name in call.calls)
-    return " + ".join(f"{times} {name}" for name, times in counted.items()) or "none"
-
-
-def _unpaid(request: Json) -> Json:
-    path = "/v3/account/invoice/unpaid"
-    unpaid = event("invoices_list_unpaid", "demo")
-    context = {**request["requestContext"], "routeKey": unpaid["routeKey"]}
-    context["http"] = {**context["http"], "path": path}
-    return {**request, "routeKey": unpaid["routeKey"], "rawPath": path, "requestContext": context}
+def _asked(
+    workers: Workers, invoices: Worker, movements: Worker, refunds: Worker, org_id: str
+) -> dict[str, Call]:
+    """Call every operation once."""
+    get = event("invoices_get", org_id)
+    number = invoices(get).json[0]["invoiceNumber"]
+    movement = with_body(event("movements_create", org_id), external_movement_unique_id="asked")
+    made = movements(movement, expect=201)
+    refund, invoice = new_refunds(org_id, made.json["id"]), new_invoices(org_id, prefix="asked")
+    calls = {
+        "invoice by id": invoices(get),
+        "invoice by number": invoices(
+            event("invoices_get_by_number", org_id, invoiceNumber=number)
+        ),
+        "list page": invoices(page(org_id, 1, 25)),
+        "unpaid page": invoices(event(UNPAID, org_id)),
+        "v2 range": invoices(event("invoices_list_of_period", org_id)),
+        "create movement": made,
+        "create refund": refunds(next(refund), expect=201),
+        "issue invoice": invoices(next(invoice), expect=201),
+    }
+    if "AuthorizerFunction" in artifacts.functions():
+        authorizer = workers.start("AuthorizerFunction")
+        calls = {"authorizer": authorizer(event("authorizer_request", org_id)), **calls}
+    return calls

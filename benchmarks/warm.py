@@ -1,49 +1,92 @@
 """Warm calls: what the processor has to do for each, ours and the twin's side by side."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count, islice, repeat
+from urllib.parse import unquote, urlsplit
 
-from benchmarks import likeness
-from benchmarks.accounts import event, new_invoices, page, with_body
-from benchmarks.figures import Figure
-from benchmarks.workers import WARM_UP, Call, Json, Worker, in_turns
+from benchmarks import artifacts, likeness
+from benchmarks.accounts import (
+    event,
+    issue,
+    new_invoices,
+    new_movement,
+    new_refunds,
+    page,
+    seed,
+    set_up,
+    with_body,
+)
+from benchmarks.figures import Figure, figure, ratio, table
+from benchmarks.workers import WARM_UP, Call, Json, Worker, Workers, in_turns
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A function of ours, and its twin."""
-
-    ours: Worker
-    twin: Worker
-
-
-@dataclass(frozen=True)
-class Beside:
-    """One operation: our milliseconds and the twin's, botocore's share of ours, and the ratio."""
-
-    name: str
-    ours: Figure
-    botocore: Figure
-    twin: Figure
-    ratio: Figure
-
-    @classmethod
-    def of(cls, name: str, ours: list[Call], twins: list[Call]) -> "Beside":
-        our_cpu, twins_cpu = [call.cpu for call in ours], [call.cpu for call in twins]
-        return cls(
-            name,
-            Figure.of(our_cpu),
-            Figure.of([call.botocore / call.cpu for call in ours]),
-            Figure.of(twins_cpu),
-            Figure.ratio(our_cpu, twins_cpu),
-        )
+GOALS = {"invoice by id": 0.7, "page of 25, start 0": 0.4}
 
 
-def reads(invoices: Pair, org_id: str, rounds: int) -> list[Beside]:
-    """Measure all that is read; the answers must be the same, byte for byte."""
-    number = invoices.ours(event("invoices_get", org_id)).json[0]["invoiceNumber"]
-    operations = {
+def measure(workers: Workers, run: str, rounds: int) -> str:
+    """Write the section about warm calls."""
+    billing_info = workers.start("BillingInfoFunction")
+    twins_seed = workers.start(artifacts.TWIN_SEED)
+    pair = workers.start("InvoicesFunction"), workers.start(artifacts.TWIN)
+    refunds = workers.start("RefundsFunction"), workers.start(artifacts.TWIN_OF_REFUNDS)
+    movements = workers.start("MovementsFunction")
+
+    read, *orgs = (f"bench-{name}-{run}" for name in ("warm", "ours", "twin"))
+    for org_id in (read, *orgs):
+        set_up(billing_info, org_id)
+        seed(twins_seed, org_id)
+    for invoices in pair:
+        issue(invoices, read, 100)
+    seed(twins_seed, read, **_documents(pair[0], read))
+    rows = []
+    for name, request in _reads(pair[0], read).items():
+        turns = [(worker, repeat(request)) for worker in pair]
+        ours, twins = in_turns(turns, rounds)
+        likeness.check(name, ours[0].answer, twins[0].answer)
+        rows.append(_row(name, ours, twins))
+
+    made = {org_id: new_movement(movements, org_id) for org_id in orgs}
+    for org_id in orgs:
+        movement = movements(event("movements_get", org_id, movementId=made[org_id])).json
+        seed(twins_seed, org_id, movements=[movement])
+    operations: dict[str, tuple[tuple[Worker, Worker], Callable[[str], Iterator[Json]]]] = {
+        "issue invoice": (pair, new_invoices),
+        "payment": (pair, _payments),
+        "credit note": (pair, _credit_notes),
+        "refund": (refunds, lambda org_id: new_refunds(org_id, made[org_id])),
+    }
+    for name, (both, requests_in) in operations.items():
+        requests = [list(islice(requests_in(org_id), WARM_UP + rounds)) for org_id in orgs]
+        sent_by = [(worker, iter(each)) for worker, each in zip(both, requests, strict=True)]
+        ours, twins = in_turns(sent_by, rounds, expect=201)
+        for our_call, twins_call in zip(ours, twins, strict=True):
+            likeness.check(name, our_call.answer, twins_call.answer, *orgs)
+        for worker, done, sent in zip(both, (ours, twins), requests, strict=True):
+            likeness.check_replay(name, done[-1], sent[-1], worker)
+        rows.append(_row(name, ours, twins))
+    likeness.check_reads(pair, orgs)
+    likeness.check_refusals(pair, orgs)
+
+    head = ["CPU of one call", "ours", "botocore's part of it", "twin", "ours / twin", "goal"]
+    return f"## Warm: one call, AWS included\n\n{table(head, rows)}"
+
+
+def _row(name: str, ours: list[Call], twins: list[Call]) -> list[str]:
+    part = Figure.of([call.botocore / call.cpu for call in ours])
+    beside = ratio(ours, twins, "cpu")
+    return [
+        name,
+        figure(ours, "cpu").text(2, " ms"),
+        f"{part.median:.0%}",
+        figure(twins, "cpu").text(2, " ms"),
+        beside.text(2),
+        beside.verdict(GOALS[name]) if name in GOALS else "",
+    ]
+
+
+def _reads(invoices: Worker, org_id: str) -> dict[str, Json]:
+    """Name all that is read."""
+    number = invoices(event("invoices_get", org_id)).json[0]["invoiceNumber"]
+    return {
         "invoice by id": event("invoices_get", org_id),
         "invoice by number": event("invoices_get_by_number", org_id, invoiceNumber=number),
         "page of 25, start 0": page(org_id, 0, 25),
@@ -56,63 +99,22 @@ def reads(invoices: Pair, org_id: str, rounds: int) -> list[Beside]:
         "PDF, from the bucket": event("invoices_get_pdf", org_id),
         "e-invoice": event("invoices_e_invoice", org_id),
     }
-    measured = []
-    for name, request in operations.items():
-        likeness.check_answers(name, invoices.ours, invoices.twin, request)
-        turns = [(invoices.ours, repeat(request)), (invoices.twin, repeat(request))]
-        measured.append(Beside.of(name, *in_turns(turns, rounds)))
-    return measured
 
 
-def writes(
-    invoices: Pair, refunds: Pair, movements: Worker, orgs: tuple[str, str], rounds: int
-) -> list[Beside]:
-    """Measure all that is written, ours and the twin's in orgs that are the same in the end."""
-    account_id = "100001"
-    movement_ids = {org: new_movement(movements, org, account_id, "warm") for org in orgs}
-
-    def refunds_of(org_id: str) -> Iterator[Json]:
-        return new_refunds(org_id, account_id, movement_ids[org_id])
-
-    operations: dict[str, tuple[Pair, Callable[[str], Iterator[Json]]]] = {
-        "issue invoice": (invoices, new_invoices),
-        "payment": (invoices, _payments),
-        "credit note": (invoices, _credit_notes),
-        "refund": (refunds, refunds_of),
+def _documents(invoices: Worker, org_id: str) -> Json:
+    """Read where the documents of the first invoice are, as the twin makes none of its own."""
+    link, pdf, xml = (
+        invoices(event(f"invoices_{name}", org_id))
+        for name in ("public_link", "get_pdf", "e_invoice")
+    )
+    path = unquote(urlsplit(link.json["url"]).path)
+    headers = pdf.answer["headers"]
+    stored = {
+        "object_key": path[path.index(org_id) :],
+        "disposition": headers["Content-Disposition"],
+        "etag": headers["ETag"],
     }
-    measured = []
-    for name, (pair, requests_in) in operations.items():
-        our_requests, twins_requests = (
-            list(islice(requests_in(org_id), WARM_UP + rounds)) for org_id in orgs
-        )
-        turns = [(pair.ours, iter(our_requests)), (pair.twin, iter(twins_requests))]
-        ours, twins = in_turns(turns, rounds, expect=201)
-        likeness.check_writes(name, orgs, ours, twins)
-        likeness.check_replay(name, ours[-1], our_requests[-1], pair.twin)
-        likeness.check_replay(name, twins[-1], twins_requests[-1], pair.ours)
-        measured.append(Beside.of(name, ours, twins))
-    likeness.check_refusals(invoices.ours, invoices.twin, orgs[0])
-    likeness.check_items(orgs)
-    return measured
-
-
-def new_movement(movements: Worker, org_id: str, account_id: str, name: str) -> str:
-    """Record a movement with room for many refunds, and tell its id."""
-    amount = {
-        "value_with_taxes": 1_210_000,
-        "value_without_taxes": 1_000_000,
-        "tax": {"type": "IVA", "percentage": 21},
-    }
-    made = event("movements_create", org_id, account_id)
-    request = with_body(made, external_movement_unique_id=name, amount=amount)
-    return str(movements(request, expect=201).json["id"])
-
-
-def new_refunds(org_id: str, account_id: str, movement_id: str) -> Iterator[Json]:
-    """Make requests for refunds without end."""
-    made = event("refunds_create", org_id, account_id, movementId=movement_id)
-    for number in count():
-        yield with_body(made, external_refund_unique_id=f"{account_id}-{movement_id}-{number}")
+    return {"pdfs": {"1": stored}, "e_invoices": {"1": xml.answer["body"]}}
 
 
 def _payments(org_id: str) -> Iterator[Json]:

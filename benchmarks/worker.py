@@ -26,54 +26,47 @@ CONTEXT = SimpleNamespace(
 )
 
 
-class Botocore:
-    """Watches all that goes through botocore."""
+calls: list[str] = []
+"""What was asked of AWS since the list was cleared."""
+spent: list[int] = []
+"""The nanoseconds that botocore took for each of them."""
 
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.nanoseconds = 0
-        call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        def watched(client: Any, operation: str, *arguments: Any) -> Any:
-            began = time.process_time_ns()
-            try:
-                return call(client, operation, *arguments)
-            finally:
-                self.nanoseconds += time.process_time_ns() - began
-                self.calls.append(operation)
+def watch() -> None:
+    """Watch all that goes through botocore."""
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        botocore.client.BaseClient._make_api_call = watched  # type: ignore[attr-defined]
+    def watched(client: Any, operation: str, *arguments: Any) -> Any:
+        began = time.process_time_ns()
+        try:
+            return call(client, operation, *arguments)
+        finally:
+            spent.append(time.process_time_ns() - began)
+            calls.append(operation)
 
-    def forget(self) -> None:
-        self.calls, self.nanoseconds = [], 0
+    botocore.client.BaseClient._make_api_call = watched  # type: ignore[attr-defined]
 
 
 def peak_megabytes() -> float:
-    """Tell the most memory so far; what getrusage knows is as much as the parent had."""
+    """Return the most memory so far; what getrusage knows is as much as the parent had."""
     status = Path("/proc/self/status").read_text()
     [kilobytes] = re.findall(r"VmHWM:\s+([0-9]+) kB", status)
     return int(kilobytes) / 1024
 
 
 def main() -> None:
-    watch = Botocore()
+    watch()
     handler = importlib.import_module(sys.argv[1]).lambda_handler
     for line in sys.stdin:
         event = json.loads(line)
-        watch.forget()
+        calls.clear()
+        spent.clear()
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         answer = handler(event, CONTEXT)
         cpu, wall = time.process_time_ns() - cpu, time.perf_counter_ns() - wall
-        measured = {
-            "cpu": cpu / 1e6,
-            "botocore": watch.nanoseconds / 1e6,
-            "wall": wall / 1e6,
-            "calls": watch.calls,
-            "memory": peak_megabytes(),
-            "answer": answer,
-        }
-        sys.stdout.write(json.dumps(measured) + "\n")
-        sys.stdout.flush()
+        measured = {"cpu": cpu / 1e6, "botocore": sum(spent) / 1e6, "wall": wall / 1e6}
+        measured["memory"] = peak_megabytes()
+        print(json.dumps({**measured, "calls": calls, "answer": answer}), flush=True)
 
 
 if __name__ == "__main__":

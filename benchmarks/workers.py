@@ -2,17 +2,19 @@
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.artifacts import PYTHON, Artifact
+from benchmarks.artifacts import PYTHON, Artifact, function
 
 type Json = dict[str, Any]
 
 WARM_UP = 5
+"""Calls that do not count, before those that do."""
 
 
 @dataclass(frozen=True)
@@ -27,60 +29,64 @@ class Call:
     answer: Json
 
     @property
-    def status(self) -> int:
-        return int(self.answer.get("statusCode", 200))
-
-    @property
     def json(self) -> Any:
         return json.loads(self.answer["body"])
+
+    @property
+    def requests(self) -> str:
+        """Name what was asked of AWS."""
+        counted = Counter(self.calls).items()
+        return " + ".join(f"{times} {name}" for name, times in counted) or "none"
 
 
 class Worker:
     """A warm process of one function."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self, artifact: Artifact, settings: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            # -P: the worker finds the artifact, not what lies beside itself.
+            [str(PYTHON), "-P", str(Path(__file__).with_name("worker.py")), artifact.module],
+            env=artifact.environment(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def __call__(self, event: Json, expect: int = 200) -> Call:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(event) + "\n")
-        self._process.stdin.flush()
-        while line := self._process.stdout.readline():
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(event) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
             message = json.loads(line)
             if "answer" in message:  # else it is a line of the function's log
                 call = Call(**message)
-                if call.status != expect:
+                if call.answer.get("statusCode", 200) != expect:
                     raise RuntimeError(f"{event.get('routeKey')} answered {call.answer}")
                 return call
         raise RuntimeError("The process of a function ended")
 
 
-@contextmanager
-def worker(artifact: Artifact, settings: Mapping[str, str]) -> Iterator[Worker]:
-    process = subprocess.Popen(
-        # -P: the worker finds the artifact, not what lies beside itself.
-        [str(PYTHON), "-P", str(Path(__file__).with_name("worker.py")), artifact.module],
-        env=artifact.environment(settings),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Worker(process)
-    finally:
-        process.kill()
-        process.wait()
+class Workers(ExitStack):
+    """Starts processes that end together."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def start(self, what: str | Artifact, **settings: str) -> Worker:
+        artifact = function(what) if isinstance(what, str) else what
+        started = Worker(artifact, {**self.settings, **settings})
+        self.callback(started.process.wait)
+        self.callback(started.process.kill)
+        return started
 
 
 def in_turns(
     pairs: Sequence[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
 ) -> list[list[Call]]:
-    """Call workers in turns, each with the next of its events; a few calls first do not count."""
-    calls: list[list[Call]] = [[] for _ in pairs]
-    for number in range(WARM_UP + rounds):
-        for place, (call, events) in enumerate(pairs):
-            made = call(next(events), expect)
-            if number >= WARM_UP:
-                calls[place].append(made)
-    return calls
+    """Call workers in turns, each with the next of its events."""
+    calls = [
+        [call(next(events), expect) for call, events in pairs] for _ in range(WARM_UP + rounds)
+    ]
+    return [list(of_one) for of_one in zip(*calls[WARM_UP:], strict=True)]

@@ -9,20 +9,10 @@ client: Any = botocore.session.get_session().create_client("dynamodb")
 
 
 def lambda_handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    caller = event["requestContext"]["authorizer"]["lambda"]
-    org_id, account_id = caller["org_id"], caller["accounts"]
-    ordinal = int(event["pathParameters"]["invoiceId"])
-    keys = [
-        (f"invoice#{org_id}#{account_id}#{ordinal}", "document"),
-        (f"account#{org_id}#{account_id}", f"invoice#{ordinal:010}"),
-    ]
-    table = os.environ["INVOICES_TABLE"]
-    answer = client.batch_get_item(
-        RequestItems={
-            table: {
-                "Keys": [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys],
-                "ConsistentRead": True,
-            }
-        }
-    )
-    return {"statusCode": 200, "body": str(len(answer["Responses"][table]))}
+    """Read the items that the twin has of an invoice."""
+    table, ordinal = os.environ["TWIN_TABLE"], int(event["pathParameters"]["invoiceId"])
+    pk = {"S": os.environ["BARE_ACCOUNT"]}
+    keys = [{"pk": pk, "sk": {"S": f"{kind}#{ordinal:010}"}} for kind in ("invoice", "details")]
+    answer = client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+    found = answer["Responses"][table]
+    return {"statusCode": 200 if len(found) == 2 else 404, "body": str(found)}
