@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,8 +185,8 @@ def test_a_closed_account_is_billed_what_it_was_charged_before(billed: Invoker, 
 
 def test_an_invoice_of_a_thousand_movements(billed: Invoker, runs: Runs, aws_calls: Any) -> None:
     [subscriber] = subscribers(billed, 1)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(subscriber.charge, range(101, 1101)))
+    for cents in range(101, 1101):
+        subscriber.charge(cents)
     run = runs.start(until=CYCLES[0])
     runs.list_accounts()
     aws_calls()

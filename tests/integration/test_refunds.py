@@ -11,6 +11,8 @@ from billing.persistence.dynamodb import transact
 from tests.integration.conftest import Invoker
 from tests.integration.ledger import SUBSCRIPTION, amount, close_cycle, ledger, open_cycle
 
+pytestmark = pytest.mark.moto
+
 type Json = dict[str, Any]
 
 
