@@ -1,5 +1,8 @@
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
 # make test   every check there is                       make logs                what functions log
+# make unit   what needs no deployed stack, in a minute  make check               format, lint, types
+# make one T=tests/…::test_x   one test, the quickest    make nightly             planted bugs, soak
+# make moto   plain paths on moto, a second opinion      make planted, make soak  each on its own
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
 # make openapi, make docs      written from the code     the API's document, the page of tables
 # make billing ARGS='audit --org demo'                   the command line, on the local stack
@@ -12,12 +15,13 @@
 PYTHON ?= python3.13
 BIN := .venv/bin
 EMULATOR := .local/venv
+WORKERS := $(shell nproc 2>/dev/null || echo 2)
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.13 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs invoke api token audit billing openapi test soak planted bench check format lock clean
+.PHONY: help setup run start stop logs invoke api token audit billing openapi test unit moto one nightly soak planted bench check format lock clean
 .SILENT:
 
 help:
@@ -55,12 +59,31 @@ docs: .venv/ready
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.openapi
 
-test: check setup .local/checkov/ready node_modules/ready
-	$(BIN)/python -m local with $(BIN)/pytest $(PYTEST_ARGS)
+# Tests of a file share a process; those of the deployed stack share one too: tests/conftest.py.
+test: check setup .local/checkov/ready node_modules/ready moto
+	$(BIN)/python -m local with $(BIN)/pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+
+# Rules, and the plain paths of functions and repositories on tables without a stack.
+unit: setup
+	$(BIN)/pytest --numprocesses $(WORKERS) -m 'not faults' tests/unit tests/integration
+
+moto: setup
+	$(BIN)/pytest --numprocesses $(WORKERS) --aws=moto tests/integration
+
+# A test of tests/e2e needs a whole stack: the one that runs, or a fresh one.
+one: setup
+	case '$(T)' in \
+	  '') echo 'Say which: make one T=tests/unit/test_money.py'; exit 2;; \
+	  tests/e2e*) if $(BIN)/python -m local exec true 2>/dev/null; then $(BIN)/pytest '$(T)'; \
+	    else $(BIN)/python -m local with $(BIN)/pytest '$(T)'; fi;; \
+	  *) $(BIN)/pytest '$(T)';; \
+	esac
+
+nightly: planted soak
 
 # Racing refunds by the ten thousand, and long walks against the model of them.
 soak: setup
-	MACHINE_EXAMPLES=300 $(BIN)/python -m local with $(BIN)/pytest --capture=no \
+	MACHINE_EXAMPLES=300 $(BIN)/pytest --capture=no \
 		tests/integration/soak_refunds.py tests/integration/test_refund_machine.py
 
 # BENCH='cold warm' measures some of it, and writes nothing.
@@ -70,7 +93,7 @@ bench: setup
 
 # A bug for each of the twelve invariants, and whether its test notices: docs/reliability.md.
 planted: setup
-	$(BIN)/python -m local with $(BIN)/python -m tests.planted
+	$(BIN)/python -m tests.planted
 
 # What needs no running stack.
 check: .venv/ready

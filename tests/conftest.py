@@ -1,36 +1,80 @@
 """
-The stack that integration and e2e tests run against, and what all tests log.
+Where the AWS of a test is, and what all tests log.
 
-`make test` starts a fresh one and says where by STACK_FILE; without that, the one that
-`make start` left running is used: `make start && pytest tests/e2e`.
+`make test` starts a fresh stack for the tests that ask for `stack`; without that, they use the one
+that `make start` left running: `make start && pytest tests/e2e`. All others need none.
 """
 
 import json
 import logging
-import os
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from billing.api.logger import logger
-from local import deploy
 from local.stack import from_environment
+from tests import places
 from tests.logs import secrets_in
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--aws",
+        choices=["emulator", "moto"],
+        default="emulator",
+        help="What stands in for AWS where no stack is deployed.",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "last: runs when all others did")
+    for marker in (
+        "faults: injects faults, kills or races, so it is no plain path",
+        "last: runs when all others did",
+        "moto: whole modules that moto serves too, by --aws=moto",
+        "moto_differs(reason): what moto is known to do otherwise",
+    ):
+        config.addinivalue_line("markers", marker)
     # It quotes the values it finds odd, and Lambda logs what is warned of.
     config.addinivalue_line("filterwarnings", "error:Pydantic serializer warnings")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    if config.getoption("--aws") == "moto":
+        _keep_what_moto_serves(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):  # type: ignore[misc]
+        """Keeps the tests of a file in one process, and all that share the deployed stack."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+    return Files(config, log)
+
+
+def _keep_what_moto_serves(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=[each for each in items if not _of_moto(each)])
+    items[:] = filter(_of_moto, items)
+    for item in items:
+        if differs := item.get_closest_marker("moto_differs"):
+            item.add_marker(pytest.mark.xfail(reason=differs.args[0], strict=True))
+
+
+def _of_moto(item: pytest.Item) -> bool:
+    return item.get_closest_marker("moto") is not None and "aws" in _fixtures(item)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
 
 
 class _Lines(logging.Handler):
@@ -58,24 +102,29 @@ def logged() -> Iterator[list[str]]:
     assert secrets_in(handler.lines) == []
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Go where the AWS of this test is, before any of its fixtures asks for it."""
+    if "stack" in _fixtures(item):
+        places.enter_stack()
+    elif "aws" in _fixtures(item):
+        places.enter_tables(item.config.getoption("--aws"))
+
+
+def pytest_unconfigure() -> None:
+    places.leave()
+
+
 @pytest.fixture(scope="session")
 def stack() -> dict[str, Any]:
-    """Read what runs: base_url, org_id, tokens and accounts, as in stack.json."""
-    file = Path(os.environ.get("STACK_FILE") or from_environment().file)
-    if not file.exists():
-        pytest.fail("No stack runs: `make start` first, or run everything by `make test`")
-    facts: dict[str, Any] = json.loads(file.read_text())
+    """Ask for the deployed stack; read base_url, org_id, tokens and accounts from stack.json."""
+    facts: dict[str, Any] = json.loads(from_environment().file.read_text())
     return facts
 
 
 @pytest.fixture(scope="session")
-def aws(stack: dict[str, Any]) -> None:
-    """Point this process at the stack's AWS, with the settings that its functions have."""
-    local = from_environment()
-    os.environ.update(local.aws_environment())
-    os.environ["POWERTOOLS_SERVICE_NAME"] = "billing"
-    for output, value in deploy.outputs(local).items():
-        os.environ[re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()] = value
+def aws() -> None:
+    """Ask for AWS: tables, queues and a bucket; with `stack`, those of the deployed one."""
 
 
 @pytest.fixture

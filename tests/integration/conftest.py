@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,13 +110,16 @@ def function_of(event_name: str) -> str:
     return next(name for name in FUNCTIONS if event_name.startswith(f"{name}_"))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _roles(aws: None) -> None:
-    """Deny functions what their roles do not allow."""
-    from billing import aws as clients
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Note which calls there were so far, for the last test of all processes."""
+    roles.note(folder_of_this_run(item.config))
 
-    for client in (clients.dynamodb(), clients.s3(), clients.sqs(), clients.lambda_()):
-        client.meta.events.register("provide-client-params", roles.check)
+
+def folder_of_this_run(config: pytest.Config) -> Path:
+    """Find the folder that all processes of this run share."""
+    folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,16 @@ Tests call functions with rights to everything. So each call that a function mak
 looked up in the list that template.yaml is held to, and fails the test where it is not in there.
 """
 
+import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
+from itertools import count
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,6 +36,26 @@ _calling: ContextVar[str | None] = ContextVar("calling", default=None)
 """The function that calls, for the threads that it starts."""
 used: set[tuple[str, str, str]] = set()
 """Role, resource and action of all calls so far."""
+_tests = count(1)
+
+
+def note(folder: Path) -> None:
+    """Write down which calls there were in this process, and in how many tests: one more now."""
+    ran = next(_tests)
+    file = folder / f"roles-{os.getpid()}.json"
+    file.with_suffix(".new").write_text(json.dumps({"ran": ran, "used": sorted(used)}))
+    file.with_suffix(".new").replace(file)
+
+
+def noted(folder: Path, ran: int) -> set[tuple[str, str, str]]:
+    """Wait until so many tests ran, in all processes; return which calls there were."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        notes = [json.loads(file.read_text()) for file in folder.glob("roles-*.json")]
+        if sum(each["ran"] for each in notes) >= ran:
+            return {tuple(call) for each in notes for call in each["used"]}
+        time.sleep(0.2)
+    pytest.fail(f"{ran} tests did not end in time")
 
 
 def check(params: Json, model: Any, **_: Any) -> None:

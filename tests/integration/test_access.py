@@ -14,6 +14,8 @@ from billing.services.issue_token import issue_token
 from functions.authorizer.app import lambda_handler as authorize
 from tests.integration.conftest import EVENTS, Context, Invoker, function_of
 
+pytestmark = pytest.mark.moto
+
 EVENT_BY_NAME = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
 ROUTED = [
     name
@@ -97,7 +99,11 @@ def test_the_authorizer_tells_who_is_calling(aws: None, org_id: str) -> None:
     }
 
 
-@pytest.mark.parametrize("token", ["", "x", "bil_", new_token()[:-1] + "!", "é" * 42])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "bil_", new_token()[:-1] + "!", "é" * 42],
+    ids=["nothing", "a letter", "a beginning", "a wrong end", "not ASCII"],
+)
 def test_a_wrong_checksum_is_refused_without_a_read(aws: None, aws_calls: Any, token: str) -> None:
     assert _authorize(token)["context"] == {"refused": "The token is not well-formed."}
     assert aws_calls() == []

@@ -16,6 +16,8 @@ import pytest
 from tests.integration.conftest import EVENTS, Answer, Invoker
 from tests.integration.story import REQUESTS, Story, in_order
 
+pytestmark = pytest.mark.moto
+
 ANSWERS = EVENTS / "answers"
 RECORD = bool(os.environ.get("RECORD"))
 

@@ -22,6 +22,8 @@ from tests.integration.billing import NOW, Runs, Subscriber, audited, call, subs
 from tests.integration.conftest import Invoker, Json
 from tests.integration.faults import Fault, Faulty, lose_the_answer, reset
 
+pytestmark = pytest.mark.faults
+
 UNTIL = [f"{year}-{month:02}-27" for year in (2026, 2027) for month in range(1, 13)][11:21]
 """Each of these closes one more cycle."""
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.integration.conftest import Invoker
 
+pytestmark = pytest.mark.moto
+
 
 def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
     answer = billed("billing_info_get_org")

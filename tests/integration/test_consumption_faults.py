@@ -18,6 +18,8 @@ from tests.integration.faults import ANYWHERE, Fault, Faulty, conflict, lose_the
 from tests.integration.ledger import close_cycle
 from tests.integration.usage import kept, receipt, record, send
 
+pytestmark = pytest.mark.faults
+
 RECORDS = [record(number) for number in range(60)]
 FIRST_TRANSACTION = 49
 """How many records go with one total and the check of the cycle into 100 actions."""

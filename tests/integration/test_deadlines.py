@@ -31,6 +31,8 @@ from tests.integration.story import Story, makers, seconds_of
 if TYPE_CHECKING:
     from tests.integration.in_lambda import End
 
+pytestmark = pytest.mark.faults
+
 LITTLE = 7.0
 """Seconds that leave room for one try of a call."""
 SPARE_SECONDS = 0.5

@@ -25,6 +25,8 @@ from tests.integration.conftest import Json
 from tests.integration.faults import Fault, lose_the_answer, reset
 from tests.integration.world import ACCOUNTS, SOURCES, World, id_of, new_world
 
+pytestmark = pytest.mark.faults
+
 SCHEDULES = {
     target["Arn"].removesuffix(".Arn"): target["Input"]
     for source in template.sources()

@@ -55,6 +55,8 @@ from tests.integration.faults import (
 from tests.integration.story import REQUESTS, Story, in_order, makers, method, seconds_of
 from tests.unit.test_errors import ERRORS
 
+pytestmark = pytest.mark.faults
+
 FOREVER = 10_000
 SPARE_SECONDS = 0.5
 """What is left of a function's time, at least, when it answers."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.conftest import Invoker
 
+pytestmark = pytest.mark.moto
+
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),

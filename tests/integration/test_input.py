@@ -8,6 +8,8 @@ import pytest
 from billing.api.json_body import MAX_CHARACTERS, MAX_FIELDS
 from tests.integration.conftest import Answer, Invoker
 
+pytestmark = pytest.mark.moto
+
 
 def send_in_base64(invoke: Invoker, body: bytes) -> Answer:
     """Put the org's profile as the gateway hands over what is not plainly text."""

@@ -10,6 +10,8 @@ from botocore.client import BaseClient
 from tests.integration.conftest import EVENTS, Context, Json, function_of
 from tests.logs import secrets_in
 
+pytestmark = pytest.mark.moto
+
 SECRET = "Ana García López, Calle Mayor 12, ES91 2100 0418 4502 0005 1332, 12345678Z"
 
 CALLS = {

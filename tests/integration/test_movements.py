@@ -16,6 +16,8 @@ from billing.services.record_movement import record_movement
 from tests.integration.conftest import Invoker
 from tests.integration.ledger import ACCOUNT, SUBSCRIPTION, amount, close_cycle, ledger, open_cycle
 
+pytestmark = pytest.mark.moto
+
 
 def test_charges_a_movement_once_for_one_external_id(billed: Invoker) -> None:
     first = billed("movements_create")

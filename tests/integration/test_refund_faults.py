@@ -29,6 +29,8 @@ from tests.integration.faults import (
 )
 from tests.integration.ledger import Ledger, amount, ledger
 
+pytestmark = pytest.mark.faults
+
 type Write = Callable[[Invoker], Callable[[], Answer]]
 """Prepares an org, and answers a function that sends one write."""
 

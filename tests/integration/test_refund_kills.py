@@ -11,6 +11,8 @@ import pytest
 from tests.integration.conftest import Invoker, Json
 from tests.integration.ledger import Ledger, ledger
 
+pytestmark = pytest.mark.faults
+
 WRITES: dict[str, list[str]] = {
     "movements_create": [],
     "refunds_create": ["movements_create"],

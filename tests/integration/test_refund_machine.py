@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +22,8 @@ from hypothesis.stateful import (
 
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.ledger import amount, close_cycle, ledger
+
+pytestmark = pytest.mark.moto
 
 EXAMPLES = os.environ.get("MACHINE_EXAMPLES")
 """How many walks to take; by default a few, which are always the same."""

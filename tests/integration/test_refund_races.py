@@ -12,6 +12,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+import pytest
+
 from billing.api.json_body import parse_json
 from billing.clock import now
 from billing.dialects.v1.refunds import RefundRequestDTO
@@ -30,6 +32,8 @@ from billing.services.change_refund import replace_refund, withdraw_refund
 from billing.services.issue_refund import issue_refund
 from tests.integration.conftest import Invoker
 from tests.integration.ledger import ACCOUNT, amount, close_cycle, key_of, ledger
+
+pytestmark = pytest.mark.faults
 
 HANDS = 16
 

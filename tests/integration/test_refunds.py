@@ -13,6 +13,8 @@ from tests.integration.billing import Runs
 from tests.integration.conftest import Invoker
 from tests.integration.ledger import NOTHING, SUBSCRIPTION, amount, close_cycle, ledger, open_cycle
 
+pytestmark = pytest.mark.moto
+
 type Json = dict[str, Any]
 
 

@@ -1,5 +1,5 @@
 """
-Worlds to compare: their tables, queues and bucket are made by the words of the template.
+Worlds to compare: each has tables, queues and a bucket of its own.
 
 In each the clock stands, and ids are drawn alike. So what is done alike in two of them leaves
 both in the same state, byte by byte.
@@ -7,7 +7,6 @@ both in the same state, byte by byte.
 
 import json
 import random
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +24,7 @@ from botocore.retries.quota import RetryQuota
 from billing import aws
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
-from tests import template
+from tests import resources, template
 from tests.integration.billing import Subscriber, call, record, subscribers
 from tests.integration.conftest import EVENTS, Invoker, Json
 
@@ -222,7 +221,12 @@ class World:
         """Read all that is kept: the items of the tables, the objects of the bucket."""
         bucket = self.names[_BUCKET]
         objects = aws.s3().list_objects_v2(Bucket=bucket).get("Contents", [])
-        tables = {name: _items(self.names[name]) for name in _named("DynamoDB::Table")}
+        kinds = template.resources()
+        tables = {
+            name: _items(self.names[name])
+            for name in self.names
+            if kinds[name]["Type"] == "AWS::DynamoDB::Table"
+        }
         return {**tables, _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects}}
 
 
@@ -232,10 +236,11 @@ _BUCKET = "DocumentsBucket"
 @contextmanager
 def new_world() -> Iterator[World]:
     """Make a world, for as long as it is needed."""
+    name = f"world-{uuid4().hex}"
     with pytest.MonkeyPatch.context() as patch:
-        world = World(_make())
-        for name, physical in world.names.items():
-            patch.setenv(re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(), physical)
+        world = World(resources.create(name, impatient=True))
+        for setting, value in resources.settings(world.names).items():
+            patch.setenv(setting, value)
         patch.setattr("billing.clock.now", lambda: world.now)
         patch.setattr("secrets.token_hex", lambda count: world.dice.randbytes(count).hex())
         for module in ("billing.services.receive_payment", "tests.integration.billing"):
@@ -249,57 +254,7 @@ def new_world() -> Iterator[World]:
             world.begin()
             yield world
         finally:
-            for name in _named("DynamoDB::Table"):
-                aws.dynamodb().delete_table(TableName=world.names[name])
-            for name in _named("SQS::Queue"):
-                aws.sqs().delete_queue(QueueUrl=world.names[name])
-            bucket = world.names[_BUCKET]
-            for each in aws.s3().list_objects_v2(Bucket=bucket).get("Contents", []):
-                aws.s3().delete_object(Bucket=bucket, Key=each["Key"])
-            aws.s3().delete_bucket(Bucket=bucket)
-
-
-def _named(kind: str) -> list[str]:
-    """List the resources of a kind, those that nothing else is needed for first."""
-    resources = template.resources()
-    found = [name for name, each in resources.items() if each["Type"] == f"AWS::{kind}"]
-    return sorted(found, key=lambda name: "RedrivePolicy" in resources[name]["Properties"])
-
-
-def _make() -> dict[str, str]:
-    prefix = f"world-{uuid4().hex}"
-    made = {_BUCKET: prefix}
-    aws.s3().create_bucket(Bucket=prefix)
-    for name in _named("DynamoDB::Table"):
-        made[name] = f"{prefix}-{name}"
-        _make_table(made[name], template.resources()[name]["Properties"])
-    for name in _named("SQS::Queue"):
-        made[name] = _make_queue(f"{prefix}-{name}", template.resources()[name]["Properties"], made)
-    return made
-
-
-def _make_table(name: str, properties: Json) -> None:
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    request = {each: properties[each] for each in wanted if each in properties}
-    if stream := properties.get("StreamSpecification"):
-        request["StreamSpecification"] = {"StreamEnabled": True, **stream}
-    aws.dynamodb().create_table(TableName=name, **request)
-
-
-def _make_queue(name: str, properties: Json, made: Json) -> str:
-    """Make a queue that hides no message, and gives up on one that was received once."""
-    attributes: Any = {"VisibilityTimeout": "0"}
-    if properties.get("FifoQueue"):
-        name += ".fifo"
-        attributes["FifoQueue"] = "true"
-        wanted = ("DeduplicationScope", "FifoThroughputLimit")
-        attributes |= {each: properties[each] for each in wanted if each in properties}
-    if policy := properties.get("RedrivePolicy"):
-        url = made[_logical_id(policy["deadLetterTargetArn"])]
-        dead = aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        redrive = {"deadLetterTargetArn": dead["Attributes"]["QueueArn"], "maxReceiveCount": "1"}
-        attributes["RedrivePolicy"] = json.dumps(redrive)
-    return str(aws.sqs().create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+            resources.delete(name)
 
 
 def _print(invoice: IssuedInvoice) -> bytes:

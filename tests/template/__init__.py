@@ -1,5 +1,6 @@
 """template.yaml as tests read it."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -84,14 +85,23 @@ def _kind(source_arn: str) -> str:
 
 
 @cache
+def written() -> dict[str, Any]:
+    """Read the template as it is written, with `!Ref X` as `{"Ref": "X"}`."""
+    from samcli.yamlhelper import yaml_parse
+
+    return dict(yaml_parse((ROOT / "template.yaml").read_text()))
+
+
+@cache
 def expanded() -> dict[str, Any]:
     """Read the template as CloudFormation gets it, once SAM has expanded it."""
     from samcli.lib.translate.sam_template_validator import SamTemplateValidator
     from samcli.yamlhelper import yaml_parse
     from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
 
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    validator = SamTemplateValidator(template, ManagedPolicyLoader(None), region="eu-west-1")
+    validator = SamTemplateValidator(
+        deepcopy(written()), ManagedPolicyLoader(None), region="eu-west-1"
+    )
     return dict(yaml_parse(validator.get_translated_template_if_valid()))
 
 

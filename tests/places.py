@@ -1,0 +1,114 @@
+"""
+Where the AWS of a test is.
+
+A test that asks for the fixture `stack` meets the deployed one. A test that asks for `aws` alone
+has an emulator that this process started, with tables, queues and bucket in it and no function; by
+`pytest --aws=moto` that is moto, in this very process.
+"""
+
+import os
+import shutil
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+
+import billing_cli.stack
+from billing import aws
+from local import deploy, emulator
+from local.stack import NAME, REGION, ROOT, Stack, from_environment
+from tests import resources
+from tests.documents_here import DocumentsHere
+from tests.integration import roles
+
+type Settings = dict[str, str]
+
+_MOTO = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+_running = ExitStack()
+_here: Settings = {}
+
+
+def enter_tables(backend: str) -> None:
+    """Go where there are tables and no function; check what functions do against their roles."""
+    if _enter(_tables(backend)):
+        for client in (aws.dynamodb(), aws.s3(), aws.sqs(), aws.lambda_()):
+            client.meta.events.register("provide-client-params", roles.check)
+        client_of_lambda: Any = aws.lambda_()
+        client_of_lambda._endpoint.http_session = DocumentsHere(_executor(backend))
+
+
+def enter_stack() -> None:
+    """Go where the stack is deployed, with the settings that its functions have."""
+    _enter(_deployed())
+
+
+def leave() -> None:
+    """End what was started."""
+    _running.close()
+
+
+@cache
+def _tables(backend: str) -> Settings:
+    """Start an AWS with nothing in it but what the template keeps data in."""
+    place = _start_moto() if backend == "moto" else _start_emulator()
+    _enter(place)
+    made = resources.settings(resources.create(NAME))
+    return {**place, **made, "DOCUMENTS_FUNCTION": DocumentsHere.NAME}
+
+
+@cache
+def _deployed() -> Settings:
+    local = from_environment()
+    if not emulator.answers(local):
+        pytest.fail("No stack runs: `make start` first, or run everything by `make test`")
+    return {**local.aws_environment(), **resources.settings(deploy.outputs(local))}
+
+
+def _start_emulator() -> Settings:
+    stack = Stack(emulator.free_port(), ROOT / ".local" / f"tables-{os.getpid()}")
+    emulator.start(stack)
+    _running.callback(shutil.rmtree, stack.directory)
+    _running.callback(emulator.stop, stack)
+    return stack.aws_environment()
+
+
+def _start_moto() -> Settings:
+    from moto import mock_aws
+
+    # It runs functions in containers; ours run in this process.
+    moto = mock_aws(config={"core": {"passthrough": {"services": ["awslambda"], "urls": []}}})
+    moto.start()
+    _running.callback(moto.stop)
+    return _MOTO
+
+
+@cache
+def _executor(backend: str) -> Executor:
+    """Have a process of its own for the function that makes PDFs; moto is in this one alone."""
+    if backend == "moto":
+        return _running.enter_context(ThreadPoolExecutor(1))
+    return _running.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+
+
+def _enter(settings: Settings) -> bool:
+    """Take over settings, and forget what was made with others; say whether there were others."""
+    global _here  # noqa: PLW0603 - a process is in one place at a time
+    if settings == _here:
+        return False
+    for name in _here:
+        os.environ.pop(name, None)
+    os.environ.update(settings)
+    os.environ["POWERTOOLS_SERVICE_NAME"] = "billing"
+    _here = settings
+    for cached in (*vars(aws).values(), billing_cli.stack.outputs):
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
+    return True
