@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 import pytest
 from botocore.client import BaseClient
 
-from tests.integration.conftest import EVENTS, Context, Json, function_of
+from tests.integration import callers
+from tests.integration.conftest import EVENTS, Context, Invoker, Json, function_of
 from tests.logs import secrets_in
 
 SECRET = "Ana García López, Calle Mayor 12, ES91 2100 0418 4502 0005 1332, 12345678Z"
@@ -32,7 +33,8 @@ def test_an_unforeseen_error_is_reported_and_its_text_is_not(
     """The log itself is searched, like that of every test."""
     monkeypatch.setattr(BaseClient, "_make_api_call", fail)
 
-    told = _call(function_of(name), CALLS[name])
+    event = Invoker("demo").event(name) if "routeKey" in CALLS[name] else CALLS[name]
+    told = _call(function_of(name), event)
 
     assert secrets_in([told]) == []
     reports = [json.loads(line) for line in logged]
@@ -43,6 +45,7 @@ def test_an_unforeseen_error_is_reported_and_its_text_is_not(
 def _call(function: str, event: Json) -> str:
     """Call a function; tell what Lambda gets from it, which logs an error with its text."""
     module = importlib.import_module(f"functions.{function}.app")
+    callers.know(event)
     try:
         return repr(module.lambda_handler(event, Context(60_000)))
     except Exception as error:
