@@ -47,7 +47,6 @@ RUN = uuid4().hex[:8]
 SMALL_ACCOUNT, LARGE_ACCOUNT = "100001", "120000"
 FIRST_EVENTS = {
     "AuditFunction": "audit_lane",
-    "AuthorizerFunction": "authorizer_request",
     "BillAccountsFunction": "bill_accounts_batch",
     "BillingInfoFunction": "billing_info_get_account",
     "BillingRunFunction": "billing_run_get",
@@ -232,7 +231,7 @@ LIMITS = {
     "create movement": ("1 read + 1 transaction", 2),
     "create refund": ("1 read + 1 transaction", 2),
     "issue invoice": ("2 reads + 1 transaction", 3),
-    "authorizer": ("1 read", 1),
+    "a token not read before": ("1 read", 1),
 }
 """What operations may ask of AWS: in words, and how many requests that is."""
 
@@ -255,7 +254,7 @@ def _growth(settings: Mapping[str, str]) -> str:
         paging = start("InvoicesFunction", AWS_ENDPOINT_URL=address)
         compared = growth.pages(paging, *large, deep, WARM_ROUNDS)
         compared += growth.writes(invoices, movements, refunds, small, large, WARM_ROUNDS)
-        asked = _asked(invoices, movements, refunds, start("AuthorizerFunction"), small[0])
+        asked = _asked(invoices, movements, refunds, start("FrontFunction"), small[0])
     grown = [
         [
             each.name,
@@ -300,14 +299,14 @@ def _with_count(account: tuple[str, str], count: int) -> tuple[str, int, str]:
 
 
 def _asked(
-    invoices: Worker, movements: Worker, refunds: Worker, authorizer: Worker, org_id: str
+    invoices: Worker, movements: Worker, refunds: Worker, front: Worker, org_id: str
 ) -> dict[str, tuple[str, int]]:
     get = event("invoices_get", org_id)
     number = invoices(get).json[0]["invoiceNumber"]
     movement = warm.new_movement(movements, org_id, SMALL_ACCOUNT, "asked")
     another = with_body(event("movements_create", org_id), external_movement_unique_id="another")
     calls = {
-        "authorizer": authorizer(event("authorizer_request", org_id)),
+        "a token not read before": front(event("front_unrouted", org_id), expect=405),
         "invoice by id": invoices(get),
         "invoice by number": invoices(
             event("invoices_get_by_number", org_id, invoiceNumber=number)
@@ -368,7 +367,7 @@ def _runs(settings: Mapping[str, str]) -> str:
 
 {RUN_ACCOUNTS} accounts with a movement each, against as many invoices issued one by one. The \
 function that bills them came to {measured.memory:.0f} MB. A batch of ten asks for \
-{measured.requests_of_a_batch}. Over HTTP, through the emulator's gateway and the authorizer, an \
+{measured.requests_of_a_batch}. Over HTTP, through the emulator's gateway, an \
 invoice takes {over_http.text(1, " ms")} of the wall's time, \
 {over_http.median / measured.in_run_wall.median:.1f} times that of one in a run.
 

@@ -4,21 +4,27 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import batched
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
 from benchmarks.workers import Json, Worker
-from billing import config
+from billing import clock, config
 from billing.aws import dynamodb
 from billing.domain.invoices import InvoiceKey
+from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role
 from billing.persistence import invoices as stored
 from billing.persistence.dynamodb import Key, joined, key_of
 from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.tokens import TokenRepository
+from billing.services.issue_token import issue_token
 from local.stack import ROOT
 
 UNPAID_EVERY = 4
 """In the large account, one of so many invoices is unpaid."""
+OF_ALL_ACCOUNTS = {"billing_info_put_org", "billing_run_create", "location_tax_put"}
+"""Events that take a token of all accounts."""
 
 
 def event(name: str, org_id: str, account_id: str = "100001", **path: str | int) -> Json:
@@ -32,7 +38,21 @@ def event(name: str, org_id: str, account_id: str = "100001", **path: str | int)
             url = url.replace(f"{{{parameter}}}", value)
         made["pathParameters"] = parameters
         made["rawPath"] = made["requestContext"]["http"]["path"] = url
+    if "private-token" in made.get("headers", {}):
+        accounts = "*" if name in OF_ALL_ACCOUNTS else account_id
+        made["headers"]["private-token"] = token(org_id, accounts)
+        # What an authorizer would say, for the functions that ours are compared with.
+        caller = {"org_id": org_id, "role": "admin", "accounts": accounts, "expires_at": ""}
+        made["requestContext"]["authorizer"] = {"lambda": caller}
     return made
+
+
+@cache
+def token(org_id: str, accounts: str) -> str:
+    """Make an admin's token that reaches one account, or all: `*`."""
+    reach = EVERY_ACCOUNT if accounts == "*" else Reach.of([accounts])
+    now, tokens = clock.now(), TokenRepository()
+    return issue_token(org_id, "bench", Role.ADMIN, reach, None, now=now, tokens=tokens)[1]
 
 
 def with_body(made: Json, **fields: Any) -> Json:

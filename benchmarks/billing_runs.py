@@ -92,7 +92,7 @@ def measure(
 
 
 def over_http(stack: Stack, count: int) -> Figure:
-    """Issue invoices one by one as a client does, through the gateway and the authorizer."""
+    """Issue invoices one by one as a client does, through the gateway."""
     facts = json.loads(stack.file.read_text())
     account_id = next(iter(facts["accounts"]))
     url = f"{facts['base_url']}/v1/orgs/{facts['org_id']}/accounts/{account_id}/invoices"

@@ -52,7 +52,7 @@ def check_refusals(ours: Worker, twin: Worker, org_id: str) -> None:
     """Ask both what neither does, in an org whose first invoice is paid and credited."""
     pay, get = event("invoices_pay", org_id), event("invoices_get", org_id)
     refused = {
-        "no token": (_with_token(get, {}), 401),
+        "no token": (_without_token(get), 401),
         "token of another org": (_with_token(pay, event("invoices_pay", "another")), 403),
         "unknown invoice": (event("invoices_get", org_id, invoiceId=10**9), 404),
         "payment of an unknown invoice": (event("invoices_pay", org_id, invoiceId=10**9), 404),
@@ -144,9 +144,25 @@ def _masked(text: str, org_id: str) -> str:
 
 
 def _with_token(request: Json, other: Json) -> Json:
-    """Call with the token of another request, or of none."""
-    authorizer = other.get("requestContext", {}).get("authorizer", {})
-    return {**request, "requestContext": {**request["requestContext"], "authorizer": authorizer}}
+    """Call with the token of another request."""
+    token = {"private-token": other["headers"]["private-token"]}
+    authorizer = {"authorizer": other["requestContext"]["authorizer"]}
+    return {
+        **request,
+        "headers": request["headers"] | token,
+        "requestContext": request["requestContext"] | authorizer,
+    }
+
+
+def _without_token(request: Json) -> Json:
+    headers = {
+        name: request["headers"][name] for name in request["headers"].keys() - {"private-token"}
+    }
+    return {
+        **request,
+        "headers": headers,
+        "requestContext": request["requestContext"] | {"authorizer": {}},
+    }
 
 
 def _malformed_range(org_id: str) -> Json:

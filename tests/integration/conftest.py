@@ -64,13 +64,13 @@ class Invoker:
         """Read an event, for this org and other path parameters, with the token of a caller."""
         event: Json = json.loads((EVENTS / f"{name}.json").read_text().replace("demo", self.org_id))
         parameters = {**event.get("pathParameters", {}), **{k: str(v) for k, v in path.items()}}
-        url = event["routeKey"].split(" ")[-1]
+        url = event.get("routeKey", "").split(" ")[-1]
         for parameter, value in parameters.items():
             url = url.replace(f"{{{parameter}}}", value)
         if parameters:
             event["pathParameters"] = parameters
             event["rawPath"] = event["requestContext"]["http"]["path"] = url
-        if "private-token" in event["headers"]:
+        if "private-token" in event.get("headers", {}):
             asked = _asked(function_of(name), event["routeKey"])
             token = callers.token_of(**{"org_id": self.org_id, **asked, **(caller or {})})
             event["headers"]["private-token"] = token

@@ -244,7 +244,7 @@ def test_a_token_that_cannot_be_read_lets_nobody_in_and_nobody_remembers_it(
         raise UpstreamFailedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(TokenRepository, "find", fail)
+        patched.setattr(TokenRepository, "find_all", fail)
         assert _send(invoke, token) == 502
 
     assert _send(invoke, token) == 200

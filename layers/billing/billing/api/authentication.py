@@ -82,11 +82,11 @@ def _read(hashed: str, now: datetime) -> Grant:
     """Read the grant of a token and those that it comes from; forget it where one has ended."""
     _kept.pop(hashed, None)
     tokens = TokenRepository()
-    grant = tokens.find([hashed]).get(hashed)
+    grant = tokens.find_all([hashed]).get(hashed)
     if grant is None:
         raise UnauthenticatedError("The token is unknown or was revoked.")
     if grant.ancestors:
-        found = tokens.find(grant.ancestors)
+        found = tokens.find_all(grant.ancestors)
         if any(each not in found or found[each].has_expired(now) for each in grant.ancestors):
             raise UnauthenticatedError("The token ended with the one that it was made by.")
     return grant

@@ -34,7 +34,7 @@ class TokenRepository:
     def __init__(self) -> None:
         self._table = config.tokens_table()
 
-    def find(self, token_hashes: Collection[str]) -> dict[str, Grant]:
+    def find_all(self, token_hashes: Collection[str]) -> dict[str, Grant]:
         """Return the grants of tokens, by their hashes; those that were revoked are left out."""
         items = get_items({self._table: [_hash_key(each) for each in token_hashes]})
         grants = map(_to_grant, items.values())
