@@ -27,9 +27,10 @@ def test_an_unforeseen_error_is_reported_and_its_text_is_not(
     name: str, logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log itself is searched, like that of every test."""
+    event = Invoker("demo").event(name)
     monkeypatch.setattr(BaseClient, "_make_api_call", fail)
 
-    told = _call(function_of(name), Invoker("demo").event(name))
+    told = _call(function_of(name), event)
 
     assert secrets_in([told]) == []
     reports = [json.loads(line) for line in logged]
