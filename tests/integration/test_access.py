@@ -306,7 +306,7 @@ def test_nothing_is_known_of_a_caller_when_the_call_is_over(
     with pytest.raises(LookupError):
         _ = app.caller
 
-    monkeypatch.setattr("functions.location_tax.app.province_tax", fail)
+    monkeypatch.setattr("functions.location_tax.app.LocationTaxRepository", fail)
     with suppress(KeyboardInterrupt):
         invoke("location_tax_get")
 
