@@ -91,7 +91,7 @@ bench: export PYTHONPATH := layers/billing:cli:.
 bench: setup
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
-# A bug for each of the twelve invariants, and whether its test notices: docs/reliability.md.
+# A bug for each of the invariants, and whether its test notices: docs/reliability.md.
 planted: setup
 	$(BIN)/python -m tests.planted
 

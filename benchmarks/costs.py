@@ -48,7 +48,7 @@ LOG_KB = 1.0
 TRACED = 0.05
 """Of all calls; the default of X-Ray."""
 CALLS_PER_TOKEN_AND_MINUTE = 10
-"""The authorizer is asked once a minute for each token."""
+"""The function reads a token once a minute, in each of its execution environments."""
 PDF_KB = 60
 KB = 1 / 1024 / 1024
 """In GB."""
@@ -73,15 +73,13 @@ class Operation:
     @property
     def parts(self) -> dict[str, float]:
         """What it costs, by what is paid for."""
-        asked = self.calls / CALLS_PER_TOKEN_AND_MINUTE
-        milliseconds = self.milliseconds + asked * READ_MS
-        runs = 1 + asked
+        tokens = self.calls / CALLS_PER_TOKEN_AND_MINUTE
         return {
             "gateway": self.calls * PRICES["HTTP API call"],
-            "Lambda": runs * PRICES["Lambda request"]
-            + milliseconds / 1000 * MEMORY_GB * PRICES["Lambda GB-second (arm64)"],
+            "Lambda": PRICES["Lambda request"]
+            + self.milliseconds / 1000 * MEMORY_GB * PRICES["Lambda GB-second (arm64)"],
             "DynamoDB": self.writes * PRICES["DynamoDB write unit"]
-            + (self.reads + asked) * PRICES["DynamoDB read unit"],
+            + (self.reads + tokens) * PRICES["DynamoDB read unit"],
             "S3, SQS": self.s3_puts * PRICES["S3 PUT"]
             + self.s3_gets * PRICES["S3 GET"]
             + self.messages * PRICES["SQS request"],
@@ -184,8 +182,8 @@ costs {standing} $, for alarms, the dashboard, and Lambda's looking into the que
 
 ## A million of each
 
-Read units are of 4 KB, strongly consistent. A call also pays for every tenth of a call of the
-authorizer, which the gateway asks once a minute for each token.
+Read units are of 4 KB, strongly consistent. A call also pays for a tenth of a read:
+a token is read once a minute.
 
 | operation | write units | read units | {" | ".join(names)} | a million |
 |---|--:|--:|{"--:|" * len(names)}--:|

@@ -6,7 +6,6 @@ from itertools import repeat
 
 import boto3
 
-from benchmarks import artifacts
 from benchmarks.accounts import (
     ACCOUNT,
     event,
@@ -26,7 +25,7 @@ UNPAID_EVERY = 4
 """In the large account, one of so many invoices is unpaid; the others come to nothing."""
 UNPAID = "invoices_list_unpaid"
 LIMITS = {
-    "authorizer": ("1 read", 1),
+    "authentication": ("1 read", 1),
     "invoice by id": ("1 read", 1),
     "invoice by number": ("2 reads", 2),
     "list page": ("2 reads", 2),
@@ -143,7 +142,6 @@ def _asked(
         "create refund": refunds(next(refund), expect=201),
         "issue invoice": invoices(next(invoice), expect=201),
     }
-    if "AuthorizerFunction" in artifacts.functions():
-        authorizer = workers.start("AuthorizerFunction")
-        calls = {"authorizer": authorizer(event("authorizer_request", org_id)), **calls}
-    return calls
+    front = workers.start("FrontFunction")
+    unrouted = event("front_unrouted", org_id)
+    return {"authentication": front(unrouted, expect=405), **calls}

@@ -146,29 +146,12 @@ def client(stack: Stack, service: str) -> Any:
 def _create_routes(
     stack: Stack, api_id: str, body: Mapping[str, Any], physical_ids: Mapping[str, str]
 ) -> None:
-    """Create the authorizers, integrations and routes of an API's OpenAPI document anew."""
+    """Create the integrations and routes of an API's OpenAPI document anew."""
     api = client(stack, "apigatewayv2")
     for route in api.get_routes(ApiId=api_id)["Items"]:
         api.delete_route(ApiId=api_id, RouteId=route["RouteId"])
     for integration in api.get_integrations(ApiId=api_id)["Items"]:
         api.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
-    for authorizer in api.get_authorizers(ApiId=api_id)["Items"]:
-        api.delete_authorizer(ApiId=api_id, AuthorizerId=authorizer["AuthorizerId"])
-
-    authorizers: dict[str, str] = {}
-    for name, scheme in body.get("components", {}).get("securitySchemes", {}).items():
-        wanted = scheme["x-amazon-apigateway-authorizer"]
-        sources = wanted["identitySource"]
-        authorizers[name] = api.create_authorizer(
-            ApiId=api_id,
-            Name=name,
-            AuthorizerType="REQUEST",
-            AuthorizerUri=_function_arn(stack, wanted["authorizerUri"], physical_ids),
-            AuthorizerPayloadFormatVersion=wanted["authorizerPayloadFormatVersion"],
-            EnableSimpleResponses=wanted.get("enableSimpleResponses", False),
-            AuthorizerResultTtlInSeconds=wanted.get("authorizerResultTtlInSeconds", 0),
-            IdentitySource=sources.split(",") if isinstance(sources, str) else sources,
-        )["AuthorizerId"]
 
     integrations: dict[str, str] = {}
     for path, methods in body["paths"].items():
@@ -183,17 +166,10 @@ def _create_routes(
                     IntegrationUri=uri,
                     PayloadFormatVersion="2.0",
                 )["IntegrationId"]
-            names = [name for entry in operation.get("security", []) for name in entry]
-            authorizer_id = next((authorizers[name] for name in names if name in authorizers), None)
             api.create_route(
                 ApiId=api_id,
                 RouteKey=_route_key(path, method),
                 Target=f"integrations/{integrations[uri]}",
-                **(
-                    {"AuthorizationType": "CUSTOM", "AuthorizerId": authorizer_id}
-                    if authorizer_id
-                    else {"AuthorizationType": "NONE"}
-                ),
             )
 
 

@@ -87,7 +87,7 @@ BUGS = [
     Bug(
         7, "a refund is found under another account",
         f"{BILLING}/api/access.py",
-        "        if not self.reaches(account_id):\n            raise NotFoundError\n", "",
+        "        if not self.reach.includes(account_id):\n            raise NotFoundError\n", "",
         "tests/integration/test_refund_reach.py::test_hides_another_account",
     ),
     Bug(
@@ -140,6 +140,39 @@ BUGS = [
         "            *([] if to.cycle else [put_open_cycle(self._accounts, cycle_key, cycle)]),\n",
         "tests/integration/test_billing_exactly_once.py"
         "::test_while_movements_and_refunds_keep_arriving",
+    ),
+    Bug(
+        16, "those that a token comes from are not read",
+        f"{BILLING}/api/authentication.py",
+        "if grant.ancestors:", "if grant.ancestors and False:",
+        "tests/integration/test_tokens.py::test_a_token_made_by_another_is_revoked_with_it",
+    ),
+    Bug(
+        16, "a token is handed out on what is kept of another",
+        f"{BILLING}/api/authentication.py",
+        "None if anew else _find_kept", "_find_kept",
+        "tests/integration/test_tokens.py"
+        "::test_a_revoked_token_hands_out_and_takes_away_no_access",
+    ),
+    Bug(
+        16, "a token that expires is good for as long as it is kept",
+        f"{BILLING}/api/authentication.py",
+        "    if grant.has_expired(now):", "    if anew and grant.has_expired(now):",
+        "tests/integration/test_access.py::test_a_token_expires_while_it_is_kept",
+    ),
+    Bug(
+        16, "a caller is known after the call",
+        f"{BILLING}/api/app.py",
+        "            _caller.reset(known)\n", "            known.var.get()\n",
+        "tests/integration/test_access.py"
+        "::test_nothing_is_known_of_a_caller_when_the_call_is_over",
+    ),
+    Bug(
+        16, "a second token is not compared with the first",
+        f"{BILLING}/api/authentication.py",
+        "if len(set(said)) > 1:", "if not said:",
+        "tests/integration/test_access.py"
+        "::test_a_token_comes_in_one_header_or_the_other_and_both_must_agree",
     ),
 ]  # fmt: skip
 

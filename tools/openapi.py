@@ -15,17 +15,20 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from http import HTTPStatus
 from types import ModuleType
 from typing import Any
 
-from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn
+from aws_lambda_powertools.event_handler.openapi.models import (
+    APIKey,
+    APIKeyIn,
+    HTTPBearer,
+    SecurityScheme,
+)
 
-from billing.api.access import ALL_ACCOUNTS, SCHEME
+from billing.api.access import ALL_ACCOUNTS, BEARER, TOKEN
 from billing.api.app import BillingApp
 from billing.api.errors import render, status_of
 from billing.dialects.registry import DIALECTS
-from billing.dialects.v1.errors import GenericResponseDTO
 from billing.domain.errors import (
     AccessDeniedError,
     BillingError,
@@ -53,8 +56,9 @@ Movements and usage in, numbered invoices, refunds and credit notes out: three d
 of data. **v1** and **v2** write snake_case and amounts as numbers in major units; **v3** writes
 camelCase and amounts as strings of whole minor units, and acts on the token's one account.
 
-**Access.** Every call carries a token in the header `{SCHEME}`. A token belongs to one org, reaches
-some of its accounts or all, and has a role.
+**Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
+where it is in both, it must be the same. A token belongs to one org, reaches some of its accounts
+or all, and has a role. It ends with the token that made it, at the latest.
 
 **Once, however often it is sent.** Whatever creates takes an external id of yours. The same request
 again answers the first id, with the header `idempotent-replayed`; another request with the same
@@ -67,8 +71,10 @@ A token: `bil_…`. Its role says what it may do, and includes the roles before 
 `writer` also issues, charges, refunds and pays, `admin` also manages the org and its tokens.
 """
 
-GATEWAYS_OWN = {"$ref": f"#/components/schemas/{GenericResponseDTO.__name__}"}
-"""How the gateway itself refuses a call without a token, in any dialect."""
+SCHEMES: dict[str, SecurityScheme] = {
+    TOKEN: APIKey(name=TOKEN, in_=APIKeyIn.header, description=SECURITY),
+    BEARER: HTTPBearer(bearerFormat="bil_…", description=SECURITY),
+}
 
 WRONG_FIELD = FieldError("amount.value_with_taxes", "must be a JSON number")
 FAILURES: tuple[tuple[BillingError, str], ...] = (
@@ -78,7 +84,7 @@ FAILURES: tuple[tuple[BillingError, str], ...] = (
     ),
     (
         UnauthenticatedError("The token is unknown or was revoked."),
-        "The user is not authorized; without any token the gateway itself says so",
+        "The call carries no token, or one that is unknown, expired or revoked",
     ),
     (
         AccessDeniedError("The token does not reach this account."),
@@ -207,7 +213,7 @@ def _document_of(app: BillingApp) -> Json:
         title=TITLE,
         version=tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         description=DESCRIPTION,
-        security_schemes={SCHEME: APIKey(name=SCHEME, in_=APIKeyIn.header, description=SECURITY)},
+        security_schemes=SCHEMES,
     )
     parsed: Json = json.loads(schema)
     return parsed
@@ -217,7 +223,7 @@ def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
     """Name the operation as its function, and say what it does in the function's own words."""
     name = operation["operationId"].removesuffix(re.sub(r"\W", "_", f"{path}_{method}"))
     summary, _, more = (getattr(module, name).__doc__ or "").partition("\n")
-    [[role, *reach]] = [next(iter(entry.values())) for entry in operation["security"]]
+    role, *reach = operation["security"][0][TOKEN]
     said = " ".join(more.split())
     operation["operationId"] = name
     operation["summary"] = summary
@@ -238,8 +244,7 @@ def _events() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(EVENTS.glob("*.json"), key=lambda path: (len(path.stem), path.stem)):
         event = json.loads(path.read_text())
-        if "type" not in event:
-            found.setdefault(event.get("routeKey", ""), []).append(path.stem)
+        found.setdefault(event.get("routeKey", ""), []).append(path.stem)
     return found
 
 
@@ -350,16 +355,14 @@ def _failures() -> Json:
         worded = {"$ref": f"#/components/schemas/{model.__name__}"}
         for error, description in FAILURES:
             status = status_of(error)
-            refused = status is HTTPStatus.UNAUTHORIZED and model is not GenericResponseDTO
-            schema = {"anyOf": [worded, GATEWAYS_OWN]} if refused else worded
             body = json.loads(render(f"/{dialect}/", error, error.message, "JKJaXmPLvHcESHA="))
-            headers = {} if status is HTTPStatus.UNAUTHORIZED else {"x-request-id": 0}
+            headers = {"x-request-id": 0}
             if error.retry_after is not None:
                 headers["Retry-After"] = 0
             found[f"{dialect}-{status.value}"] = {
                 "description": description,
-                **({"headers": {name: _header(name) for name in headers}} if headers else {}),
-                "content": {"application/json": {"schema": schema, "example": body}},
+                "headers": {name: _header(name) for name in headers},
+                "content": {"application/json": {"schema": worded, "example": body}},
             }
         found[f"{dialect}-429"] = {"description": TOO_MANY}
     return dict(sorted(found.items()))

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from billing import clock
 from billing.adapters.documents import DocumentStore
 from billing.dialects.fields import Id
-from billing.dialects.v1.tokens import ALL, TokenRequestDTO
+from billing.dialects.v1.tokens import TokenRequestDTO
 from billing.domain.errors import BillingError
+from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
@@ -67,8 +68,8 @@ def token() -> None:
     """
     Make, list, rotate and revoke tokens.
 
-    A token is shown once, when it is made; of all others only the hash is kept. The gateway
-    forgets a revoked one within a minute.
+    A token is shown once, when it is made; of all others only the hash is kept. A revoked one is
+    refused within a minute, and so are those that were made with it.
     """
 
 
@@ -82,7 +83,10 @@ def token() -> None:
 )
 @click.option("--name", required=True, help="To know the token by.")
 @click.option(
-    "--accounts", default="all", show_default=True, help="The accounts it reaches, with commas."
+    "--accounts",
+    default=ALL_ACCOUNTS,
+    show_default=True,
+    help="The accounts it reaches, with commas.",
 )
 @click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
 def create_token(org: str, role: str, name: str, accounts: str, expires: datetime | None) -> None:
@@ -90,7 +94,7 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
     asked = {
         "name": name,
         "role": role,
-        "accounts": accounts if accounts == ALL else accounts.split(","),
+        "accounts": accounts if accounts == ALL_ACCOUNTS else accounts.split(","),
         "expires_at": expires and expires.replace(tzinfo=UTC).isoformat(),
     }
     try:
@@ -103,7 +107,7 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
         org,
         request.name,
         request.role,
-        request.reach(),
+        request.accounts,
         request.expires_at,
         now=clock.now(),
         tokens=TokenRepository(),
@@ -116,7 +120,8 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
 def list_tokens(org: str) -> None:
     """List the tokens of an org, without their secrets."""
     for grant in TokenRepository().list_grants(org):
-        accounts = "all accounts" if grant.accounts is None else ",".join(sorted(grant.accounts))
+        written = grant.reach.written
+        accounts = "all accounts" if grant.reach.is_all else ",".join(written)
         expires = f"until {grant.expires_at:%Y-%m-%d %H:%M}Z" if grant.expires_at else "for ever"
         click.echo(
             f"{grant.id}  …{grant.last_four}  {grant.role:<6}  {accounts}  {expires}  {grant.name}"
@@ -128,11 +133,15 @@ def list_tokens(org: str) -> None:
 @click.option("--keep", is_flag=True, help="Leave the old one valid; revoke it when none uses it.")
 @click.argument("token_id")
 def rotate_token(org: str, keep: bool, token_id: str) -> None:
-    """Replace a token by one of the same reach, and print that."""
+    """
+    Replace a token by one of the same reach, and print that.
+
+    Tokens that were made with the old one end with it, not with the new one.
+    """
     tokens = TokenRepository()
     old = _grant(org, token_id)
     _, secret = issue_token(
-        org, old.name, old.role, old.accounts, old.expires_at, now=clock.now(), tokens=tokens
+        org, old.name, old.role, old.reach, old.expires_at, now=clock.now(), tokens=tokens
     )
     click.echo(secret)  # before the old one goes: where that fails, this one is not lost
     if not keep:

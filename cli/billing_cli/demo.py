@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from billing import clock
-from billing.domain.tokens import Role
+from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 
@@ -324,7 +324,7 @@ def _in_order_of_issue(
 
 
 def _token(org_id: str, role: Role, account_id: str | None = None) -> str:
-    accounts = frozenset({account_id}) if account_id else None
+    reach = Reach.of([account_id]) if account_id else EVERY_ACCOUNT
     name = account_id or role.value
     now, tokens = clock.now(), TokenRepository()
-    return issue_token(org_id, name, role, accounts, None, now=now, tokens=tokens)[1]
+    return issue_token(org_id, name, role, reach, None, now=now, tokens=tokens)[1]

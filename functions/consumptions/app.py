@@ -46,7 +46,7 @@ def create_consumptions(
         subscription_id,
         request.to_domain(subscription_id),
         now=clock.now(),
-        reaches=app.caller.reaches,
+        reach=app.caller.reach,
         consumptions=ConsumptionRepository(),
     )
     receipt = ConsumptionReceiptDTO(accepted=accepted, duplicates=len(request.records) - accepted)

@@ -94,7 +94,7 @@ def put_refund(
         ),
         versions=versions_in(if_match),
         now=clock.now(),
-        reaches=app.caller.reaches,
+        reach=app.caller.reach,
         refunds=RefundRepository(),
         cycles=CycleRepository(),
         invoices=InvoiceRepository(),
@@ -114,7 +114,7 @@ def delete_refund(
     withdraw_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         versions=versions_in(if_match),
-        reaches=app.caller.reaches,
+        reach=app.caller.reach,
         refunds=RefundRepository(),
         invoices=InvoiceRepository(),
     )
@@ -134,7 +134,7 @@ def _issue(
         request,
         external,
         now=clock.now(),
-        reaches=app.caller.reaches,
+        reach=app.caller.reach,
         refunds=RefundRepository(),
         cycles=CycleRepository(),
         invoices=InvoiceRepository(),

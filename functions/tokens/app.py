@@ -8,35 +8,41 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
+from billing.api import cursors
 from billing.api.access import ADMIN
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
-from billing.api.params import OrgId, TokenId
-from billing.dialects.v1.tokens import TokenCreatedResponseDTO, TokenRequestDTO, TokenResponseDTO
-from billing.domain.errors import InvalidRequestError
+from billing.api.params import Cursor, Limit, OrgId, TokenId
+from billing.dialects.v1.tokens import (
+    TokenCreatedResponseDTO,
+    TokenListDTO,
+    TokenRequestDTO,
+    TokenResponseDTO,
+)
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 
-app = BillingApp()
+app = BillingApp(hands_out_access=True)
 
 TOKENS = "/v1/orgs/<orgId>/tokens"
 
 
 @app.post(TOKENS, security=ADMIN, status_code=201, tags=["v1 tokens"])
 def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreatedResponseDTO]:
-    """Make a token that reaches no more than the caller's own, and show it once"""
-    accounts, now = request.reach(), clock.now()
-    app.caller.must_reach_all(accounts)
-    if request.expires_at and request.expires_at <= now:
-        raise InvalidRequestError.of("expires_at", "is in the past")
+    """Make a token that reaches no more than the caller's own, and show it once
+
+    It ends with the caller's token at the latest: when that expires, and when it is revoked.
+    """
+    app.caller.must_reach_all(request.accounts)
     grant, token = issue_token(
         org_id,
         request.name,
         request.role,
-        accounts,
+        request.accounts,
         request.expires_at,
-        now=now,
+        now=clock.now(),
         tokens=TokenRepository(),
+        maker=app.caller.grant,
     )
     return Response(
         HTTPStatus.CREATED,
@@ -47,21 +53,28 @@ def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreat
 
 
 @app.get(TOKENS, security=ADMIN, tags=["v1 tokens"])
-def list_tokens(org_id: OrgId) -> list[TokenResponseDTO]:
+def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> TokenListDTO:
     """List the tokens that reach no more than the caller's own, newest first, without secrets"""
-    grants = [
-        grant
-        for grant in TokenRepository().list_grants(org_id)
-        if app.caller.reaches_all(grant.accounts)
-    ]
-    grants.sort(key=lambda grant: (grant.created_at, grant.id), reverse=True)
-    return [TokenResponseDTO.from_domain(grant) for grant in grants]
+    scope = (app.caller.token_id, org_id, "tokens")
+    rows = TokenRepository().list_page(org_id, cursors.decode(cursor, *scope), limit + 1)
+    page, last = cursors.page(rows, limit)
+    return TokenListDTO(
+        tokens=[
+            TokenResponseDTO.from_domain(grant)
+            for grant in page
+            if app.caller.reach.includes_all(grant.reach)
+        ],
+        next_cursor=cursors.encode(last.id, *scope) if last else None,
+    )
 
 
 @app.delete(f"{TOKENS}/<tokenId>", security=ADMIN, status_code=204, tags=["v1 tokens"])
 def delete_token(org_id: OrgId, token_id: TokenId) -> Response[None]:
-    """Revoke a token; the gateway forgets it within a minute"""
-    TokenRepository().revoke(org_id, token_id, reaches=app.caller.reaches_all)
+    """Revoke a token, and with it those that come from it
+
+    Here it is refused at once, elsewhere within a minute.
+    """
+    TokenRepository().revoke(org_id, token_id, app.caller.reach)
     return no_content()
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from billing import clock
-from billing.domain.tokens import Role
+from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
 
@@ -108,7 +108,7 @@ def make_client(stack: dict[str, Any], aws: None, org_id: str) -> Callable[..., 
     """Make clients of a new org, with tokens of any role and reach."""
 
     def make(role: Role, account_id: str = "100001", accounts: str = "all") -> Client:
-        reach = None if accounts == "all" else frozenset(accounts.split(","))
+        reach = EVERY_ACCOUNT if accounts == "all" else Reach.of(accounts.split(","))
         _, token = issue_token(
             org_id, "e2e", role, reach, None, now=clock.now(), tokens=TokenRepository()
         )

@@ -30,7 +30,7 @@ import pytest
 from billing import clock
 from billing.aws import dynamodb
 from billing.domain.invoices import InvoiceKey
-from billing.domain.tokens import Role
+from billing.domain.tokens import EVERY_ACCOUNT, Role
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
@@ -411,7 +411,7 @@ def target(stack: dict[str, Any], aws: None) -> Target:
     """Make an org that has whatever the document's paths name, by the document's own examples."""
     org_id, now = f"org-{uuid4().hex}", clock.now()
     _, admin = issue_token(
-        org_id, "admin", Role.ADMIN, None, None, now=now, tokens=TokenRepository()
+        org_id, "admin", Role.ADMIN, EVERY_ACCOUNT, None, now=now, tokens=TokenRepository()
     )
     known = {
         "orgId": org_id,

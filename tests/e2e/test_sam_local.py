@@ -118,7 +118,8 @@ def _invoke(folder: str, event: str) -> Any:
 def _deployed(folder: str, event: str) -> Any:
     stack = from_environment()
     answer = deploy.client(stack, "lambda").invoke(
-        FunctionName=deploy.physical_id(stack, FUNCTIONS[folder]), Payload=_text(event)
+        FunctionName=deploy.physical_id(stack, FUNCTIONS[folder]),
+        Payload=containers.read_event(stack, event),
     )
     return json.loads(answer["Payload"].read())
 

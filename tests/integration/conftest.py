@@ -13,7 +13,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.retries.quota import RetryQuota
 
-from tests.integration import roles
+from billing.api.access import ALL_ACCOUNTS
+from tests.integration import callers, roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -50,21 +51,32 @@ class Answer:
 
 
 class Invoker:
-    """Calls functions in the name of one org."""
+    """
+    Calls functions in the name of one org.
 
-    def __init__(self, org_id: str) -> None:
+    With `written` its tokens are in the table, for processes and tests that read them.
+    """
+
+    def __init__(self, org_id: str, *, written: bool = False) -> None:
         self.org_id = org_id
+        self._written = written
 
-    def event(self, name: str, **path: str | int) -> Json:
-        """Read an event, for this org and other path parameters."""
+    def event(self, name: str, caller: Any = None, **path: str | int) -> Json:
+        """Read an event, for this org and other path parameters, with the token of a caller."""
         event: Json = json.loads((EVENTS / f"{name}.json").read_text().replace("demo", self.org_id))
         parameters = {**event.get("pathParameters", {}), **{k: str(v) for k, v in path.items()}}
-        url = event["routeKey"].split(" ")[-1]
+        url = event.get("routeKey", "").split(" ")[-1]
         for parameter, value in parameters.items():
             url = url.replace(f"{{{parameter}}}", value)
         if parameters:
             event["pathParameters"] = parameters
             event["rawPath"] = event["requestContext"]["http"]["path"] = url
+        if "private-token" in event.get("headers", {}):
+            asked = _asked(function_of(name), event["routeKey"])
+            token = callers.token_of(**{"org_id": self.org_id, **asked, **(caller or {})})
+            event["headers"]["private-token"] = token
+            if self._written or function_of(name) == "tokens":
+                callers.write(event)
         return event
 
     def __call__(  # one argument for each thing that a call can vary
@@ -79,7 +91,7 @@ class Invoker:
         **path: str | int,
     ) -> Answer:
         """Call the function that an event is for; `body` merges into the event's own."""
-        event = self.event(name, **path)
+        event = self.event(name, caller, **path)
         if isinstance(body, dict):
             event["body"] = json.dumps({**json.loads(event["body"]), **body})
         elif body is not None:
@@ -87,13 +99,12 @@ class Invoker:
         if query is not None:
             event["queryStringParameters"] = query
         event["headers"] = {**event["headers"], **(headers or {})}
-        if "authorizer" in event["requestContext"]:
-            event["requestContext"]["authorizer"]["lambda"].update(caller or {})
         return self.call(function_of(name), event, remaining_ms)
 
     def call(self, function: str, event: Json, remaining_ms: int = 20_000) -> Answer:
         """Call a function with a whole event."""
         module = importlib.import_module(f"functions.{function}.app")
+        callers.know(event)
         answer = module.lambda_handler(event, Context(remaining_ms))
         body = answer.get("body") or ""
         content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
@@ -108,6 +119,15 @@ FUNCTIONS = sorted(
 
 def function_of(event_name: str) -> str:
     return next(name for name in FUNCTIONS if event_name.startswith(f"{name}_"))
+
+
+def _asked(function: str, route: str) -> Json:
+    """Tell what a route asks of its caller, who reaches no more than the account of the events."""
+    if route == "$default":
+        return {"role": "reader", "accounts": "100001"}
+    app = importlib.import_module(f"functions.{function}.app").app
+    role, *reach = app.required_scopes(route)
+    return {"role": role, "accounts": "*" if ALL_ACCOUNTS in reach else "100001"}
 
 
 @pytest.hookimpl(trylast=True)

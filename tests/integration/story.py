@@ -14,7 +14,7 @@ type Json = dict[str, Any]
 REQUESTS: dict[str, Json] = {
     path.stem: event
     for path in sorted(EVENTS.glob("*.json"))
-    if "/v" in (event := json.loads(path.read_text())).get("routeKey", "") and "type" not in event
+    if "/v" in (event := json.loads(path.read_text())).get("routeKey", "")
 }
 GIVEN_OUT = {
     parameter: route

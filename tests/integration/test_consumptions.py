@@ -16,6 +16,7 @@ from billing.domain.money import Money
 from billing.persistence.consumptions import ConsumptionRepository
 from billing.persistence.cycles import open_cycle_key
 from billing.persistence.dynamodb import delete, transact
+from tests.integration.callers import TOKEN_ID
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.ledger import ACCOUNT, SUBSCRIPTION, close_cycle, open_cycle
 from tests.integration.usage import cents, kept, receipt, record, send
@@ -507,8 +508,7 @@ def test_a_cursor_fits_its_own_list_only(used: Invoker) -> None:
     ],
 )
 def test_a_cursor_that_somebody_made_up_is_refused(used: Invoker, place: str) -> None:
-    context = used.event("consumptions_list")["requestContext"]["authorizer"]["lambda"]
-    scope = (context["token_id"], used.org_id, "600123456", "voice", "None", "None")
+    scope = (TOKEN_ID, used.org_id, "600123456", "voice", "None", "None")
     fits = cursors.encode("2026-11-01 2026-11-30 1793707200000000000 cdr-1", *scope)
 
     assert _list(used, type="voice", cursor=fits).status == 200

@@ -44,7 +44,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n"
 FIRST_EVENT = {
     function: next(path.stem for path in sorted(EVENTS.glob(f"{function}_*.json")))
     for function in template.functions().values()
-    if function != "front"  # it calls nobody
+    if function != "front"  # its documents call nobody
 }
 
 
@@ -145,7 +145,7 @@ def ends(aws: None) -> "Iterator[dict[Case, Future[End]]]":
     """Begin all calls at once."""
     from tests.integration import in_lambda  # makes clients, for which `aws` has made the settings
 
-    story = Story(Invoker(f"org-{uuid4().hex}"))
+    story = Story(Invoker(f"org-{uuid4().hex}", written=True))
     for name in [*makers("invoices_pay"), "invoices_get_pdf"]:
         assert story.tell(name).status in (200, 201, 204)
     cases = [*WITH_LITTLE_TIME, *WITH_ITS_OWN_TIME, *LATER]
@@ -166,9 +166,7 @@ def ends(aws: None) -> "Iterator[dict[Case, Future[End]]]":
             case: pool.submit(
                 in_lambda.invoke,
                 function_of(case.event),
-                json.loads(
-                    (EVENTS / f"{case.event}.json").read_text().replace("demo", story.invoke.org_id)
-                ),
+                story.invoke.event(case.event),
                 case.seconds,
                 ports[case.line],
                 case.clients,

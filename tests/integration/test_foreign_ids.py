@@ -157,7 +157,8 @@ class Tenant:
             assert tenant("refunds_put", description=_hex()).status == 204
         [details] = tenant("invoices_get").json
         ids["invoiceNumber"] = details["invoiceNumber"]
-        ids["tokenId"] = tenant.make("tokens_create")
+        for _ in range(count):
+            ids["tokenId"] = tenant.make("tokens_create")
         ids["runId"] = tenant.make("billing_run_create")
         return tenant
 

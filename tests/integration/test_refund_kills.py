@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from billing import clock
+from billing.api.authentication import authenticate
+from tests.integration import callers
 from tests.integration.conftest import Invoker, Json
 from tests.integration.ledger import Ledger, ledger
 
@@ -48,6 +51,7 @@ def _invoke_and_die(function: str, event: Json, nth: int, sent: bool) -> None:
                 client._endpoint.http_session.send(request)
             os.kill(os.getpid(), signal.SIGKILL)
 
+    authenticate(event["headers"], clock.now())  # what a warm process knows
     client.meta.events.register("before-send", kill)
     Invoker("").call(function, event)
 
@@ -87,6 +91,7 @@ def _undisturbed(invoke: Invoker, write: str) -> Ledger:
 def test_is_done_wholly_or_not_at_all(billed: Invoker, write: str, nth: int, sent: bool) -> None:
     function = _function(write)
     event = _prepared(billed, write)
+    callers.write(event)
     before, after = ledger(billed.org_id), _undisturbed(billed, write)
     done = nth == 2 and sent
 

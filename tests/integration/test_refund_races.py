@@ -24,6 +24,7 @@ from billing.domain.errors import (
 )
 from billing.domain.movements import Movement
 from billing.domain.refunds import RefundKey
+from billing.domain.tokens import EVERY_ACCOUNT
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
@@ -58,7 +59,7 @@ class Hands:
             request.to_domain(),
             request.external_id(external_id, self.movement.id),
             now=now(),
-            reaches=lambda _: True,
+            reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             cycles=CycleRepository(),
             invoices=InvoiceRepository(),
@@ -77,7 +78,7 @@ class Hands:
             request.external_id(external_id, key.id),
             versions=None,
             now=now(),
-            reaches=lambda _: True,
+            reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             cycles=CycleRepository(),
             invoices=InvoiceRepository(),
@@ -87,7 +88,7 @@ class Hands:
         withdraw_refund(
             key,
             versions=None,
-            reaches=lambda _: True,
+            reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             invoices=InvoiceRepository(),
         )

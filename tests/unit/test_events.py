@@ -9,17 +9,18 @@ from urllib.parse import parse_qsl
 
 import pytest
 from aws_lambda_powertools.utilities.parser.models import (
-    ApiGatewayAuthorizerRequestV2,
     APIGatewayProxyEventV2Model,
     DynamoDBStreamModel,
     SqsModel,
 )
 from pydantic import BaseModel
 
+from billing.domain.tokens import is_well_formed
 from local.stack import ROOT
 from tests import template
 
 EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted(ROOT.glob("events/*.json"))}
+EXAMPLE = "bil_000000000000000000000000000000002wjyrI"
 REQUESTS = {
     name: event for name, event in EVENTS.items() if "http" in event.get("requestContext", {})
 }
@@ -46,9 +47,7 @@ def test_all_that_calls_a_function_has_an_event(source: template.Source) -> None
 @pytest.mark.parametrize("name", EVENTS)
 def test_powertools_models_take_it(name: str) -> None:
     event = EVENTS[name]
-    if event.get("type") == "REQUEST":
-        ApiGatewayAuthorizerRequestV2.model_validate(event)
-    elif name in REQUESTS:
+    if name in REQUESTS:
         APIGatewayProxyEventV2Model.model_validate(event)
     elif "Records" in event:
         MODELS[event["Records"][0]["eventSource"]].model_validate(event)
@@ -84,10 +83,17 @@ def test_a_request_has_all_that_payload_2_0_has(name: str) -> None:
     assert set(event["requestContext"]["http"]) == {
         "method", "path", "protocol", "sourceIp", "userAgent",
     }  # fmt: skip
-    assert set(event["requestContext"]) - {"authorizer"} == {
+    assert set(event["requestContext"]) == {
         "accountId", "apiId", "authentication", "domainName", "domainPrefix", "http", "requestId",
         "routeKey", "stage", "time", "timeEpoch",
     }  # fmt: skip
+
+
+def test_the_token_of_a_request_is_plainly_an_example_and_well_formed() -> None:
+    tokens = {event["headers"].get("private-token") for event in REQUESTS.values()}
+
+    assert tokens == {EXAMPLE, None}
+    assert is_well_formed(EXAMPLE)
 
 
 def test_a_message_has_the_digest_of_its_body() -> None:

@@ -25,6 +25,7 @@ from billing.domain.money import Money
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.periods import Moment
 from billing.domain.refunds import NewRefund, Refund, RefundKey, RefundStatus, Reservation
+from billing.domain.tokens import EVERY_ACCOUNT, Reach
 from billing.services.change_refund import replace_refund, withdraw_refund
 from billing.services.issue_refund import issue_refund
 from tests.sample_invoices import invoice, line
@@ -205,7 +206,7 @@ def issue(table: Table, external: ExternalId | None = EXTERNAL) -> Created:
         REQUEST,
         external,
         now=NOW,
-        reaches=lambda _: True,
+        reach=EVERY_ACCOUNT,
         refunds=table,
         cycles=table,
         invoices=table,
@@ -219,7 +220,7 @@ def put(table: Table, request: NewRefund, *versions: int) -> int:
         EXTERNAL,
         versions=versions or None,
         now=LATER,
-        reaches=lambda _: True,
+        reach=EVERY_ACCOUNT,
         refunds=table,
         cycles=table,
         invoices=table,
@@ -228,7 +229,7 @@ def put(table: Table, request: NewRefund, *versions: int) -> int:
 
 def withdraw(table: Table, *versions: int) -> None:
     withdraw_refund(
-        KEY, versions=versions or None, reaches=lambda _: True, refunds=table, invoices=table
+        KEY, versions=versions or None, reach=EVERY_ACCOUNT, refunds=table, invoices=table
     )
 
 
@@ -360,7 +361,7 @@ def test_hides_what_is_out_of_reach() -> None:
             REQUEST,
             EXTERNAL,
             now=NOW,
-            reaches=lambda _: False,
+            reach=Reach.of(["another"]),
             refunds=Table(),
             cycles=Table(),
             invoices=Table(),

@@ -1,22 +1,28 @@
-"""Who is calling, and what they may do: from the authorizer's context, never from the client."""
+"""What a call may do: decided by the grant of its token, never by the client's other headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from billing.domain.errors import AccessDeniedError, NotFoundError, UnauthenticatedError
-from billing.domain.tokens import Grant, Role
+from billing.domain.errors import AccessDeniedError, NotFoundError
+from billing.domain.tokens import Grant, Reach, Role
 
-SCHEME = "PRIVATE-TOKEN"
-"""The header that carries the token, and the name of the security scheme."""
+TOKEN = "PRIVATE-TOKEN"  # noqa: S105 - a header
+BEARER = "Bearer"
+"""The header that carries a token, or the scheme of `Authorization`, and so the names of both."""
 
 ALL_ACCOUNTS = "all_accounts"
+
+
+def _taking(*scopes: str) -> list[dict[str, list[str]]]:
+    """Write what a route asks of its caller, in either way to carry a token."""
+    return [{scheme: list(scopes)} for scheme in (TOKEN, BEARER)]
+
+
 OPEN: list[dict[str, list[str]]] = []
-READER = [{SCHEME: [Role.READER.value]}]
-WRITER = [{SCHEME: [Role.WRITER.value]}]
-ADMIN = [{SCHEME: [Role.ADMIN.value]}]
-ORG_ADMIN = [{SCHEME: [Role.ADMIN.value, ALL_ACCOUNTS]}]
+READER = _taking(Role.READER.value)
+WRITER = _taking(Role.WRITER.value)
+ADMIN = _taking(Role.ADMIN.value)
+ORG_ADMIN = _taking(Role.ADMIN.value, ALL_ACCOUNTS)
 """
 What a route asks of its caller: nothing, or a token of at least that role, which has to reach all
 accounts where the route concerns them all.
@@ -25,38 +31,40 @@ accounts where the route concerns them all.
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose token a call carries; `accounts` None reaches all accounts of the org."""
+    """Whose token a call carries."""
 
-    token_id: str
-    org_id: str
-    role: Role
-    accounts: frozenset[str] | None
+    grant: Grant
+
+    @property
+    def token_id(self) -> str:
+        return self.grant.id
+
+    @property
+    def org_id(self) -> str:
+        return self.grant.org_id
+
+    @property
+    def reach(self) -> Reach:
+        return self.grant.reach
 
     @property
     def account_id(self) -> str:
         """The one account of the token. Raises AccessDeniedError where it is not just one."""
-        if self.accounts is None or len(self.accounts) != 1:
+        if self.reach.single is None:
             raise AccessDeniedError("This API acts on one account; use a token of that account.")
-        return next(iter(self.accounts))
+        return self.reach.single
 
-    def reaches(self, account_id: str) -> bool:
-        return self.accounts is None or account_id in self.accounts
-
-    def reaches_all(self, accounts: frozenset[str] | None) -> bool:
-        """Tell whether it reaches whatever another token reaches."""
-        return self.accounts is None or (accounts is not None and accounts <= self.accounts)
-
-    def must_reach_all(self, accounts: frozenset[str] | None) -> None:
-        if not self.reaches_all(accounts):
+    def must_reach_all(self, other: Reach) -> None:
+        if not self.reach.includes_all(other):
             raise AccessDeniedError("The token does not reach all of these accounts.")
 
     def must_reach(self, account_id: str) -> None:
-        if not self.reaches(account_id):
+        if not self.reach.includes(account_id):
             raise AccessDeniedError("The token does not reach this account.")
 
     def must_find(self, account_id: str) -> None:
         """Check the account of what was looked up: out of reach is as if it were not there."""
-        if not self.reaches(account_id):
+        if not self.reach.includes(account_id):
             raise NotFoundError
 
     def must_reach_path(self, parameters: Mapping[str, str]) -> None:
@@ -66,49 +74,9 @@ class Caller:
         if "accountId" in parameters:
             self.must_reach(parameters["accountId"])
 
-    def must_have(self, role: Role, *reach: str) -> None:
+    def must_have(self, role: Role, *scopes: str) -> None:
         """Check what a route asks for."""
-        if not self.role.includes(role):
+        if not self.grant.role.includes(role):
             raise AccessDeniedError(f"This takes a token of the role {role}.")
-        if ALL_ACCOUNTS in reach and self.accounts is not None:
+        if ALL_ACCOUNTS in scopes and not self.reach.is_all:
             raise AccessDeniedError("This concerns all accounts; the token reaches only some.")
-
-
-def context_of(grant: Grant) -> dict[str, str]:
-    """Write what a token reaches as the authorizer's context, which holds strings."""
-    return {
-        "token_id": grant.id,
-        "org_id": grant.org_id,
-        "role": grant.role.value,
-        "accounts": "*" if grant.accounts is None else ",".join(sorted(grant.accounts)),
-        "expires_at": grant.expires_at.isoformat() if grant.expires_at else "",
-    }
-
-
-def refusal(reason: str) -> dict[str, str]:
-    """Write why a token is refused; the application words the 401 in the caller's dialect."""
-    return {"refused": reason}
-
-
-def caller_of(event: Mapping[str, Any], now: datetime) -> Caller:
-    """
-    Read the authorizer's context of an API Gateway event.
-
-    Raises UnauthenticatedError where the token was refused, has expired since the authorizer's
-    answer was cached, or where there is no context at all.
-    """
-    context = event.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
-    if "refused" in context:
-        raise UnauthenticatedError(context["refused"])
-    if "org_id" not in context:
-        raise UnauthenticatedError("The call carries no token.")
-    expires_at = context["expires_at"]
-    if expires_at and datetime.fromisoformat(expires_at) <= now:
-        raise UnauthenticatedError("The token has expired.")
-    accounts = context["accounts"]
-    return Caller(
-        token_id=context.get("token_id", ""),
-        org_id=context["org_id"],
-        role=Role(context["role"]),
-        accounts=None if accounts == "*" else frozenset(accounts.split(",")),
-    )

@@ -5,7 +5,9 @@ It authenticates and authorises before any route runs, reads JSON exactly, and w
 in the dialect of the path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
@@ -20,7 +22,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from billing import clock, deadline
-from billing.api.access import SCHEME, Caller, caller_of
+from billing.api.access import TOKEN, Caller
+from billing.api.authentication import authenticate
 from billing.api.errors import render, status_of
 from billing.api.etags import etag
 from billing.api.json_body import parse_json
@@ -43,12 +46,18 @@ MAX_DETAILS = 100
 """Wrong fields that an answer names; of a hundred thousand it would not fit into any."""
 
 
+_caller: ContextVar[Caller] = ContextVar("caller")
+
+
 class BillingApp(APIGatewayHttpResolver):
-    """Powertools' resolver, with this API's access rules and errors."""
+    """
+    Powertools' resolver, with this API's access rules and errors.
 
-    caller: Caller
+    One whose routes hand out access reads the caller's token anew for each call.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hands_out_access: bool = False) -> None:
+        self._hands_out_access = hands_out_access
         super().__init__(enable_validation=True, json_body_deserializer=parse_json)
         # Our own models need no second validation on the way out.
         self._response_validation_middleware = _serialise  # type: ignore[assignment]
@@ -59,14 +68,19 @@ class BillingApp(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         deadline.start(context.get_remaining_time_in_millis())
         try:
-            self._authorise(event)
-            answer = super().resolve(_checked(event), context)
+            with self._authorised(event):
+                answer = super().resolve(_checked(event), context)
         except Exception as error:
             answer = _failure(event, error)
         finally:
             deadline.clear()
         answer["headers"]["x-request-id"] = _request_id(event)
         return answer
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling. Raises LookupError outside of a call, and in one that is open to all."""
+        return _caller.get()
 
     def required_scopes(self, route_key: str) -> list[str]:
         """
@@ -78,22 +92,35 @@ class BillingApp(APIGatewayHttpResolver):
             if f"{route.method} {route.openapi_path}" == route_key:
                 if route.security is None:
                     raise LookupError(f"{route_key} declares no role")
-                return route.security[0][SCHEME] if route.security else []
+                return route.security[0][TOKEN] if route.security else []
         raise NotFoundError
 
-    def _authorise(self, event: Mapping[str, Any]) -> None:
-        if event["routeKey"] == UNROUTED:
-            caller_of(event, clock.now())
-            return
+    @contextmanager
+    def _authorised(self, event: Mapping[str, Any]) -> Iterator[None]:
+        """Let a call in, and know for as long as it lasts who is calling."""
+        is_routed = event["routeKey"] != UNROUTED
+        scopes = self.required_scopes(event["routeKey"]) if is_routed else []
         parameters = event.get("pathParameters") or {}
+        caller = None
+        if scopes or not is_routed:
+            headers = event.get("headers") or {}
+            grant = authenticate(headers, clock.now(), anew=self._hands_out_access)
+            caller = Caller(grant)
         # Powertools routes as if a line feed at the end were not there.
         if any("/" in value or "\n" in value for value in parameters.values()):
             raise NotFoundError
-        if scopes := self.required_scopes(event["routeKey"]):
-            role, *reach = scopes
-            self.caller = caller_of(event, clock.now())
-            self.caller.must_reach_path(parameters)
-            self.caller.must_have(Role(role), *reach)
+        if caller is None:
+            yield
+            return
+        caller.must_reach_path(parameters)
+        if scopes:
+            role, *others = scopes
+            caller.must_have(Role(role), *others)
+        known = _caller.set(caller)
+        try:
+            yield
+        finally:
+            _caller.reset(known)
 
 
 def created(what: Created, **headers: str) -> Response[GenericCreatedResponseDTO]:

@@ -3,8 +3,10 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import AfterValidator
 
 from billing.dialects.fields import Digits
+from billing.domain.ids import check_account_id
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -23,6 +25,7 @@ AccountId = Annotated[
         pattern=_ID,
         description="Executes the request in the context of the given account.",
     ),
+    AfterValidator(check_account_id),
 ]
 InvoiceId = Annotated[
     str,

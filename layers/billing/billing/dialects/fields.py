@@ -22,6 +22,7 @@ from pydantic import (
 
 from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
+from billing.domain.ids import ALL_ACCOUNTS, check_account_id
 from billing.domain.money import CURRENCIES
 from billing.domain.periods import Moment
 
@@ -186,6 +187,13 @@ def _bic(value: str) -> str:
 
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+AccountId = Annotated[
+    Id,
+    AfterValidator(check_account_id),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "not": {"const": ALL_ACCOUNTS}}
+    ),
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_printable)]
 ExternalIdText = Annotated[

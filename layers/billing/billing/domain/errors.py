@@ -22,6 +22,7 @@ Everything that can go wrong, named by meaning.
     │   ├── PaymentExceedsInvoiceError
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
+    │   ├── TokenLineTooLongError
     │   └── DocumentNotReadyError
     ├── ErasedError                it was erased, for ever
     ├── PreconditionFailedError    the caller's If-Match is out of date
@@ -197,6 +198,16 @@ class InvoiceNotCreditableError(ConflictError):
 
 class CreditExceedsInvoiceError(ConflictError):
     code = "CREDIT_EXCEEDS_INVOICE"
+
+
+class TokenLineTooLongError(ConflictError):
+    code = "TOKEN_LINE_TOO_LONG"
+
+    def __init__(self, ancestors: int) -> None:
+        super().__init__(
+            f"This token comes from {ancestors} others, as many as can be; make the new one with a "
+            "token nearer to the first."
+        )
 
 
 class DocumentNotReadyError(ConflictError):

@@ -5,11 +5,19 @@ The checksum refuses a mistyped token without a look-up; only the SHA-256 of a t
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import Self
 from zlib import crc32
+
+from billing.domain.errors import InvalidRequestError, TokenLineTooLongError
+from billing.domain.ids import ALL_ACCOUNTS, new_id
+
+MAX_ANCESTORS = 4
+"""Tokens between one of the command line and the last that can come of it, that one included."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX = "bil_"
@@ -30,21 +38,116 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """The accounts of its org that a token reaches; `ids` None are all, those to come included."""
+
+    ids: frozenset[str] | None
+
+    @classmethod
+    def of(cls, account_ids: Iterable[str]) -> Self:
+        """Reach some accounts."""
+        return cls(frozenset(account_ids))
+
+    @classmethod
+    def read(cls, written: list[str] | str) -> Self:
+        """Read what `written` wrote."""
+        return cls(None) if isinstance(written, str) else cls.of(written)
+
+    @property
+    def written(self) -> list[str] | str:
+        """How records and the API write it: a list of accounts, or the word that is no account."""
+        return ALL_ACCOUNTS if self.ids is None else sorted(self.ids)
+
+    @property
+    def single(self) -> str | None:
+        """The one account that it reaches, None where it is not just one."""
+        return next(iter(self.ids)) if self.ids is not None and len(self.ids) == 1 else None
+
+    @property
+    def is_all(self) -> bool:
+        return self.ids is None
+
+    def includes(self, account_id: str) -> bool:
+        """Return whether it reaches an account."""
+        return self.ids is None or account_id in self.ids
+
+    def includes_all(self, other: "Reach") -> bool:
+        """Return whether it reaches every account that another reaches."""
+        return self.ids is None or (other.ids is not None and other.ids <= self.ids)
+
+
+EVERY_ACCOUNT = Reach(None)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """
-    What a token reaches: one org, and some of its accounts or, with None, all.
+    What a token may do, and where.
 
     `last_four` are the token's last characters, to be recognised by; `expires_at` None is never.
+    `ancestors` are the hashes of the tokens that it comes from, the oldest first: it ends with the
+    first of them that ends.
     """
 
     id: str
     org_id: str
     name: str
     role: Role
-    accounts: frozenset[str] | None
+    reach: Reach
+    token_hash: str
     last_four: str
     created_at: datetime
     expires_at: datetime | None
+    ancestors: tuple[str, ...] = ()
+
+    @classmethod
+    def new(
+        cls,
+        token: str,
+        org_id: str,
+        name: str,
+        role: Role,
+        reach: Reach,
+        expires_at: datetime | None,
+        now: datetime,
+        maker: "Grant | None" = None,
+    ) -> "Grant":
+        """
+        Grant something to a new token; `maker` is the grant of the token that makes it.
+
+        Raises InvalidRequestError where it would expire before it is made or after its maker, and
+        TokenLineTooLongError where its maker has as many ancestors as a token can have.
+        """
+        if expires_at and expires_at <= now:
+            raise InvalidRequestError.of("expires_at", "must be in the future")
+        ancestors: tuple[str, ...] = ()
+        if maker:
+            ancestors = (*maker.ancestors, maker.token_hash)
+            if len(ancestors) > MAX_ANCESTORS:
+                raise TokenLineTooLongError(MAX_ANCESTORS)
+            if maker.expires_at and expires_at and expires_at > maker.expires_at:
+                limit = maker.expires_at.isoformat().replace("+00:00", "Z")
+                raise InvalidRequestError.of(
+                    "expires_at",
+                    f"must not be after {limit}, when the token that makes this one expires; "
+                    "leave it out to expire then",
+                )
+            expires_at = expires_at or maker.expires_at
+        return cls(
+            new_id(now),
+            org_id,
+            name,
+            role,
+            reach,
+            token_hash(token),
+            token[-4:],
+            now,
+            expires_at,
+            ancestors,
+        )
+
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
 
 def new_token() -> str:
@@ -54,7 +157,7 @@ def new_token() -> str:
 
 
 def is_well_formed(token: str) -> bool:
-    """Tell whether a token could have been made by new_token()."""
+    """Return whether a token could have been made by new_token()."""
     body = token[len(_PREFIX) : -_CHECKSUM]
     return (
         len(token) == len(_PREFIX) + _RANDOM + _CHECKSUM

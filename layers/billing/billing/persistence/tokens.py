@@ -3,22 +3,25 @@ Tokens, known by their hash only.
 
     pk             sk            what
     token#<hash>   grant         what the token reaches
-    org#<org>      token#<id>    the same grant, to be listed and revoked, and its hash
+    org#<org>      token#<id>    the same grant, to be listed and revoked; ids sort by time
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
 from billing.domain.records import instant, to_instant, to_json
-from billing.domain.tokens import Grant, Role
+from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 from billing.persistence.dynamodb import (
+    Item,
     Key,
     delete,
     get_item,
+    get_items,
     joined,
+    list_after,
     put,
     query,
     transact,
@@ -31,47 +34,46 @@ class TokenRepository:
     def __init__(self) -> None:
         self._table = config.tokens_table()
 
-    def find(self, token_hash: str) -> Grant | None:
-        item = get_item(self._table, _hash_key(token_hash))
-        return _to_grant(item["grant"]["S"]) if item else None
+    def find_all(self, token_hashes: Collection[str]) -> dict[str, Grant]:
+        """Return the grants of tokens, by their hashes; those that were revoked are left out."""
+        items = get_items({self._table: [_hash_key(each) for each in token_hashes]})
+        grants = map(_to_grant, items.values())
+        return {grant.token_hash: grant for grant in grants}
 
-    def add(self, grant: Grant, token_hash: str) -> None:
-        record = {"S": _to_json(grant)}
+    def add(self, grant: Grant) -> None:
+        record = {"grant": {"S": _to_json(grant)}}
         transact(
             [
-                put(self._table, _hash_key(token_hash), {"grant": record}),
-                put(
-                    self._table,
-                    _id_key(grant.org_id, grant.id),
-                    {"grant": record, "token_hash": {"S": token_hash}},
-                ),
+                put(self._table, _hash_key(grant.token_hash), record),
+                put(self._table, _id_key(grant.org_id, grant.id), record),
             ]
         )
 
+    def list_page(self, org_id: str, after: str | None, limit: int) -> list[Grant]:
+        """Return at most `limit` grants of an org, newest first, from the one before `after` on."""
+        pk, prefix = _id_key(org_id, "")
+        sk = _id_key(org_id, after)[1] if after else None
+        return [_to_grant(item) for item in list_after(self._table, pk, prefix, sk, limit)]
+
     def list_grants(self, org_id: str) -> Iterator[Grant]:
+        """Return all grants of an org, oldest first."""
         pk, _ = _id_key(org_id, "")
-        for item in query(self._table, "pk = :pk", {":pk": {"S": pk}}):
-            yield _to_grant(item["grant"]["S"])
+        return map(_to_grant, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
 
-    def revoke(
-        self,
-        org_id: str,
-        token_id: str,
-        *,
-        reaches: Callable[[frozenset[str] | None], bool] = lambda _: True,
-    ) -> None:
+    def revoke(self, org_id: str, token_id: str, reach: Reach = EVERY_ACCOUNT) -> None:
         """
-        Forget a token.
+        Forget a token, and so end those that come from it.
 
-        Raises NotFoundError where the org has no such token, or one of accounts beyond reach.
+        Raises NotFoundError where the org has no such token, or one that goes beyond the reach.
         """
         item = get_item(self._table, _id_key(org_id, token_id))
-        if item is None or not reaches(_to_grant(item["grant"]["S"]).accounts):
+        grant = _to_grant(item) if item else None
+        if grant is None or not reach.includes_all(grant.reach):
             raise NotFoundError
         transact(
             [
                 delete(self._table, _id_key(org_id, token_id)),
-                delete(self._table, _hash_key(item["token_hash"]["S"])),
+                delete(self._table, _hash_key(grant.token_hash)),
             ]
         )
 
@@ -91,24 +93,27 @@ def _to_json(grant: Grant) -> str:
             "org_id": grant.org_id,
             "name": grant.name,
             "role": grant.role.value,
-            "accounts": grant.accounts and sorted(grant.accounts),
+            "accounts": grant.reach.written,
+            "token_hash": grant.token_hash,
             "last_four": grant.last_four,
             "created_at": instant(grant.created_at),
             "expires_at": grant.expires_at and instant(grant.expires_at),
+            "ancestors": grant.ancestors,
         }
     )
 
 
-def _to_grant(text: str) -> Grant:
-    record: dict[str, Any] = json.loads(text)
-    accounts = record["accounts"]
+def _to_grant(item: Item) -> Grant:
+    record: dict[str, Any] = json.loads(item["grant"]["S"])
     return Grant(
         id=record["id"],
         org_id=record["org_id"],
         name=record["name"],
         role=Role(record["role"]),
-        accounts=frozenset(accounts) if accounts is not None else None,
+        reach=Reach.read(record["accounts"]),
+        token_hash=record["token_hash"],
         last_four=record["last_four"],
         created_at=to_instant(record["created_at"]),
         expires_at=to_instant(record["expires_at"]) if record["expires_at"] else None,
+        ancestors=tuple(record["ancestors"]),
     )

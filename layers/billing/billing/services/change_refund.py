@@ -1,6 +1,6 @@
 """Change a refund, or withdraw it, while its cycle is open."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from billing.domain.errors import NotFoundError, PreconditionFailedError, Refund
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement
 from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.domain.tokens import Reach
 from billing.services.refund_originals import (
     Invoices,
     original_of,
@@ -48,7 +49,7 @@ def replace_refund(
     *,
     versions: Collection[int] | None,
     now: datetime,
-    reaches: Callable[[str], bool],
+    reach: Reach,
     refunds: Refunds,
     cycles: Cycles,
     invoices: Invoices,
@@ -64,7 +65,7 @@ def replace_refund(
 
     def change() -> int:
         refund, movement, record = refunds.get_for_change(key, external)
-        if not reaches(refund.account_id):
+        if not reach.includes(refund.account_id):
             raise NotFoundError
         is_said = refund.says(request)
         if versions is not None and not (
@@ -94,7 +95,7 @@ def withdraw_refund(
     key: RefundKey,
     *,
     versions: Collection[int] | None,
-    reaches: Callable[[str], bool],
+    reach: Reach,
     refunds: Refunds,
     invoices: Invoices,
 ) -> None:
@@ -113,7 +114,7 @@ def withdraw_refund(
             if was_there:
                 return
             raise
-        if not reaches(refund.account_id):
+        if not reach.includes(refund.account_id):
             raise NotFoundError
         if versions is not None and refund.version not in versions:
             raise PreconditionFailedError

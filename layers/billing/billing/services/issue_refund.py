@@ -1,6 +1,5 @@
 """Give money back."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
@@ -18,6 +17,7 @@ from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey
 from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.domain.tokens import Reach
 from billing.services.refund_originals import Invoices, original_of, reserved
 
 
@@ -49,7 +49,7 @@ def issue_refund(
     external: ExternalId | None,
     *,
     now: datetime,
-    reaches: Callable[[str], bool],
+    reach: Reach,
     refunds: Refunds,
     cycles: Cycles,
     invoices: Invoices,
@@ -66,7 +66,7 @@ def issue_refund(
     def issue() -> Created:
         nonlocal is_open
         movement, record = refunds.get_for_issue(movement_key, external)
-        if not reaches(movement.account_id):
+        if not reach.includes(movement.account_id):
             raise NotFoundError
         if external and (known := external.replay(record)):
             refund = refunds.find(RefundKey(movement_key, known.id))

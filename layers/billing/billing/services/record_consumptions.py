@@ -1,6 +1,6 @@
 """Record what was used of a subscription."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Surroundings
+from billing.domain.tokens import Reach
 
 
 class Consumptions(Protocol):
@@ -34,7 +35,7 @@ def record_consumptions(
     records: Sequence[NewConsumption],
     *,
     now: datetime,
-    reaches: Callable[[str], bool],
+    reach: Reach,
     consumptions: Consumptions,
 ) -> int:
     """
@@ -49,7 +50,7 @@ def record_consumptions(
 
     def record_new() -> int:
         to, taken = consumptions.surroundings(org_id, subscription_id, records)
-        if not reaches(to.account.id):
+        if not reach.includes(to.account.id):
             raise NotFoundError
         new = untaken(records, taken)
         stored = sum(known.id == ids[value] for value, known in taken.items())

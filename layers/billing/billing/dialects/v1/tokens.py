@@ -1,34 +1,46 @@
 """v1 billing: tokens."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, GetPydanticSchema, PlainSerializer, WithJsonSchema, WrapValidator
 
-from billing.dialects.fields import Dto, Id, Instant, Name
-from billing.domain.tokens import Grant, Role
+from billing.dialects.fields import AccountId, Dto, Instant, Name
+from billing.domain.ids import ALL_ACCOUNTS
+from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 
-ALL = "all"
 MAX_ACCOUNTS = 100
-"""As many as fit into what the authorizer hands over."""
+"""As many as a grant can name and be read in no time at every call."""
+
+_Some = Annotated[list[AccountId], Field(min_length=1, max_length=MAX_ACCOUNTS)]
 
 
-def _accounts(value: Any) -> Any:
-    if value is None:
-        raise ValueError(f'must be a list of accounts, or "{ALL}"')
-    return None if value == ALL else value
+def _reach(value: Any, read_some: Callable[[Any], list[str]]) -> Reach:
+    if isinstance(value, Reach):
+        return value
+    if value == ALL_ACCOUNTS:
+        return EVERY_ACCOUNT
+    if not isinstance(value, list):
+        raise ValueError(f'must be a list of account ids, or "{ALL_ACCOUNTS}"')
+    return Reach.of(read_some(value))
 
 
 Accounts = Annotated[
-    Annotated[list[Id], Field(min_length=1, max_length=MAX_ACCOUNTS)] | None,
-    BeforeValidator(_accounts),
-    PlainSerializer(lambda value: value or ALL, return_type=list[str] | str),
+    Reach,
+    GetPydanticSchema(lambda _, handler: handler(_Some)),
+    WrapValidator(_reach),
+    PlainSerializer(lambda reach: reach.written, return_type=list[str] | str),
     WithJsonSchema(
         {
             "anyOf": [
-                {"const": ALL, "type": "string"},
+                {"const": ALL_ACCOUNTS, "type": "string"},
                 {
                     "type": "array",
-                    "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+                    "items": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                        "not": {"const": ALL_ACCOUNTS},
+                    },
                     "minItems": 1,
                     "maxItems": MAX_ACCOUNTS,
                 },
@@ -36,7 +48,7 @@ Accounts = Annotated[
         }
     ),
 ]
-"""Some accounts, or None for all: on the wire the word `all`, so that no slip grants them."""
+"""A list of accounts, or the word `all`: nothing that is left out by mistake grants them all."""
 
 
 class TokenRequestDTO(Dto):
@@ -47,10 +59,11 @@ class TokenRequestDTO(Dto):
         description="`writer` includes `reader`, and `admin` both."
     )
     accounts: Accounts = Field(description="The accounts that it reaches; `all` has those to come.")
-    expires_at: Instant | None = Field(None, description="When it ends; never without.")
-
-    def reach(self) -> frozenset[str] | None:
-        return None if self.accounts is None else frozenset(self.accounts)
+    expires_at: Instant | None = Field(
+        None,
+        description="The instant from which it is refused; not after the token that makes it "
+        "expires. Leave it out for a token that expires with that one, or never.",
+    )
 
 
 class TokenCreatedResponseDTO(Dto):
@@ -77,8 +90,18 @@ class TokenResponseDTO(Dto):
             id=grant.id,
             name=grant.name,
             role=grant.role,
-            accounts=ALL if grant.accounts is None else sorted(grant.accounts),  # type: ignore[arg-type]
+            accounts=grant.reach,
             last_four=grant.last_four,
             created_at=grant.created_at,
             expires_at=grant.expires_at,
         )
+
+
+class TokenListDTO(Dto):
+    """A page of an org's tokens."""
+
+    tokens: list[TokenResponseDTO] = Field(
+        description="The newest first. Those that go beyond the reach of the caller's token are "
+        "left out of their page, so it can have fewer than `limit`, or none, and not be the last."
+    )
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")

@@ -1,0 +1,97 @@
+"""
+Who is calling: the token of a request, and the grant that was read for it.
+
+What was read is kept for a minute in this execution environment, so that a token costs one read
+there (one more where another token made it). Expiry is checked at each request; revocation is
+noticed when the minute is over, or at once where a route reads anew. An unknown token is not kept:
+it would take the place of one that is known, and who tries tokens tries another one each time.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from billing.api.access import BEARER, TOKEN
+from billing.domain.errors import UnauthenticatedError
+from billing.domain.tokens import Grant, is_well_formed, token_hash
+from billing.persistence.tokens import TokenRepository
+
+KEPT_FOR = timedelta(seconds=60)
+MAX_KEPT = 1_000
+"""Grants that are kept, some 2 KB each where they name a hundred accounts."""
+
+_kept: dict[str, tuple[datetime, Grant]] = {}
+"""When a grant was read, and what was read, by the hash of its token; the oldest first."""
+
+
+def authenticate(headers: Mapping[str, str], now: datetime, *, anew: bool = False) -> Grant:
+    """
+    Return the grant of a request's token; with `anew` as it is now, and not as it was kept.
+
+    Raises UnauthenticatedError where the token is missing, malformed, unknown, revoked or expired,
+    and where one that it comes from is.
+    """
+    token = token_in(headers)
+    if not is_well_formed(token):
+        raise UnauthenticatedError("The token is not well-formed.")
+    hashed = token_hash(token)
+    grant = None if anew else _find_kept(hashed, now)
+    if grant is None:
+        grant = _read(hashed, now)
+        keep(grant, now)
+    if grant.has_expired(now):
+        raise UnauthenticatedError("The token has expired.")
+    return grant
+
+
+def token_in(headers: Mapping[str, str]) -> str:
+    """
+    Return the token that a request carries, by one header or the other.
+
+    The gateway joins a header that came several times with commas. However often a token is
+    there, it must be the same: else somebody on the way may have meant another one than we took.
+    An empty header says nothing.
+    """
+    said = _values(headers, TOKEN)
+    for value in _values(headers, "authorization"):
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() != BEARER.lower() or not token:
+            raise UnauthenticatedError(f"Authorization must be `{BEARER} <token>`.")
+        said.append(token.strip())
+    if not said:
+        raise UnauthenticatedError("The call carries no token.")
+    if len(set(said)) > 1:
+        raise UnauthenticatedError("The call carries tokens that differ.")
+    return said[0]
+
+
+def keep(grant: Grant, now: datetime) -> None:
+    """Keep a grant as it was read just now, in place of the oldest where there is no room."""
+    _kept.pop(grant.token_hash, None)
+    while len(_kept) >= MAX_KEPT:
+        _kept.pop(next(iter(_kept)), None)
+    _kept[grant.token_hash] = now, grant
+
+
+def _find_kept(hashed: str, now: datetime) -> Grant | None:
+    """Find what is not too old; a clock that was set back makes it so, too."""
+    read_at, grant = _kept.get(hashed, (now, None))
+    return grant if timedelta() <= now - read_at < KEPT_FOR else None
+
+
+def _read(hashed: str, now: datetime) -> Grant:
+    """Read the grant of a token and those that it comes from; forget it where one has ended."""
+    _kept.pop(hashed, None)
+    tokens = TokenRepository()
+    grant = tokens.find_all([hashed]).get(hashed)
+    if grant is None:
+        raise UnauthenticatedError("The token is unknown or was revoked.")
+    if grant.ancestors:
+        found = tokens.find_all(grant.ancestors)
+        if any(each not in found or found[each].has_expired(now) for each in grant.ancestors):
+            raise UnauthenticatedError("The token ended with the one that it was made by.")
+    return grant
+
+
+def _values(headers: Mapping[str, str], name: str) -> list[str]:
+    values = (value.strip() for value in headers.get(name.lower(), "").split(","))
+    return [value for value in values if value]
