@@ -10,6 +10,7 @@ import yaml
 from local.stack import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def workflow(name: str) -> dict[Any, Any]:
@@ -35,6 +36,7 @@ def test_every_night_runs_what_takes_longer() -> None:
     [schedule] = nightly[True]["schedule"]
     assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
     assert commands_of(nightly) == ["make nightly"]
+    assert re.search(r"^nightly:", MAKEFILE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -50,8 +52,9 @@ def test_hooks_call_the_projects_own_tools() -> None:
 
     assert [each["repo"] for each in config["repos"]] == ["local"]
     for hook in config["repos"][0]["hooks"]:
-        assert hook["entry"].startswith("make ")
-        assert hook["language"] == "system"
+        tool, target = hook["entry"].split()
+        assert tool == "make"
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
 def test_the_container_has_the_python_of_the_functions() -> None:

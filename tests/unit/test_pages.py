@@ -8,8 +8,14 @@ import pytest
 from local.stack import ROOT
 
 DOCS = ROOT / "docs"
+BILLING = ROOT / "layers" / "billing" / "billing"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TARGETS = {
+    target
+    for line in re.findall(r"^([\w./ -]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in line.split()
+}
 
 
 def links_of(page: Path) -> set[Path]:
@@ -42,6 +48,22 @@ def test_the_index_of_decisions_has_every_decision_under_its_day() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_make_is_a_target(page: Path) -> None:
+    commands = re.findall(r"(?:`|^\s*)make (?:--\S+ )?([a-z]\w*)", page.read_text(), re.MULTILINE)
+
+    assert set(commands) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_test_that_a_page_names_is_there(page: Path) -> None:
     for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
         assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
+
+
+def test_the_files_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = set(re.findall(r"`([a-z]\w*/[\w/.]*[\w/])`", text))
+
+    assert len(paths) > 10
+    for path in paths:
+        assert (ROOT / path).exists() or (BILLING / path).exists(), path
