@@ -287,7 +287,8 @@ def test_unpaid_pages_leave_out_what_is_paid(billed: Invoker) -> None:
 def test_deep_unpaid_pages_skip_whole_blocks(
     billed: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.persistence.invoices._BLOCK", 3)
+    for module in ("invoices", "issuing"):
+        monkeypatch.setattr(f"billing.persistence.{module}.BLOCK", 3)
     _issue(billed, 10)
     for number in (4, 9):
         body = {"amount": 56.47, "external_payment_unique_id": f"p{number}"}
