@@ -8,7 +8,7 @@ The items of invoices and their keys, in the invoices' table.
                                       unpaid#<n>        the description of one that is unpaid
                                       unpaid#totals     how many documents, how many unpaid
                                       unpaid-block#<b>  how many unpaid among a thousand
-    invoice#<org>#<account>#<n>       document          the record and its personal part, each
+    invoice#<org>#<account>#<n>       document          the record and its personal part,
                                                         compressed; `erased_at` once the personal
                                                         part was erased
                                       payment#<id>      money received
@@ -165,15 +165,14 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
 
 
 def document_item(record: InvoiceRecord) -> dict[str, Any]:
-    item = {"record": {"B": zlib.compress(record.record)}}
-    if record.personal is not None:
-        item["personal"] = {"B": zlib.compress(record.personal)}
-    return item
+    """Write a record and its personal part, one a line: compressed together they take less."""
+    lines = [record.record] if record.personal is None else [record.record, record.personal]
+    return {"record": {"B": zlib.compress(b"\n".join(lines))}}
 
 
 def to_record(item: Item) -> InvoiceRecord:
-    personal = zlib.decompress(item["personal"]["B"]) if "personal" in item else None
-    return InvoiceRecord(zlib.decompress(item["record"]["B"]), personal)
+    record, _, personal = zlib.decompress(item["record"]["B"]).partition(b"\n")
+    return InvoiceRecord(record, personal or None)
 
 
 def to_pdf(item: Item | None) -> StoredPdf | None:

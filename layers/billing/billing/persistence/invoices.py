@@ -6,6 +6,7 @@ What their items are, invoice_items.py says; numbers and chains are kept by issu
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -23,6 +24,7 @@ from billing.persistence.dynamodb import (
     get_item,
     get_items,
     joined,
+    put,
     put_item,
     query,
     transact,
@@ -32,6 +34,7 @@ from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
     creditable_keys,
+    document_item,
     document_key,
     int_of,
     padded,
@@ -229,9 +232,15 @@ class InvoiceRepository:
         """Erase the personal part of a document everywhere it stands, all or nothing."""
         at = {":at": {"S": instant(now)}}
         empty = {":empty": {"S": ""}}
-        found = self._get(summary_key(key), unpaid_key(key))
+        found = self._get(document_key(key), unpaid_key(key))
+        erased = replace(to_record(found[document_key(key)]), personal=None)
         writes = [
-            update(self._table, document_key(key), "SET erased_at = :at REMOVE personal", at),
+            put(
+                self._table,
+                document_key(key),
+                document_item(erased) | {"erased_at": at[":at"]},
+                new=False,
+            ),
             update(
                 self._table,
                 summary_key(key),
