@@ -1,0 +1,88 @@
+"""Cycles as large as they come are billed, in as many documents as it takes."""
+
+import copy
+import json
+from itertools import batched
+from typing import Any
+
+from billing import config
+from billing.aws import dynamodb
+from billing.persistence.cycles import list_members
+from tests.integration.billing import Runs, audited, charge, issued, subscribers
+from tests.integration.conftest import Invoker
+from tests.integration.ledger import open_cycle
+
+CYCLE = "2026-12-01"
+MOVEMENTS = 20_000
+
+
+def test_a_cycle_of_twenty_thousand_movements_is_billed(billed: Invoker, runs: Runs) -> None:
+    [subscriber] = subscribers(billed, 1)
+    subscriber.charge(101)
+    _multiply(billed.org_id, subscriber.account_id, MOVEMENTS)
+
+    run = runs.run(until=CYCLE)
+
+    assert (run["invoices_issued"], run["failures"]) == (MOVEMENTS // 1000, [])
+    lines = [line for each in issued(billed.org_id, subscriber.account_id) for line in each.lines]
+    assert len({line.movement_id for line in lines}) == len(lines) == MOVEMENTS
+    assert sum(line.net.minor for line in lines) == 101 * MOVEMENTS
+    assert audited(billed.org_id) == MOVEMENTS // 1000
+
+
+def test_ten_documents_and_the_chain_are_ninety_four_writes_at_most(
+    billed: Invoker, runs: Runs
+) -> None:
+    accounts = subscribers(billed, 10)
+    for each in accounts:
+        each.charge()
+    transactions: list[int] = []
+
+    def count(params: Any, **_: Any) -> None:
+        transactions.append(len(params["TransactItems"]))
+
+    events, name = dynamodb().meta.events, "provide-client-params.dynamodb.TransactWriteItems"
+    runs.start(until=CYCLE)
+    runs.list_accounts()
+    events.register(name, count)
+    try:
+        runs.bill()
+    finally:
+        events.unregister(name, count)
+
+    assert len(accounts) == 10
+    assert transactions == [20, 93, 2]  # close, issue (of one series), count
+
+
+def test_an_account_goes_on_to_be_billed_behind_a_large_cycle(billed: Invoker, runs: Runs) -> None:
+    for number in range(30):
+        charge(billed, 999_999_999_999.99, 999_999_999_999.99, amount=_untaxed(number))
+    first = runs.run(until=CYCLE)
+    charge(billed)
+
+    second = runs.run(until="2027-01-01")
+
+    assert (first["failures"], second["failures"]) == ([], [])
+    assert second["invoices_issued"] == 1
+
+
+def _untaxed(number: int) -> dict[str, Any]:
+    value = 999_999_999_000 + number
+    tax = {"type": "NONE", "percentage": 0}
+    return {"value_with_taxes": value, "value_without_taxes": value, "tax": tax}
+
+
+def _multiply(org_id: str, account_id: str, count: int) -> None:
+    """Copy the one movement of a cycle, as a run reads it, until there are so many."""
+    table = config.movements_table()
+    [item] = list_members(table, org_id, account_id, open_cycle(org_id))
+    copies = []
+    for number in range(count - 1):
+        other: Any = copy.deepcopy(item)
+        record = json.loads(item["record"]["S"])
+        record["id"] = f"{number:032}"
+        other["record"]["S"] = json.dumps(record)
+        other["sk"]["S"] = f"movement#{record['subscription_id']}#{record['id']}"
+        copies.append({"PutRequest": {"Item": other}})
+    for some in batched(copies, 25, strict=False):
+        dynamodb().batch_write_item(RequestItems={table: list(some)})
