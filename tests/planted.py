@@ -142,6 +142,21 @@ BUGS = [
         "::test_while_movements_and_refunds_keep_arriving",
     ),
     Bug(
+        13, "a refund reserves nothing of the invoice that it will credit",
+        f"{BILLING}/services/refund_originals.py",
+        "after = original.reserve(line, refund.amount.net)", "after = original",
+        "tests/integration/test_refund_reservations.py"
+        "::test_what_an_allowance_left_is_all_that_can_be_refunded",
+    ),
+    Bug(
+        13, "a whole credit note takes what is reserved for refunds",
+        f"{BILLING}/domain/credit_notes.py",
+        "self.credited.get(number, nothing) - self.reserved.get(number, nothing)",
+        "self.credited.get(number, nothing)",
+        "tests/integration/test_billing_runs.py"
+        "::test_a_credit_note_on_request_leaves_what_refunds_reserve",
+    ),
+    Bug(
         16, "those that a token comes from are not read",
         f"{BILLING}/api/authentication.py",
         "if grant.ancestors:", "if grant.ancestors and False:",

@@ -76,7 +76,7 @@ def _multiply(org_id: str, account_id: str, count: int) -> None:
     """Copy the one movement of a cycle, as a run reads it, until there are so many."""
     table = config.movements_table()
     [item] = list_members(table, org_id, account_id, open_cycle(org_id))
-    copies = []
+    copies: list[Any] = []
     for number in range(count - 1):
         other: Any = copy.deepcopy(item)
         record = json.loads(item["record"]["S"])

@@ -1,5 +1,6 @@
 """A refund that was accepted is given back in full, whatever else happens to its invoice."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from billing.domain.invoices import InvoiceKey
 from billing.persistence.invoices import InvoiceRepository
 from tests.integration.billing import Runs, audited, charge, documents, give_back, money
 from tests.integration.conftest import Answer, Invoker
+from tests.integration.faults import Fault, Faulty, hang, lose_the_answer, throttle
 from tests.integration.test_refund_races import Hands
 
 FIRST, SECOND = "2026-12-01", "2027-01-01"
@@ -171,3 +173,84 @@ def test_racing_refunds_and_credit_notes_never_take_more_than_there_is(
     _, note = documents(billed)
     assert note["amountIncVat"] == "-12100"
     assert audited(billed.org_id) == 2
+
+
+# ---------------------------------------------------------------- whatever fails
+
+FAULTS = {"hangs": hang, "is throttled": throttle, "loses its answer": lose_the_answer}
+
+
+@pytest.fixture
+def invoiced(billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Invoice a charge of 121 EUR, and let December begin; return the charge."""
+    movement = charge(billed)
+    assert runs.run(until=FIRST)["invoices_issued"] == 1
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 12, 5, tzinfo=UTC))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return movement
+
+
+def _writes(billed: Invoker, movement: str) -> dict[str, Callable[[], Answer]]:
+    """Return a creation, a replacement and a withdrawal, each of a refund of its own."""
+    whole = {"period_start_datetime": None, "period_end_datetime": None}
+    made = [give_back(billed, movement, external_refund_unique_id=f"r{n}") for n in range(2)]
+    put = {"external_refund_unique_id": "r0", "amount": money(24.2, 20), **whole}
+    new = {"external_refund_unique_id": "new", "amount": money(36.3, 30), **whole}
+    return {
+        "create": lambda: billed("refunds_create", new, movementId=movement),
+        "replace": lambda: billed("refunds_put", put, movementId=movement, refundId=made[0]),
+        "withdraw": lambda: billed("refunds_delete", movementId=movement, refundId=made[1]),
+    }
+
+
+def _holds_what_is_live(billed: Invoker, movement: str) -> None:
+    """Check that the invoice reserves the very refunds that there are."""
+    key = InvoiceKey(billed.org_id, "100001", 1)
+    reserved = InvoiceRepository().get_creditables([key])[key].reserved
+    listed = billed("movements_list_refunds", movementId=movement).json["refunds"]
+    live = sum(round(100 * each["amount"]["value_without_taxes"]) for each in listed)
+    assert sum(net.minor for net in reserved.values()) == live
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("write", ["create", "replace", "withdraw"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_reservation_and_its_refund_are_written_together(
+    billed: Invoker, invoiced: str, dynamodb: Any, write: str, nth: int, fault: Fault
+) -> None:
+    send = _writes(billed, invoiced)[write]
+
+    with Faulty(dynamodb, nth, fault, times=10_000):
+        failed = send()
+    _holds_what_is_live(billed, invoiced)
+    again = send()
+
+    assert failed.status >= 500 or nth > 2
+    assert again.status in (201, 204, 404)
+    done = failed.status == 204 or fault is lose_the_answer
+    assert again.status != 404 or (write == "withdraw" and done)
+    _holds_what_is_live(billed, invoiced)
+
+
+@pytest.mark.faults
+def test_a_run_that_fails_between_closing_and_issuing_credits_all_of_it_later(
+    billed: Invoker, runs: Runs, invoiced: str, dynamodb: Any
+) -> None:
+    refund = give_back(billed, invoiced, 36.3, 30)
+    runs.start(until=SECOND)
+    runs.list_accounts()
+    [message] = runs.batches()
+    with Faulty(dynamodb, 4, hang, times=10_000):
+        failed = runs.again("bill_accounts", message)
+    _holds_what_is_live(billed, invoiced)
+    locked = billed("refunds_delete", movementId=invoiced, refundId=refund)
+
+    done = runs.again("bill_accounts", message)
+
+    assert (len(failed["batchItemFailures"]), done["batchItemFailures"]) == (1, [])
+    assert (locked.status, locked.json["code"]) == (409, "REFUND_NOT_PENDING")
+    _, note = documents(billed)
+    assert note["amountIncVat"] == "-3630"
+    key = InvoiceKey(billed.org_id, "100001", 1)
+    assert InvoiceRepository().get_creditables([key])[key].reserved == {}
