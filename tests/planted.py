@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import emulator
 from local.stack import ROOT
 
 BILLING = "layers/billing/billing"
@@ -201,28 +202,53 @@ def planted(bug: Bug, folder: Path) -> None:
     file.write_text(text.replace(bug.old, bug.new))
 
 
-def is_caught(bug: Bug) -> bool:
-    """Tell whether the test fails in a copy that has the bug, and how."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for source in SOURCES:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / source, folder / source, ignore=ignored)
-        for file in ("pyproject.toml", "template.yaml"):
-            shutil.copy(ROOT / file, folder / file)
-        planted(bug, folder)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", bug.test]
-        environment = {**os.environ, "PYTHONPATH": ""}
-        run = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-    if run.returncode not in (0, 1):
+def copy_sources(folder: Path) -> None:
+    """Copy what the tests need; the emulator's environment is linked to."""
+    for source in SOURCES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / source, folder / source, ignore=ignored)
+    for file in ("pyproject.toml", "template.yaml"):
+        shutil.copy(ROOT / file, folder / file)
+    environment = folder / emulator.ENVIRONMENT.relative_to(ROOT)
+    environment.parent.mkdir()
+    environment.symlink_to(emulator.ENVIRONMENT)
+
+
+def failed(folder: Path, *tests: str) -> bool:
+    """Run tests in a copy, and return whether one failed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", *tests]
+    run = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode not in (0, 1) or " error" in run.stdout.splitlines()[-1]:
         raise SystemExit(run.stdout + run.stderr)
     return run.returncode == 1
 
 
+def is_caught(bug: Bug) -> bool:
+    """Return whether the test fails in a copy that has the bug."""
+    with tempfile.TemporaryDirectory() as name:
+        copy_sources(Path(name))
+        planted(bug, Path(name))
+        return failed(Path(name), bug.test)
+
+
+def check_sound() -> None:
+    """Check that the tests pass where no bug is planted: else they would catch anything."""
+    with tempfile.TemporaryDirectory() as name:
+        copy_sources(Path(name))
+        if failed(Path(name), *sorted({bug.test for bug in BUGS})):
+            raise SystemExit("A test fails in a copy without a bug: run it by `make one T=…`")
+
+
 def main() -> int:
     """Plant one bug after the other; fail where one is not caught."""
+    check_sound()
     missed = 0
     for bug in BUGS:
         began = time.monotonic()
