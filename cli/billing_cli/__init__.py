@@ -1,1 +1,1 @@
-"""The command line: what whoever runs the API does beside it."""
+"""The command line, for the operators of the API."""

@@ -74,7 +74,7 @@ class Queue:
         return replayed, len(left)
 
     def again(self, message: Mapping[str, Any]) -> bool:
-        """Try one again; tell whether it is dealt with."""
+        """Try one again; return whether it is done."""
         raise NotImplementedError
 
     def _receive(self) -> list[Any]:

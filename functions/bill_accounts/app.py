@@ -18,7 +18,7 @@ processor.raise_on_entire_batch_failure = False
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Take messages of the queue of batches, those of an org in their order."""
+    """Handle messages of the batches queue; those of one group come in order."""
     deadline.start(context.get_remaining_time_in_millis())
     return process_partial_response(event, _record, processor, context)
 

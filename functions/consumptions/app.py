@@ -149,7 +149,7 @@ def _place(place: str, account: Account) -> tuple[date, date, tuple[int, str]]:
 def _days(
     first: date | None, last: date | None, account: Account, cycle: OpenCycle
 ) -> tuple[date, date]:
-    """Tell which days are asked for, both included; by default those of the open cycle."""
+    """Return the days that are asked for, both included; by default those of the open cycle."""
     first = first or local_date(cycle.starts_at, account.time_zone)
     last = last or cycle.ends_on - timedelta(days=1)
     if first > last:

@@ -23,7 +23,7 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Take messages of the queue of runs."""
+    """Handle messages of the runs queue."""
     deadline.start(context.get_remaining_time_in_millis())
     return process_partial_response(event, _record, processor, context)
 

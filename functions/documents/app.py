@@ -26,7 +26,7 @@ processor = BatchProcessor(
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take the issued invoices of the table's stream, or `{org_id, account_id, ordinal}`."""
+    """Handle issued documents from the table's stream, or `{org_id, account_id, ordinal}`."""
     deadline.start(context.get_remaining_time_in_millis())
     if "Records" in event:
         return process_partial_response(event, _record, processor, context)  # type: ignore[return-value]

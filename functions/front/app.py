@@ -46,7 +46,7 @@ def get_docs() -> Response[str]:
 
 @app.not_found
 def refuse(_: Exception) -> Response[str]:
-    """Tell a method that is not taken from a path that nobody has."""
+    """Answer 405 for a method that a path does not take, 404 for a path that does not exist."""
     path = app.current_event.path
     for template, operations in json.loads(_document())["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):

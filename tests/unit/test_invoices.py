@@ -1,4 +1,4 @@
-"""Invoices: how they are reckoned, numbered and chained."""
+"""Invoices: their totals, numbers and chain."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -109,7 +109,9 @@ def _eur(major: str) -> Money:
         ),
     ],
 )
-def test_reckons_lines_then_taxes(line: NewLine, net: str, tax: str, gross: str) -> None:
+def test_rounds_each_line_and_then_each_tax_once(
+    line: NewLine, net: str, tax: str, gross: str
+) -> None:
     invoice = _draft(line)
 
     assert (invoice.net, invoice.tax, invoice.gross) == (_eur(net), _eur(tax), _eur(gross))

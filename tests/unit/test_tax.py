@@ -1,4 +1,4 @@
-"""Tax: once per kind and rate, and checked where the caller reckoned it."""
+"""Tax: once per kind and rate, and checked where the caller computed it."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,8 +1,8 @@
-"""The clock; functions ask it, rules are told."""
+"""The clock: functions read it and pass the instant on to the rules."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Tell the present instant, in UTC."""
+    """Return the current instant, in UTC."""
     return datetime.now(UTC)

@@ -43,7 +43,7 @@ def clear() -> None:
 
 
 def seconds_left() -> float:
-    """Tell how many seconds may still be spent on calls."""
+    """Return the seconds that may still be spent on calls."""
     return _ends_at.get() - time.monotonic() - RESERVE_SECONDS
 
 

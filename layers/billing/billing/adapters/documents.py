@@ -31,7 +31,7 @@ class DocumentStore:
         self._bucket = config.documents_bucket()
 
     def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredPdf:
-        """Store a PDF unless there is one already, and tell which one is stored."""
+        """Store a PDF unless there is one already; return the one that is stored."""
         try:
             call(
                 s3().put_object,

@@ -33,7 +33,7 @@ _MESSAGES_AT_ONCE = 10
 
 
 class RunsQueue:
-    """Runs whose accounts are to be listed."""
+    """The queue of runs whose accounts are to be listed."""
 
     def __init__(self) -> None:
         self._url = config.runs_queue()
@@ -42,12 +42,12 @@ class RunsQueue:
         _send(self._url, {"org_id": org_id, "run_id": run_id})
 
     def send_daily(self, after: str) -> None:
-        """Have the daily runs started of all orgs behind one."""
+        """Send the message that starts the daily runs of all orgs after `after`."""
         _send(self._url, {"after": after})
 
 
 class AuditsQueue:
-    """Stretches of lanes that are to be verified."""
+    """The queue of lanes, or parts of lanes, to be verified."""
 
     def __init__(self) -> None:
         self._url = config.audits_queue()
@@ -56,12 +56,12 @@ class AuditsQueue:
         _send(self._url, asdict(stretch))
 
     def send_orgs(self, after: str) -> None:
-        """Have all orgs behind one audited."""
+        """Send the message that has all orgs after `after` audited."""
         _send(self._url, {"after": after})
 
 
 class BatchesQueue:
-    """Batches of accounts to be billed."""
+    """The queue of batches of accounts to be billed."""
 
     def __init__(self) -> None:
         self._url = config.batches_queue()

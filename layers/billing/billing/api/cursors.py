@@ -36,7 +36,7 @@ def decode(cursor: str | None, *scope: str) -> str | None:
         last_id = urlsafe_b64decode(padded)[_DIGEST_BYTES:].decode()
     except ValueError:
         last_id = ""
-    # Whoever makes up a digest, too, gets no further than to a place that a list can have.
+    # A forged digest can only point inside the list.
     if encode(last_id, *scope) != cursor or not _LAST_ID.fullmatch(last_id):
         raise InvalidRequestError.of("cursor", "was not given out for this list and this token")
     return last_id

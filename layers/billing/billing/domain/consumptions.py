@@ -67,7 +67,7 @@ class Consumption:
     def used(
         cls, consumption_id: str, record: NewConsumption, amount: TaxedAmount, cycle: OpenCycle
     ) -> "Consumption":
-        """Let a record fall into the open cycle."""
+        """Create a usage record in the open cycle."""
         return cls(
             id=consumption_id,
             external_id=record.external.value,

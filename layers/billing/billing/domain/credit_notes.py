@@ -114,7 +114,7 @@ class Creditable:
         return replace(self, reserved=_plus(self.reserved, {number: net}))
 
     def release(self, number: int, net: Money) -> "Creditable":
-        """Give up what was reserved for a refund."""
+        """Release what was reserved for a refund."""
         return replace(self, reserved=_plus(self.reserved, {number: -net}))
 
     # ---------------------------------------------------------------- credit
@@ -264,7 +264,7 @@ class CreditNote:
 
 
 def _turned(line: Line, net: Money) -> Line:
-    """Give back a line: as it was charged where all of it goes back, else as one amount."""
+    """Return a line with its sign turned; a part of it becomes one amount."""
     if net == line.net:
         return replace(
             line, unit_price=-line.unit_price, setup_costs=-line.setup_costs, net=-line.net

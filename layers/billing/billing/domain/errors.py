@@ -1,5 +1,5 @@
 """
-Everything that can go wrong, named by meaning.
+All errors, named by meaning.
 
     BillingError
     ├── InvalidRequestError        the request can never be right
@@ -71,7 +71,7 @@ class InvalidRequestError(BillingError):
         return cls(f"{field}: {message}", FieldError(field, message))
 
     def within(self, part: str) -> "InvalidRequestError":
-        """Say where in the request the part stands that is refused."""
+        """Return the same error with its fields named from the whole request: `lines.3.tax`."""
         details = [FieldError(f"{part}.{each.field}", each.message) for each in self.details]
         return InvalidRequestError(f"{part}.{self.message}", *details)
 

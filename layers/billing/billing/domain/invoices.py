@@ -1,4 +1,4 @@
-"""Invoices: how they are reckoned, numbered and chained, and what is still owed on them."""
+"""Invoices: lines, totals and settlement. issuing.py numbers and chains them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Line:
         order_id: str | None = None,
         remarks: str | None = None,
     ) -> "Line":
-        """Reckon the net of a line."""
+        """Create a line, and compute its net amount."""
         exact = EXACT.fma(quantity, unit_price, setup_costs.major)
         net = Money.rounded(exact, setup_costs.currency)
         return cls(

@@ -46,7 +46,7 @@ _SIGNS = {
 
 
 def currency_sign(currency: str) -> str:
-    """Give the sign of a currency, or its code where no sign of its own is common."""
+    """Return the sign of a currency, or its ISO 4217 code where no sign is common."""
     return _SIGNS.get(currency, currency)
 
 

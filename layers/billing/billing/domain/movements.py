@@ -101,7 +101,7 @@ class Surroundings:
         return self.account.currency or self.org.currency
 
     def tax_at(self, supplied: Moment) -> Tax:
-        """Tell the tax of amounts that name none: that of the account's place on that day."""
+        """Return the tax of an amount that names none: that of the account's place on that day."""
         day = supplied.local_date(self.account.time_zone)
         return tax_at(self.account.country, self.account.state_id, day, self.rates)
 

@@ -28,7 +28,7 @@ class Moment:
         return self.nanoseconds <= other.nanoseconds
 
     def local_date(self, time_zone: str) -> date:
-        """Tell which day it is in a time zone."""
+        """Return the local day in a time zone."""
         return local_date(datetime.fromisoformat(self.text), time_zone)
 
 
@@ -57,7 +57,7 @@ def midnight(day: date, time_zone: str) -> datetime:
 
 
 def local_date(instant: datetime, time_zone: str) -> date:
-    """Tell which day it is in a time zone."""
+    """Return the local day in a time zone."""
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 

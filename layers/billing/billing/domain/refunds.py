@@ -84,7 +84,7 @@ class Refund:
         cycle: date,
         now: datetime,
     ) -> "Refund":
-        """Give money back in a cycle. Raise what Movement.check_refund() does."""
+        """Create a pending refund in a cycle. Raise what Movement.check_refund() raises."""
         movement.check_refund(request.amount, request.period)
         own = line_key(movement.key.subscription_id, REFUND_RANK, key.id)
         return cls(

@@ -177,7 +177,7 @@ class BillingRunRepository:
         ]
 
     def mark_sent(self, run: BillingRun, batches: Sequence[Batch]) -> None:
-        """Note that the next batches of a run are in the queue."""
+        """Record that the next batches of a run are in the queue."""
         sent = {":sent": {"N": str(batches[-1].number)}}
         key = run_key(run.org_id, run.id)
         transact([update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})])
@@ -192,7 +192,7 @@ def batch_key(org_id: str, run_id: str, number: int) -> Key:
 
 
 def put_failure(table: str, batch: Batch, failure: Failure) -> Any:
-    """Note within a transaction why an account was not billed."""
+    """Write, within a transaction, why an account was not billed."""
     key = joined("run", batch.org_id, batch.run_id), joined("failure", failure.account_id)
     attributes = {"code": {"S": failure.code}, "message": {"S": failure.message}}
     return put(table, key, attributes, new=False)

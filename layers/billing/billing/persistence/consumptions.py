@@ -184,7 +184,7 @@ class ConsumptionRepository:
     def totals(
         self, org_id: str, account_id: str, ends_on: date, subscription_id: str | None = None
     ) -> list[ConsumptionTotal]:
-        """Tell what the records of a cycle come to, of the whole account or one subscription."""
+        """Return the usage totals of a cycle, of the whole account or of one subscription."""
         kind = joined("total", subscription_id) if subscription_id else "total"
         items = list_members(self._movements, org_id, account_id, ends_on, kind)
         return [to_total(item) for item in items]

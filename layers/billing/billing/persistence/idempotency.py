@@ -18,7 +18,7 @@ def external_key(org_id: str, kind: str, value: str) -> Key:
 
 
 def put_external(table: str, key: Key, thing_id: str, external: ExternalId) -> dict[str, Any]:
-    """Take an external id within a transaction."""
+    """Write the idempotency record of an external id within a transaction."""
     return put(table, key, {"id": {"S": thing_id}, "fingerprint": {"S": external.fingerprint}})
 
 

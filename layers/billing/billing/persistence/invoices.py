@@ -90,7 +90,7 @@ class InvoiceRepository:
     def list_page(
         self, org_id: str, account_id: str, start: int, results: int
     ) -> tuple[list[InvoiceSummary], int]:
-        """List invoices from the `start`th newest on, and tell how many there are."""
+        """List invoices from the `start`th newest on, with their total number."""
         if start == 0:  # the newest tells by its ordinal how many there are
             page = self._range(org_id, account_id, 1, _LAST, most=results)
             return page, page[0].key.ordinal if page else 0
@@ -105,7 +105,7 @@ class InvoiceRepository:
     def list_unpaid_page(
         self, org_id: str, account_id: str, start: int, results: int
     ) -> tuple[list[InvoiceSummary], int]:
-        """List unpaid invoices from the `start`th newest on, and tell how many there are."""
+        """List unpaid invoices from the `start`th newest on, with their total number."""
         account = account_pk(org_id, account_id)
         newest, skipped, total = "totals", start + 1, None
         if start > BLOCK:

@@ -27,7 +27,7 @@ def to_surroundings(
     owner: Item | None,
 ) -> Surroundings:
     """
-    Put together what was found by these keys; `owner` tells whose the subscription is.
+    Return the surroundings from the items of these keys; `owner` names the subscription's account.
 
     Raises NotFoundError where the org or the account has no profile.
     """

@@ -1,4 +1,4 @@
-"""Give money back."""
+"""Issue a refund."""
 
 from dataclasses import replace
 from datetime import date, datetime

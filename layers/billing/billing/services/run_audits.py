@@ -19,7 +19,7 @@ class AuditsQueue(Protocol):
 
 
 def start_audits(after: str | None, *, orgs: Orgs, chains: Chains, queue: AuditsQueue) -> None:
-    """Have every lane of each further org verified; where time gets short, go on later."""
+    """Queue every lane of each further org for verification; continue later if time runs short."""
     for org_id in orgs.list_orgs(after):
         if deadline.seconds_left() < deadline.STEP_SECONDS:
             queue.send_orgs(after or "")

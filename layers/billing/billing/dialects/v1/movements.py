@@ -50,7 +50,7 @@ class MovementRequestDTO(PeriodRequestDTO):
 class MovementResponseDTO(Dto):
     """A charge or an allowance, and what was given back of it."""
 
-    id: str = Field(description="Its id; later ones sort behind.")
+    id: str = Field(description="The id of the movement. Ids sort by creation time.")
     subscription_id: str = Field(description="What it hangs on.")
     account_id: str = Field(description="Who pays.")
     movement_datetime: ExactInstant = Field(description="When it came about, as it was sent.")

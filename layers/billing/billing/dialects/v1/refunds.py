@@ -73,7 +73,7 @@ class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
 class RefundResponseDTO(Dto):
     """Money given back."""
 
-    id: str = Field(description="Its id; later ones sort behind.")
+    id: str = Field(description="The id of the refund. Ids sort by creation time.")
     movement_id: str = Field(description="The movement that it gives back of.")
     subscription_id: str = Field(description="The subscription of the movement.")
     refund_datetime: ExactInstant = Field(description="When it was granted, as it was sent.")
