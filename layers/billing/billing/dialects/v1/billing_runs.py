@@ -25,9 +25,9 @@ class BillingRunRequestDTO(Dto):
 class BillingFailureDTO(Dto):
     """An account that could not be billed, or not wholly."""
 
-    account_id: str = Field(description="The account.")
+    account_id: str = Field(description="The account that could not be billed.")
     code: str = Field(description="Stable, for programs: `REFUND_EXCEEDS_INVOICE`.")
-    message: str = Field(description="For people.")
+    message: str = Field(description="What went wrong and what to do, for people to read.")
 
 
 class BillingRunResponseDTO(Dto):
@@ -37,7 +37,9 @@ class BillingRunResponseDTO(Dto):
         description="`running` until every account is done."
     )
     accounts_total: int = Field(description="Accounts found to be due, so far.")
-    accounts_done: int = Field(description="Those billed, or failed.")
+    accounts_done: int = Field(
+        description="The number of accounts that are finished: billed, or failed."
+    )
     invoices_issued: int = Field(description="Documents issued: invoices and credit notes.")
     failures: list[BillingFailureDTO] = Field(
         description="Accounts that could not be billed, at most 1,000; the next run tries again."

@@ -22,14 +22,16 @@ from billing.domain.tax import AskedAmount, Tax, TaxType
 class GenericCreatedResponseDTO(Dto):
     """What was created."""
 
-    id: str = Field(description="The id of the new resource.")
+    id: str = Field(description="The id of the resource that was created.")
 
 
 class TaxDTO(Dto):
     """A kind of tax and its rate."""
 
     type: Annotated[TaxType, Field(strict=False)] = Field(description="`NONE` is untaxed.")
-    percentage: Percentage = Field(description="21 means 21 %.")
+    percentage: Percentage = Field(
+        description="The tax rate in percent: 21 means 21 %. It is 0 if the type is `NONE`."
+    )
 
     @field_validator("percentage")
     @classmethod
@@ -52,7 +54,9 @@ class AmountRequestDTO(Dto):
     value_with_taxes: NotNegative = Field(
         description="What is paid in the end; it may be one minor unit off."
     )
-    value_without_taxes: NotNegative = Field(description="The same without its tax.")
+    value_without_taxes: NotNegative = Field(
+        description="The amount without tax, in major units of the currency."
+    )
     tax: TaxDTO | None = Field(
         None,
         description="The tax between the two; by default that of the account's place on the day "
@@ -120,10 +124,10 @@ class PeriodRequestDTO(Dto):
 class AddressDTO(Dto):
     """A postal address."""
 
-    street: Name = Field(description="Street and number.")
+    street: Name = Field(description="The street and the house number.")
     postal_code: Annotated[Name, Field(max_length=20)] = Field(description="Postal code.")
-    city: Name = Field(description="Town or city.")
-    country: Country = Field(description="ISO 3166-1 alpha-2.")
+    city: Name = Field(description="The town or city.")
+    country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
 
     @classmethod
     def from_domain(cls, address: Address) -> "AddressDTO":

@@ -32,7 +32,9 @@ class ConsumptionDTO(Dto):
     units: Annotated[int, Field(ge=0, le=MAX_UNITS)] = Field(description="How much of `unit`.")
     unit: Annotated[Unit, Field(strict=False)] = Field(description="What it is measured in.")
     amount: AmountRequestDTO = Field(description="What it costs; 0 where it is included.")
-    destination: Name | None = Field(None, description="Who or what was reached.")
+    destination: Name | None = Field(
+        None, description="The number or network that was reached, if any."
+    )
 
     def to_domain(self, field: str, subscription_id: str) -> NewConsumption:
         return NewConsumption(
@@ -64,7 +66,7 @@ class ConsumptionRequestDTO(Dto):
 class ConsumptionReceiptDTO(Dto):
     """How many records were taken."""
 
-    accepted: int = Field(description="Records that were new.")
+    accepted: int = Field(description="The number of records that were new and are stored.")
     duplicates: int = Field(description="Records that had been taken before, or stood here twice.")
 
 
@@ -72,17 +74,19 @@ class UsageAmountDTO(Dto):
     """What usage comes to, in major units."""
 
     value_with_taxes: Amount = Field(description="Each rate is charged once, on its sum.")
-    value_without_taxes: Amount = Field(description="The sum of the records.")
-    currency: str = Field(description="ISO 4217.")
+    value_without_taxes: Amount = Field(
+        description="The sum of the records without tax, in major units."
+    )
+    currency: str = Field(description="The currency: ISO 4217, such as `EUR`.")
 
 
 class ConsumptionTotalDTO(Dto):
     """What the records of one type come to."""
 
-    type: ConsumptionType = Field(description="What was used.")
-    units: int = Field(description="How much of `unit`.")
+    type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
+    units: int = Field(description="The amount that was used, counted in `unit`.")
     unit: Unit = Field(description="Different units, like different currencies, stand apart.")
-    amount: UsageAmountDTO = Field(description="What it costs.")
+    amount: UsageAmountDTO = Field(description="The cost of the record, with and without tax.")
 
     @classmethod
     def from_domain(cls, total: TypeTotal) -> "ConsumptionTotalDTO":
@@ -102,7 +106,7 @@ class ConsumptionTotalsResponseDTO(Dto):
     """What was used of a subscription in the open cycle."""
 
     invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
-    period: PeriodDTO = Field(description="The open cycle.")
+    period: PeriodDTO = Field(description="The billing period that is open, half-open.")
     totals: list[ConsumptionTotalDTO] = Field(description="By type; of what was not used, none.")
 
     @classmethod
@@ -146,8 +150,10 @@ class ConsumptionDetailsResponseDTO(Dto):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    type: ConsumptionType = Field(description="What was used.")
+    type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
     first: Date = Field(serialization_alias="from", description="First day, included.")
     last: Date = Field(serialization_alias="to", description="Last day, included.")
-    records: list[ConsumptionResponseDTO] = Field(description="The page.")
+    records: list[ConsumptionResponseDTO] = Field(
+        description="The usage records of this page, newest first."
+    )
     next_cursor: str | None = Field(description="What to ask for the next page with, if any.")

@@ -12,15 +12,19 @@ class FieldErrorDTO(Dto):
     """One wrong field."""
 
     field: str = Field(description="Where it stands in the request: `amount.tax.percentage`.")
-    message: str = Field(description="What is wrong with it.")
+    message: str = Field(
+        description="What is wrong with the field, with the limit or form it must have."
+    )
 
 
 class GenericResponseDTO(Dto):
     """Why a request failed."""
 
     code: str | None = Field(None, description="Stable, for programs: `INVALID_REQUEST`.")
-    message: str = Field(description="For people.")
-    details: list[FieldErrorDTO] | None = Field(None, description="Every wrong field.")
+    message: str = Field(description="What went wrong and what to do, for people to read.")
+    details: list[FieldErrorDTO] | None = Field(
+        None, description="Every field of the request that is wrong."
+    )
     trace_id: str | None = Field(None, description="Names this request in the logs.")
 
 

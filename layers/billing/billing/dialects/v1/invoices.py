@@ -26,7 +26,7 @@ from billing.domain.invoices import LinePeriod, NewInvoice, NewLine
 class InvoiceLineRequestDTO(Dto):
     """One line of an invoice."""
 
-    description: Text = Field(description="What is charged.")
+    description: Text = Field(description="What the line charges, as it is printed on the invoice.")
     quantity: Annotated[Amount, Field(description="How many; negative gives back.")]
     unit_price: NotNegative = Field(
         description="Without tax, in major units; may have more decimals than the currency."
@@ -39,8 +39,10 @@ class InvoiceLineRequestDTO(Dto):
     period_end: Date | None = Field(
         None, validate_default=True, description="Last day that the line covers."
     )
-    order_id: Name | None = Field(None, description="The order that it comes from.")
-    remarks: Text | None = Field(None, description="Anything else to say.")
+    order_id: Name | None = Field(
+        None, description="The order that the line comes from, as the buyer knows it."
+    )
+    remarks: Text | None = Field(None, description="A remark that is printed below the line.")
 
     @field_validator("period_end")
     @classmethod
@@ -73,7 +75,9 @@ class InvoiceRequestDTO(Dto):
     external_invoice_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first invoice."
     )
-    description: Text = Field(description="What lists show and search.")
+    description: Text = Field(
+        description="The description of the document: lists show it and search in it."
+    )
     currency: Currency | None = Field(None, description="ISO 4217; by default the account's.")
     due_date: Date | None = Field(None, description="By default the account's payment term.")
     lines: Annotated[list[InvoiceLineRequestDTO], Field(min_length=1, max_length=1000)] = Field(
@@ -94,9 +98,16 @@ class InvoiceRequestDTO(Dto):
 class PaymentRequestDTO(Dto):
     """Money received against an invoice."""
 
-    amount: Positive = Field(description="In major units.")
-    currency: Currency | None = Field(None, description="By default the invoice's.")
-    paid_datetime: Instant = Field(description="When the money arrived.")
+    amount: Positive = Field(
+        description="The amount that was paid, in major units of the invoice's currency."
+    )
+    currency: Currency | None = Field(
+        None,
+        description="The currency of the payment: ISO 4217. It is the invoice's, also by default.",
+    )
+    paid_datetime: Instant = Field(
+        description="The instant at which the money arrived, with its UTC offset."
+    )
     method: Name | None = Field(None, description="How it came: `transfer`, `card` …")
     external_payment_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first payment."
@@ -120,7 +131,9 @@ class CreditNoteRequestDTO(Dto):
     external_credit_note_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first credit note."
     )
-    description: Text = Field(description="What lists show and search.")
+    description: Text = Field(
+        description="The description of the document: lists show it and search in it."
+    )
     lines: (
         Annotated[list[CreditNoteLineRequestDTO], Field(min_length=1, max_length=1000)] | None
     ) = Field(None, description="By default all that is left of the invoice.")
@@ -143,7 +156,11 @@ class CreditNoteRequestDTO(Dto):
 class InvoicePublicLinkResponseDTO(Dto):
     """A link to the PDF of an invoice that works without a token, for a while."""
 
-    invoice_id: str = Field(description="The invoice.")
-    url: str = Field(description="Where its PDF is.")
-    expires_at: Instant = Field(description="Until when the link works.")
-    content_type: Literal["application/pdf"] = Field(description="What the link answers.")
+    invoice_id: str = Field(description="The id of the invoice that the link is for.")
+    url: str = Field(description="The pre-signed address of the PDF. It works without a token.")
+    expires_at: Instant = Field(
+        description="The instant after which the link no longer works, in UTC."
+    )
+    content_type: Literal["application/pdf"] = Field(
+        description="The media type of what the link returns."
+    )

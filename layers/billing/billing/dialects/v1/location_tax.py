@@ -13,8 +13,8 @@ class LocationTaxDTO(Dto):
     """The tax of a place, from a day on."""
 
     state_id: int | None = Field(description="INE province code; null is the whole country.")
-    country: str = Field(description="ISO 3166-1 alpha-2.")
-    name: str = Field(description="The name of the place.")
+    country: str = Field(description="The country of the place: ISO 3166-1 alpha-2.")
+    name: str = Field(description="The name of the country or province.")
     tax: TaxDTO = Field(description="The standard tax there, or the org's own rate.")
     valid_from: Date = Field(description="The first day of this rate, as far as our data goes.")
 
@@ -32,11 +32,15 @@ class LocationTaxDTO(Dto):
 class LocationTaxRequestDTO(Dto):
     """An org's own rate for a province; what a GET answers can be sent back."""
 
-    tax: TaxDTO = Field(description="The tax to charge.")
+    tax: TaxDTO = Field(description="The type and the rate of the tax of the place.")
     valid_from: Date = Field(description="The first day of supply that it is charged on.")
-    state_id: StateId | None = Field(None, description="As in the path.")
-    country: Country | None = Field(None, description="`ES`.")
-    name: Name | None = Field(None, description="Ours stays.")
+    state_id: StateId | None = Field(
+        None, description="The INE code of the province. If given, it must be that of the path."
+    )
+    country: Country | None = Field(None, description="The country. If given, it must be `ES`.")
+    name: Name | None = Field(
+        None, description="The name of the province. It is accepted, and not changed."
+    )
 
     def to_domain(self) -> Rate:
         return Rate(self.valid_from, self.tax.to_domain())

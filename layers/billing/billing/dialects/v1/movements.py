@@ -23,8 +23,12 @@ class MovementRequestDTO(PeriodRequestDTO):
     """A charge or an allowance on a subscription."""
 
     account_id: Id = Field(description="Who pays; a subscription stays with its first account.")
-    movement_datetime: ExactInstant = Field(description="When it came about.")
-    amount: AmountRequestDTO = Field(description="How much, never negative.")
+    movement_datetime: ExactInstant = Field(
+        description="The instant at which the charge or allowance arose."
+    )
+    amount: AmountRequestDTO = Field(
+        description="The amount of the charge or allowance. It is never negative."
+    )
     operation_type: Annotated[OperationType, Field(strict=False)] = Field(
         description="`DEBIT` is a charge, `CREDIT` an allowance."
     )
@@ -32,7 +36,7 @@ class MovementRequestDTO(PeriodRequestDTO):
     external_movement_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first movement."
     )
-    description: Text = Field(description="What the invoice says.")
+    description: Text = Field(description="What is charged, as it is printed on the invoice.")
 
     def to_domain(self) -> NewMovement:
         return NewMovement(
@@ -51,21 +55,35 @@ class MovementResponseDTO(Dto):
     """A charge or an allowance, and what was given back of it."""
 
     id: str = Field(description="The id of the movement. Ids sort by creation time.")
-    subscription_id: str = Field(description="What it hangs on.")
-    account_id: str = Field(description="Who pays.")
+    subscription_id: str = Field(description="The subscription that the movement belongs to.")
+    account_id: str = Field(description="The account that the movement is billed to.")
     movement_datetime: ExactInstant = Field(description="When it came about, as it was sent.")
-    period_start_datetime: ExactInstant | None = Field(description="As it was sent.")
-    period_end_datetime: ExactInstant | None = Field(description="As it was sent.")
-    amount: AmountRequestDTO = Field(description="As it was sent.")
-    operation_type: OperationType = Field(description="`DEBIT` or `CREDIT`.")
-    kind: MovementKind = Field(description="What it is for.")
-    external_movement_unique_id: str = Field(description="Yours.")
-    description: str = Field(description="What the invoice says.")
+    period_start_datetime: ExactInstant | None = Field(
+        description="The first instant that the movement covers, as it was sent."
+    )
+    period_end_datetime: ExactInstant | None = Field(
+        description="The last instant that the movement covers, as it was sent."
+    )
+    amount: AmountRequestDTO = Field(
+        description="The amount as it was sent, with the tax that is charged."
+    )
+    operation_type: OperationType = Field(
+        description="The direction: `DEBIT` is a charge, `CREDIT` is an allowance."
+    )
+    kind: MovementKind = Field(
+        description="What the movement is for: a recurring charge, usage, a discount …"
+    )
+    external_movement_unique_id: str = Field(
+        description="The id that the caller gave to the movement."
+    )
+    description: str = Field(description="What is charged, as it is printed on the invoice.")
     refunded: Amount = Field(description="What was given back, with taxes.")
     refundable: Amount = Field(description="What a billable refund may still have, with taxes.")
     invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
     invoice_id: str | None = Field(description="The invoice that has it; null until billed.")
-    created_at: Instant = Field(description="When it was recorded.")
+    created_at: Instant = Field(
+        description="The instant at which the movement was recorded, in UTC."
+    )
 
     @classmethod
     def from_domain(
@@ -96,5 +114,7 @@ class MovementResponseDTO(Dto):
 class MovementListDTO(Dto):
     """A page of movements, newest first."""
 
-    movements: list[MovementResponseDTO] = Field(description="The page.")
+    movements: list[MovementResponseDTO] = Field(
+        description="The movements of this page, newest first."
+    )
     next_cursor: str | None = Field(description="What to ask for the next page with, if any.")

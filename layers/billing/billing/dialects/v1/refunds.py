@@ -11,9 +11,13 @@ from billing.domain.refunds import NewRefund, Refund, RefundStatus
 class _RefundDTO(PeriodRequestDTO):
     """What every refund says."""
 
-    refund_datetime: ExactInstant = Field(description="When it was granted.")
+    refund_datetime: ExactInstant = Field(
+        description="The instant at which the refund was granted."
+    )
     external_invoice_id: Name | None = Field(None, description="An invoice of yours it is about.")
-    description: Text = Field(description="What the credit note says.")
+    description: Text = Field(
+        description="Why money is given back, as it is printed on the credit note."
+    )
 
     def _to_domain(
         self,
@@ -77,21 +81,35 @@ class RefundResponseDTO(Dto):
     movement_id: str = Field(description="The movement that it gives back of.")
     subscription_id: str = Field(description="The subscription of the movement.")
     refund_datetime: ExactInstant = Field(description="When it was granted, as it was sent.")
-    period_start_datetime: ExactInstant | None = Field(description="As it was sent.")
-    period_end_datetime: ExactInstant | None = Field(description="As it was sent.")
-    amount: BillableAmountRequestDTO | AmountRequestDTO = Field(description="As it was sent.")
-    external_invoice_id: str | None = Field(description="As it was sent.")
-    external_refund_unique_id: str | None = Field(description="Yours.")
+    period_start_datetime: ExactInstant | None = Field(
+        description="The first instant that the refund covers, as it was sent."
+    )
+    period_end_datetime: ExactInstant | None = Field(
+        description="The last instant that the refund covers, as it was sent."
+    )
+    amount: BillableAmountRequestDTO | AmountRequestDTO = Field(
+        description="The amount as it was sent, with the movement's tax."
+    )
+    external_invoice_id: str | None = Field(
+        description="The caller's id of an invoice of another system, as it was sent."
+    )
+    external_refund_unique_id: str | None = Field(
+        description="The id that the caller gave to the refund, null if there is none."
+    )
     transaction_type_id: str | None = Field(description="For products not subscribable.")
     billable: bool = Field(description="Whether a billing run credits it.")
-    description: str = Field(description="What the credit note says.")
+    description: str = Field(
+        description="Why money is given back, as it is printed on the credit note."
+    )
     status: RefundStatus = Field(
         description="`pending` until its cycle was billed; then `billed`, or `settled` elsewhere."
     )
     invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
     invoice_id: str | None = Field(description="The document that credits it; null until billed.")
-    created_at: Instant = Field(description="When it was issued.")
-    updated_at: Instant = Field(description="When it was last replaced.")
+    created_at: Instant = Field(description="The instant at which the refund was created, in UTC.")
+    updated_at: Instant = Field(
+        description="The instant of the last change, in UTC; at first that of creation."
+    )
 
     @classmethod
     def from_domain(cls, refund: Refund, closed: ClosedCycles) -> "RefundResponseDTO":
@@ -124,5 +142,5 @@ class RefundResponseDTO(Dto):
 class RefundListDTO(Dto):
     """A page of refunds, newest first."""
 
-    refunds: list[RefundResponseDTO] = Field(description="The page.")
+    refunds: list[RefundResponseDTO] = Field(description="The refunds of this page, newest first.")
     next_cursor: str | None = Field(description="What to ask for the next page with, if any.")

@@ -54,7 +54,7 @@ Accounts = Annotated[
 class TokenRequestDTO(Dto):
     """A token to make."""
 
-    name: Name = Field(description="To know it by.")
+    name: Name = Field(description="A name to recognize the token by in lists.")
     role: Annotated[Role, Field(strict=False)] = Field(
         description="`writer` includes `reader`, and `admin` both."
     )
@@ -69,19 +69,19 @@ class TokenRequestDTO(Dto):
 class TokenCreatedResponseDTO(Dto):
     """A new token."""
 
-    id: str = Field(description="To revoke it by.")
+    id: str = Field(description="The id of the token, to revoke it by. It is no secret.")
     token: str = Field(description="The token itself; this is the only time it is shown.")
 
 
 class TokenResponseDTO(Dto):
     """What a token reaches; the token itself is known to its bearer only."""
 
-    id: str = Field(description="To revoke it by.")
-    name: str = Field(description="To know it by.")
+    id: str = Field(description="The id of the token, to revoke it by. It is no secret.")
+    name: str = Field(description="A name to recognize the token by in lists.")
     role: Role = Field(description="`reader`, `writer` or `admin`.")
     accounts: Accounts = Field(description="The accounts that it reaches, or `all`.")
     last_four: str = Field(description="The last four characters of the token.")
-    created_at: Instant = Field(description="When it was made.")
+    created_at: Instant = Field(description="The instant at which the token was created, in UTC.")
     expires_at: Instant | None = Field(description="When it ends; null where never.")
 
     @classmethod

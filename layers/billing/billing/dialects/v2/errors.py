@@ -11,9 +11,9 @@ from billing.domain.errors import BillingError
 class ErrorMessage(Dto):
     """Why a request failed."""
 
-    code: int = Field(description="The HTTP status.")
-    status: str = Field(description="Its name.")
-    message: str = Field(description="For people.")
+    code: int = Field(description="The HTTP status code, such as 404.")
+    status: str = Field(description="The name of the HTTP status, such as `Not Found`.")
+    message: str = Field(description="What went wrong and what to do, for people to read.")
     detailMsg: str = Field(description="Every wrong field, or what to do.")
 
 

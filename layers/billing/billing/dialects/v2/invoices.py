@@ -12,8 +12,8 @@ from billing.domain.periods import midnight
 class PeriodDate(Dto):
     """Two local dates, both included."""
 
-    start_date: Date = Field(description="The first day.")
-    end_date: Date = Field(description="The last day.")
+    start_date: Date = Field(description="The first day of the range, included: yyyy-mm-dd.")
+    end_date: Date = Field(description="The last day of the range, included: yyyy-mm-dd.")
 
 
 class InvoiceStatus(Dto):
@@ -26,24 +26,30 @@ class InvoiceStatus(Dto):
 class InvoiceCycle(Dto):
     """The billing period that an invoice belongs to."""
 
-    start_date: Instant = Field(description="Its first instant.")
-    end_date: Instant = Field(description="The first instant after it.")
+    start_date: Instant = Field(description="The first instant of the billing period, in UTC.")
+    end_date: Instant = Field(description="The first instant after the billing period, in UTC.")
 
 
 class InvoiceInfoDetail(Dto):
     """One invoice."""
 
     value: Amount = Field(description="With tax, in major units; negative on a credit note.")
-    delivery_mode: str = Field(description="How the account got it.")
+    delivery_mode: str = Field(
+        description="How the account received the document: `EMAIL`, `PAPER` or `APPLICATION`."
+    )
     date: Instant = Field(description="The start of the day it is dated.")
     pay_date: Instant | None = Field(
         None,
         exclude_if=lambda pay_date: pay_date is None,
         description="When it was paid; left out while unpaid.",
     )
-    number: str = Field(description="The number of the invoice.")
+    number: str = Field(
+        description="The number that is printed on the document, such as `F2026-000001`."
+    )
     path: str = Field(description="Names its PDF; not an address.")
-    status: InvoiceStatus = Field(description="What has become of it.")
+    status: InvoiceStatus = Field(
+        description="Whether the document is pending, paid, overdue or credited."
+    )
     cycle: InvoiceCycle = Field(description="The billing period it belongs to.")
 
     @classmethod
@@ -63,9 +69,13 @@ class InvoiceInfoDetail(Dto):
 class InvoiceInfoList(Dto):
     """The invoices of an account between two dates, newest first."""
 
-    account_id: int = Field(description="The account.", json_schema_extra={"format": "int64"})
+    account_id: int = Field(
+        description="The id of the account, as a number.", json_schema_extra={"format": "int64"}
+    )
     period_date: PeriodDate = Field(description="The dates that were asked for.")
-    invoices: list[InvoiceInfoDetail] = Field(description="What was issued then.")
+    invoices: list[InvoiceInfoDetail] = Field(
+        description="The documents that were issued in the range, newest first."
+    )
 
     @classmethod
     def from_domain(

@@ -12,15 +12,17 @@ class PropertyError(Dto):
     """One wrong property."""
 
     property: str = Field(description="Where it stands in the request.")
-    message: str = Field(description="What is wrong with it.")
+    message: str = Field(
+        description="What is wrong with the field, with the limit or form it must have."
+    )
 
 
 class ErrorResponse(Dto):
     """Why a request failed."""
 
-    errorCode: str = Field(description="Stable, for programs.")
-    errorMessage: str = Field(description="For people.")
-    errors: list[PropertyError] = Field(description="Every wrong property.")
+    errorCode: str = Field(description="A stable code of the error, for programs to compare.")
+    errorMessage: str = Field(description="What went wrong and what to do, for people to read.")
+    errors: list[PropertyError] = Field(description="Every property of the request that is wrong.")
 
 
 def render(error: BillingError, _: HTTPStatus, message: str, __: str) -> str:

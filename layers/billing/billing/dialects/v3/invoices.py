@@ -61,16 +61,24 @@ RangedData = Annotated[
 class Invoice(Dto):
     """An invoice, as lists show it."""
 
-    id: str = Field(description="The ID of the invoice.")
+    id: str = Field(
+        description="The ID of the invoice, which counts the account's documents: 1, 2, 3 …"
+    )
     creationDate: int = Field(description="When it was created: Unix seconds.")
     dueDate: int = Field(description="The start of the day it is due: Unix seconds.")
-    invoiceNumber: str = Field(description="The number of the invoice.")
+    invoiceNumber: str = Field(
+        description="The number that is printed on the invoice, such as `F2026-000001`."
+    )
     invoiceHash: str = Field(description="A unique hash for this invoice: SHA-256, in hex.")
     description: str = Field(description="The description of the invoice.")
     currency: str = Field(description="The currency that is being used: ISO 4217.")
-    currencySign: str = Field(description="The sign of the currency.")
-    amountIncVAT: str = Field(description="With VAT, in minor units.")
-    amountExclVAT: str = Field(description="Without VAT, in minor units.")
+    currencySign: str = Field(
+        description="The sign of the currency, or its code where no sign is common."
+    )
+    amountIncVAT: str = Field(description="The amount including VAT, in whole minor units (cents).")
+    amountExclVAT: str = Field(
+        description="The amount excluding VAT, in whole minor units (cents)."
+    )
     paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
     isCredit: int = Field(description="1 where it is a credit invoice.")
@@ -102,18 +110,26 @@ class Invoice(Dto):
 class InvoiceItem(Dto):
     """One line of an invoice."""
 
-    orderId: str = Field(description="The order that it comes from.")
-    description: str = Field(description="What was charged.")
+    orderId: str = Field(description="The order that the line comes from, or an empty text.")
+    description: str = Field(description="What the line charges, as it is printed on the invoice.")
     periodFrom: str = Field(description="First day that it covers: yyyy-mm-dd, or empty.")
     periodTo: str = Field(description="Last day that it covers: yyyy-mm-dd, or empty.")
-    remarks: str = Field(description="Anything else.")
+    remarks: str = Field(description="A remark to the line, or an empty text.")
     quantity: int = Field(description="How many; a fraction is shown as 1 at the line's net.")
-    setupCosts: str = Field(description="Charged once, in minor units.")
-    unitPrice: str = Field(description="Without VAT, in minor units.")
-    vatPercentage: int = Field(description="Rounded half up.")
+    setupCosts: str = Field(
+        description="Costs that are charged once, excluding VAT, in whole minor units."
+    )
+    unitPrice: str = Field(
+        description="The price of one unit, excluding VAT, in whole minor units."
+    )
+    vatPercentage: int = Field(
+        description="The VAT rate in percent, rounded half up to a whole number."
+    )
     vatAmount: str = Field(description="The VAT of this line alone, in minor units.")
-    amountIncVat: str = Field(description="With VAT, in minor units.")
-    amountExclVat: str = Field(description="Without VAT, in minor units.")
+    amountIncVat: str = Field(description="The amount including VAT, in whole minor units (cents).")
+    amountExclVat: str = Field(
+        description="The amount excluding VAT, in whole minor units (cents)."
+    )
 
     @classmethod
     def from_domain(cls, line: Line) -> "InvoiceItem":
@@ -143,55 +159,71 @@ class InvoiceItem(Dto):
 class ClientDetails(Dto):
     """Who was billed."""
 
-    fullName: str = Field(description="The name.")
-    companyName: str = Field(description="The company, or empty.")
-    email: str = Field(description="Where invoices go.")
-    address: str = Field(description="Street and number.")
-    zip: str = Field(description="Postal code.")
-    city: str = Field(description="Town or city.")
-    country: str = Field(description="ISO 3166-1 alpha-2.")
-    vatNumber: str = Field(description="The tax id, or empty.")
-    iban: str = Field(description="The account's own, or empty.")
+    fullName: str = Field(
+        description="The full name of the person or organization that was billed."
+    )
+    companyName: str = Field(description="The legal name of the company, or an empty text.")
+    email: str = Field(description="The e-mail address that documents are sent to.")
+    address: str = Field(description="The street and the house number.")
+    zip: str = Field(description="The postal code of the address.")
+    city: str = Field(description="The town or city of the address.")
+    country: str = Field(description="The country of the address: ISO 3166-1 alpha-2.")
+    vatNumber: str = Field(description="The tax id of the client, or an empty text.")
+    iban: str = Field(description="The client's own bank account (IBAN), or an empty text.")
     bic: str = Field(description="The bank of the IBAN, or empty.")
 
 
 class CompanyDetails(Dto):
     """Who billed."""
 
-    name: str = Field(description="The legal name.")
-    address: str = Field(description="Street and number.")
-    zip: str = Field(description="Postal code.")
-    city: str = Field(description="Town or city.")
-    country: str = Field(description="ISO 3166-1 alpha-2.")
-    phone: str = Field(description="Or empty.")
-    email: str = Field(description="Where questions go.")
-    url: str = Field(description="Or empty.")
-    iban: str = Field(description="Where to pay to, or empty.")
+    name: str = Field(description="The legal name of the company that issued the invoice.")
+    address: str = Field(description="The street and the house number.")
+    zip: str = Field(description="The postal code of the address.")
+    city: str = Field(description="The town or city of the address.")
+    country: str = Field(description="The country of the address: ISO 3166-1 alpha-2.")
+    phone: str = Field(description="The phone number for questions, or an empty text.")
+    email: str = Field(description="The e-mail address for questions about the invoice.")
+    url: str = Field(description="The website of the company, or an empty text.")
+    iban: str = Field(description="The bank account (IBAN) to pay to, or an empty text.")
     bic: str = Field(description="The bank of the IBAN, or empty.")
 
 
 class InvoiceDetails(Dto):
     """An invoice, whole."""
 
-    id: int = Field(description="The ID of the invoice.")
-    invoiceNumber: str = Field(description="The number of the invoice.")
+    id: int = Field(
+        description="The ID of the invoice, which counts the account's documents: 1, 2, 3 …"
+    )
+    invoiceNumber: str = Field(
+        description="The number that is printed on the invoice, such as `F2026-000001`."
+    )
     invoiceHash: str = Field(description="A unique hash for this invoice: SHA-256, in hex.")
-    clientNumber: str = Field(description="The account.")
+    clientNumber: str = Field(description="The number of the client: the id of the account.")
     creationDate: str = Field(description="The day it is dated: yyyy-mm-dd.")
     dueDate: str = Field(description="The day it is due: yyyy-mm-dd.")
     paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
     isCredit: int = Field(description="1 where it is a credit invoice.")
-    paymentTerm: int = Field(description="Days from issue to due date.")
+    paymentTerm: int = Field(description="The number of days from the issue date to the due date.")
     currency: str = Field(description="The currency that is being used: ISO 4217.")
-    currencySign: str = Field(description="The sign of the currency.")
+    currencySign: str = Field(
+        description="The sign of the currency, or its code where no sign is common."
+    )
     vatPercentage: int = Field(description="The highest rate, rounded half up.")
-    vatAmount: str = Field(description="The VAT, in minor units.")
-    amountIncVat: str = Field(description="With VAT, in minor units.")
-    amountExclVat: str = Field(description="Without VAT, in minor units.")
-    items: list[InvoiceItem] = Field(description="The lines.")
-    clientDetails: ClientDetails = Field(description="Who was billed.")
-    companyDetails: CompanyDetails = Field(description="Who billed.")
+    vatAmount: str = Field(description="The VAT amount of the whole invoice, in whole minor units.")
+    amountIncVat: str = Field(description="The amount including VAT, in whole minor units (cents).")
+    amountExclVat: str = Field(
+        description="The amount excluding VAT, in whole minor units (cents)."
+    )
+    items: list[InvoiceItem] = Field(
+        description="The lines of the invoice, in the order in which they are printed."
+    )
+    clientDetails: ClientDetails = Field(
+        description="The client that was billed, as on the day of issue."
+    )
+    companyDetails: CompanyDetails = Field(
+        description="The company that issued the invoice, as on the day of issue."
+    )
 
     @classmethod
     def from_domain(cls, invoice: IssuedInvoice, summary: InvoiceSummary) -> "InvoiceDetails":
