@@ -103,7 +103,7 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
         action = operation.replace("Head", "Get")
         yield f"s3:{action}", _resource(params["Bucket"]) + "/*"
     elif service == "sqs":
-        yield f"sqs:{operation}", _resource(params["QueueUrl"])
+        yield f"sqs:{operation.removesuffix('Batch')}", _resource(params["QueueUrl"])
     else:
         yield f"lambda:{operation}Function", _resource(params["FunctionName"])
 

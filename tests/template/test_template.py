@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from billing.api.messages import MAX_RECEIVES
 from billing.dialects.registry import dialect_of
 from local.stack import ROOT
 from tests import template
@@ -227,7 +228,9 @@ def test_a_message_that_keeps_failing_is_kept_where_it_can_be_replayed() -> None
             assert queues[source]["VisibilityTimeout"] >= 6 * function["Timeout"], source
             # Else Lambda takes hundreds at once, of the concurrency that the API needs.
             assert "FifoQueue" in queues[source] or mapping["ScalingConfig"], source
-            dead = named(queues[source]["RedrivePolicy"]["deadLetterTargetArn"])
+            redrive = queues[source]["RedrivePolicy"]
+            assert redrive["maxReceiveCount"] == MAX_RECEIVES
+            dead = named(redrive["deadLetterTargetArn"])
             assert queues[dead].get("FifoQueue") == queues[source].get("FifoQueue")
         else:
             dead = named(mapping["DestinationConfig"]["OnFailure"]["Destination"])

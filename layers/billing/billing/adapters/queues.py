@@ -83,10 +83,22 @@ class BatchesQueue:
                 raise UpstreamFailedError
 
 
-def to_batch(message: str) -> Batch:
+def to_batch(message: Mapping[str, Any]) -> Batch:
     """Read a message of the queue."""
-    fields = json.loads(message)
-    return Batch(**{**fields, "until": date.fromisoformat(fields["until"])})
+    return Batch(**{**message, "until": date.fromisoformat(message["until"])})
+
+
+def hide(url: str, seconds: Mapping[str, int]) -> None:
+    """
+    Hide messages that were received for so many more seconds, by their receipt handles.
+
+    One that is not ours any more stays as it is.
+    """
+    entries: Any = [
+        {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": each}
+        for place, (handle, each) in enumerate(seconds.items())
+    ]
+    call(sqs().change_message_visibility_batch, QueueUrl=url, Entries=entries)
 
 
 def _send(url: str, message: Mapping[str, Any]) -> None:
