@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock, config
-from billing.adapters.queues import to_batch
+from billing.adapters.queues import RunsQueue, to_batch
 from billing.api.logger import logger, report
 from billing.api.messages import take_messages
 from billing.persistence.billing import BillingRepository
@@ -21,6 +21,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _take(message: dict[str, Any]) -> None:
     batch = to_batch(message)
-    errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository())
+    errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository(), queue=RunsQueue())
     for account_id, reason in errors.items():
         report("account not billed", reason, run_id=batch.run_id, account_id=account_id)
