@@ -23,25 +23,25 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return take_messages(event, context, _take, queue=config.audits_queue(), failure="not audited")
 
 
-def _take(message: dict[str, Any]) -> None:
+def _take(message: dict[str, Any], hops: int) -> None:
     if "lane" in message:
-        _audit(Stretch(**message))
+        _audit(Stretch(**message), hops)
     else:
-        _start_audits(message["after"])
+        _start_audits(message["after"], hops)
 
 
-def _start_audits(after: str) -> None:
+def _start_audits(after: str, hops: int) -> None:
     start_audits(
         after or None,
         orgs=AccountRepository(),
         chains=ChainRepository(),
-        queue=AuditsQueue(),
+        queue=AuditsQueue(hops),
     )
 
 
-def _audit(stretch: Stretch) -> None:
+def _audit(stretch: Stretch, hops: int) -> None:
     numbers = 0
-    for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue()):
+    for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue(hops)):
         numbers += 1
         for fault in audited.faults:
             logger.critical(BREACH, org_id=stretch.org_id, number=audited.number, fault=fault)

@@ -19,8 +19,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return take_messages(event, context, _take, queue=queue, failure="batch not billed")
 
 
-def _take(message: dict[str, Any]) -> None:
+def _take(message: dict[str, Any], hops: int) -> None:
     batch = to_batch(message)
-    errors = bill_accounts(batch, now=clock.now(), billing=BillingRepository(), queue=RunsQueue())
+    errors = bill_accounts(
+        batch, now=clock.now(), billing=BillingRepository(), queue=RunsQueue(hops)
+    )
     for account_id, reason in errors.items():
         report("account not billed", reason, run_id=batch.run_id, account_id=account_id)

@@ -19,22 +19,24 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return take_messages(event, context, _take, queue=config.runs_queue(), failure="not dispatched")
 
 
-def _take(message: dict[str, Any]) -> None:
+def _take(message: dict[str, Any], hops: int) -> None:
     if "run_id" in message:
-        _list_accounts(message)
+        _list_accounts(message, hops)
     else:
-        _start_daily_runs(message["after"])
+        _start_daily_runs(message["after"], hops)
 
 
-def _list_accounts(message: dict[str, Any]) -> None:
-    list_accounts(**message, runs=BillingRunRepository(), queue=RunsQueue(), batches=BatchesQueue())
+def _list_accounts(message: dict[str, Any], hops: int) -> None:
+    list_accounts(
+        **message, runs=BillingRunRepository(), queue=RunsQueue(hops), batches=BatchesQueue(hops)
+    )
 
 
-def _start_daily_runs(after: str) -> None:
+def _start_daily_runs(after: str, hops: int) -> None:
     start_daily_runs(
         after or None,
         now=clock.now(),
         orgs=AccountRepository(),
         runs=BillingRunRepository(),
-        queue=RunsQueue(),
+        queue=RunsQueue(hops),
     )

@@ -1,6 +1,5 @@
 """What a cycle is billed by, and what becomes of cycles."""
 
-import json
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -309,4 +308,4 @@ def test_messages_say_all_of_a_batch() -> None:
 
     batch = Batch("demo", "run", 7, ENDS_ON, ["1", "2"])
 
-    assert to_batch(json.loads(_message(batch))) == batch
+    assert to_batch(_message(batch)) == batch

@@ -18,17 +18,31 @@ MAX_RECEIVES = 20
 MAX_PAUSE_SECONDS = 300
 """With pauses that double up to this one, a message is tried for about an hour."""
 
+MAX_HOPS = 10_000
+"""
+How many others a message may have come by.
+
+A run of two million accounts takes a thousand. Lambda itself would end it after sixteen, which
+template.yaml forbids where functions send on what they have no time for.
+"""
+
+
+class LoopError(Exception):
+    """A message came by more others than any work takes."""
+
 
 def take_messages(
     event: dict[str, Any],
     context: LambdaContext,
-    take: Callable[[Any], None],
+    take: Callable[[Any, int], None],
     *,
     queue: str,
     failure: str,
 ) -> dict[str, Any]:
     """
     Take messages one after the other; return which ones failed, in the form that Lambda asks for.
+
+    `take` gets each with the hops of those that come of it.
 
     In a FIFO queue, one that failed keeps back those behind it in its group.
     """
@@ -40,7 +54,11 @@ def take_messages(
             failed[group].append(record)
             continue
         try:
-            take(json.loads(record.body))
+            message = json.loads(record.body)
+            hops = message.pop("hops", 0)
+            if hops > MAX_HOPS:
+                raise LoopError
+            take(message, hops + 1)
         except Exception as error:
             _log(failure, error, record)
             failed[group] = [record]
@@ -55,7 +73,7 @@ def _log(failure: str, error: Exception, record: SQSRecord) -> None:
     if isinstance(error, UpstreamError) and _receives(record) < MAX_RECEIVES:
         logger.warning(failure, extra={"error": kind_of(error.__cause__ or error), **where})
     else:
-        report(failure, error, **where)
+        report("loop" if isinstance(error, LoopError) else failure, error, **where)
 
 
 def _give_back(queue: str, failed: dict[str, list[SQSRecord]]) -> None:
