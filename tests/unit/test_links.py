@@ -8,7 +8,7 @@ import pytest
 
 from billing import aws
 from billing.adapters.documents import DocumentStore
-from billing.domain.invoices import StoredPdf
+from billing.domain.invoices import StoredDocument
 
 SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
 REGIONS = [
@@ -16,7 +16,7 @@ REGIONS = [
     for partition, suffix in SUFFIXES.items()
     for region in botocore.session.get_session().get_available_regions("s3", partition)
 ]
-PDF = StoredPdf("demo/100001/1/F2026-000001.pdf", "0" * 64)
+PDF = StoredDocument("demo/100001/1/F2026-000001.pdf", "0" * 64)
 
 
 @pytest.fixture
