@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from botocore.config import Config
 
 from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
@@ -26,6 +27,8 @@ from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
 BUILD = ROOT / ".local" / "build"
 SOURCES = ("template.yaml", "packaging", "functions", "layers")
 ARTIFACTS = "local-artifacts"
+SINGLE = {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
+"""Actions that AWS asks for where a batch is meant; the emulator asks for one of their own."""
 DEPLOYED = "/local/deployed"
 HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
@@ -84,7 +87,7 @@ def deploy(stack: Stack, sources: str) -> None:
         _make_artifacts_bucket(stack)
         _sam(
             "deploy",
-            "--template-file", str(BUILD / "out" / "template.yaml"),
+            "--template-file", str(_for_emulator(BUILD / "out" / "template.yaml")),
             "--stack-name", NAME,
             "--s3-bucket", ARTIFACTS,
             "--capabilities", "CAPABILITY_IAM",
@@ -201,6 +204,21 @@ def _stack_status(stack: Stack) -> str | None:
         return str(cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"])
     except cloudformation.exceptions.ClientError:
         return None
+
+
+def _for_emulator(built: Path) -> Path:
+    """Allow calls in batches too, where a template allows the single ones, as AWS does."""
+    template = yaml.safe_load(built.read_text())
+    for resource in template["Resources"].values():
+        for policy in resource.get("Properties", {}).get("Policies", []):
+            for statement in policy.get("Statement", []):
+                actions = statement["Action"]
+                actions = [actions] if isinstance(actions, str) else actions
+                batches = [f"{each}Batch" for each in actions if each in SINGLE]
+                statement["Action"] = [*actions, *batches]
+    file = built.with_name("emulator.yaml")
+    file.write_text(yaml.safe_dump(template))
+    return file
 
 
 def _make_artifacts_bucket(stack: Stack) -> None:

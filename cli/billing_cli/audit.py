@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from billing import config
 from billing.adapters.documents import DocumentStore
 from billing.domain.errors import ErasedError, NotFoundError
-from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.refunds import Refund
 from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import joined
@@ -26,13 +26,13 @@ class Pdfs:
     def __init__(self) -> None:
         self._invoices, self._store = InvoiceRepository(), DocumentStore()
 
-    def find(self, key: InvoiceKey) -> StoredPdf | None:
+    def find(self, key: InvoiceKey) -> StoredDocument | None:
         try:
             return self._invoices.find_pdf(key)
         except (ErasedError, NotFoundError):
             return None
 
-    def read(self, pdf: StoredPdf) -> bytes | None:
+    def read(self, pdf: StoredDocument) -> bytes | None:
         try:
             return self._store.get(pdf)
         except ClientError as error:

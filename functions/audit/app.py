@@ -1,19 +1,13 @@
 """Audit: verify the numbers, hashes and totals of all that was issued, and raise the alarm."""
 
-import json
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing import deadline
+from billing import config
 from billing.adapters.queues import AuditsQueue
-from billing.api.logger import logger, reported
+from billing.api.logger import logger
+from billing.api.messages import take_messages
 from billing.domain.chains import Stretch
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
@@ -22,37 +16,32 @@ from billing.services.run_audits import audit_in_time, start_audits
 BREACH = "breach"
 """What is logged of each thing that is wrong; the template's alarm counts it."""
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Handle messages of the audits queue."""
-    deadline.start(context.get_remaining_time_in_millis())
-    return process_partial_response(event, _record, processor, context)
+    return take_messages(event, context, _take, queue=config.audits_queue(), failure="not audited")
 
 
-def _record(record: SQSRecord) -> None:
-    with reported("not audited", message_id=record.message_id):
-        message = json.loads(record.body)
-        if "lane" in message:
-            _audit(Stretch(**message))
-        else:
-            _start_audits(message["after"])
+def _take(message: dict[str, Any], hops: int) -> None:
+    if "lane" in message:
+        _audit(Stretch(**message), hops)
+    else:
+        _start_audits(message["after"], hops)
 
 
-def _start_audits(after: str) -> None:
+def _start_audits(after: str, hops: int) -> None:
     start_audits(
         after or None,
         orgs=AccountRepository(),
         chains=ChainRepository(),
-        queue=AuditsQueue(),
+        queue=AuditsQueue(hops),
     )
 
 
-def _audit(stretch: Stretch) -> None:
+def _audit(stretch: Stretch, hops: int) -> None:
     numbers = 0
-    for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue()):
+    for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue(hops)):
         numbers += 1
         for fault in audited.faults:
             logger.critical(BREACH, org_id=stretch.org_id, number=audited.number, fault=fault)

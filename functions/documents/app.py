@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing import deadline
 from billing.adapters.documents import DocumentStore, object_key
 from billing.api.logger import logger, reported
-from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.persistence.invoice_items import invoice_of_document
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.provide_pdf import make_pdf
@@ -41,7 +41,7 @@ def _record(record: DynamoDBRecord) -> None:
         _make(invoice_of_document(pk))
 
 
-def _make(key: InvoiceKey) -> StoredPdf:
+def _make(key: InvoiceKey) -> StoredDocument:
     return make_pdf(
         key, object_key, render=render, invoices=InvoiceRepository(), store=DocumentStore()
     )

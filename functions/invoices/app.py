@@ -1,6 +1,7 @@
 """Invoices: issue, list, fetch, link to, pay and credit them, in three dialects."""
 
 from datetime import timedelta
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -13,9 +14,11 @@ from billing import clock
 from billing.adapters.documents import (
     LINK_SECONDS,
     PDF,
+    XML,
     DocumentsFunction,
     DocumentStore,
     content_disposition,
+    object_key,
 )
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
@@ -32,7 +35,7 @@ from billing.dialects.v1.invoices import (
 from billing.dialects.v2.invoices import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
 from billing.domain.errors import ErasedError, InvalidRequestError, NotFoundError
-from billing.domain.invoices import InvoiceKey
+from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
@@ -48,7 +51,7 @@ app = BillingApp()
 V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
 V3_INVOICES = "/v3/account/invoice"
 BODY_LIMIT = 4_000_000
-"""Bytes that fit into the answer of a function (6 MB) once they are base64."""
+"""Bytes that fit into the answer of a function (6 MB) once they are base64, or escaped in JSON."""
 
 Filter = Annotated[
     str | None,
@@ -111,7 +114,7 @@ def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
     store = DocumentStore()
     body = store.get(pdf)
     if len(body) > BODY_LIMIT:
-        return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(pdf)})
+        return _redirect(store, pdf)
     headers = {"Content-Disposition": content_disposition(pdf), "ETag": f'"{pdf.sha256}"'}
     return Response(HTTPStatus.OK, PDF, body, headers)
 
@@ -190,11 +193,15 @@ def get_e_invoice(
     from billing.einvoice.cii import to_cii
     from billing.einvoice.ubl import to_ubl
 
-    invoice, _ = InvoiceRepository().get(_key(org_id, account_id, invoice_id))
+    key = _key(org_id, account_id, invoice_id)
+    invoice, _ = InvoiceRepository().get(key)
     if invoice.erased:
         raise ErasedError
     document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)
-    return Response(HTTPStatus.OK, "application/xml", document.decode())
+    if len(document) > BODY_LIMIT:
+        name, store = object_key(key, invoice.number, f"{syntax}.xml"), DocumentStore()
+        return _redirect(store, store.put_once(name, document, sha256(document).hexdigest()))
+    return Response(HTTPStatus.OK, XML, document.decode())
 
 
 @app.post(
@@ -264,6 +271,11 @@ def _list(wanted: Range, text: str | None, *, unpaid: bool) -> Response[list[Inv
 def _details(key: InvoiceKey) -> list[InvoiceDetails]:
     invoice, summary = InvoiceRepository().get(key)
     return [InvoiceDetails.from_domain(invoice, summary)]
+
+
+def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
+    """Answer 307 to a link, for what fits into no answer."""
+    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document)})
 
 
 def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:

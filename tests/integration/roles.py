@@ -101,9 +101,10 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
         yield f"dynamodb:{operation}", _resource(params["TableName"]) + index
     elif service == "s3":
         action = operation.replace("Head", "Get")
-        yield f"s3:{action}", _resource(params["Bucket"]) + "/*"
+        kind = ".xml" if action == "PutObject" and params["Key"].endswith(".xml") else ""
+        yield f"s3:{action}", f"{_resource(params['Bucket'])}/*{kind}"
     elif service == "sqs":
-        yield f"sqs:{operation}", _resource(params["QueueUrl"])
+        yield f"sqs:{operation.removesuffix('Batch')}", _resource(params["QueueUrl"])
     else:
         yield f"lambda:{operation}Function", _resource(params["FunctionName"])
 

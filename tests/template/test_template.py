@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from billing.api.messages import MAX_RECEIVES
 from billing.dialects.registry import dialect_of
 from local.stack import ROOT
 from tests import template
@@ -226,8 +227,13 @@ def test_a_message_that_keeps_failing_is_kept_where_it_can_be_replayed() -> None
             function = of_type("Lambda::Function")[mapping["FunctionName"]["Ref"]]
             assert queues[source]["VisibilityTimeout"] >= 6 * function["Timeout"], source
             # Else Lambda takes hundreds at once, of the concurrency that the API needs.
-            assert "FifoQueue" in queues[source] or mapping["ScalingConfig"], source
-            dead = named(queues[source]["RedrivePolicy"]["deadLetterTargetArn"])
+            parameter = mapping["ScalingConfig"]["MaximumConcurrency"]["Ref"]
+            most = template.expanded()["Parameters"][parameter]
+            assert (most["MinValue"], most["MaxValue"]) == (2, 1000), source  # of Lambda
+            assert most["Default"] <= 50, source
+            redrive = queues[source]["RedrivePolicy"]
+            assert redrive["maxReceiveCount"] == MAX_RECEIVES
+            dead = named(redrive["deadLetterTargetArn"])
             assert queues[dead].get("FifoQueue") == queues[source].get("FifoQueue")
         else:
             dead = named(mapping["DestinationConfig"]["OnFailure"]["Destination"])
@@ -235,6 +241,42 @@ def test_a_message_that_keeps_failing_is_kept_where_it_can_be_replayed() -> None
         assert queues[dead]["MessageRetentionPeriod"] == FORTNIGHT
     for queue in queues.values():
         assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_functions_that_send_to_themselves_are_not_stopped_for_it_and_no_others() -> None:
+    takers = {
+        named(mapping["EventSourceArn"]): mapping["FunctionName"]["Ref"]
+        for mapping in of_type("Lambda::EventSourceMapping").values()
+    }
+    sends = {
+        name.replace("FunctionRole", "Function"): {
+            takers[queue]
+            for queue, actions in _grants(role).items()
+            if "sqs:SendMessage" in actions and queue in takers
+        }
+        for name, role in of_type("IAM::Role").items()
+    }
+
+    def reached(function: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+        for each in sends.get(function, set()) - seen:
+            seen = reached(each, seen | {each})
+        return seen
+
+    looping = {name for name in sends if name in reached(name)}
+    assert looping == {"DispatchBillingFunction", "BillAccountsFunction", "AuditFunction"}
+    for name, function in of_type("Lambda::Function").items():
+        assert function.get("RecursiveLoop") == ("Allow" if name in looping else None), name
+
+
+def test_functions_share_the_quota_of_the_account() -> None:
+    watched = {
+        alarm["MetricName"]: alarm
+        for alarm in of_type("CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/Lambda" and "Dimensions" not in alarm
+    }
+
+    assert watched.keys() == {"Throttles", "ConcurrentExecutions"}
+    assert watched["ConcurrentExecutions"]["Threshold"] == {"Ref": "ConcurrencyAlarmAt"}
 
 
 def test_a_schedule_that_cannot_send_keeps_its_message_with_those_of_its_queue() -> None:
@@ -304,7 +346,7 @@ def test_alarms_count_what_the_filters_find() -> None:
         for each in of_type("Logs::MetricFilter").values()
     }
 
-    assert counted == found == {"Failures", "Breaches", "Throttles"}
+    assert counted == found == {"Failures", "Breaches", "Loops", "Throttles"}
 
 
 def test_calls_turned_away_are_counted_by_what_the_access_log_has() -> None:

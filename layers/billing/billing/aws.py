@@ -54,8 +54,10 @@ def dynamodb() -> "DynamoDBClient":
 
 @cache
 def s3() -> "S3Client":
-    # Signature version 4 on the regional host: what pre-signed links need in every region.
-    return _client("s3", signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})  # type: ignore[no-any-return]
+    # Signature version 4 on the region's own host, which pre-signed links need: botocore signs them
+    # for the global host unless the bucket is to stand in the name of the host.
+    addressing = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+    return _client("s3", signature_version="s3v4", s3=addressing)  # type: ignore[no-any-return]
 
 
 @cache

@@ -1,8 +1,10 @@
 """
 The document bucket, and the function that fills it.
 
-    key                                      what
-    <org>/<account>/<ordinal>/<number>.pdf   the PDF of an invoice, stored once
+    key                                       what
+    <org>/<account>/<ordinal>/<number>.pdf    the PDF of an invoice, stored once
+                              <number>.cii.xml, <number>.ubl.xml
+                                              an e-invoice that no answer holds, stored once
 """
 
 import json
@@ -17,28 +19,29 @@ from billing.domain.errors import (
     UpstreamFailedError,
     UpstreamTimeoutError,
 )
-from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.invoices import InvoiceKey, StoredDocument
 
 PDF = "application/pdf"
+XML = "application/xml"
 LINK_SECONDS = 15 * 60
 """How long a link works, at most: the credentials it is signed with may end earlier."""
 
 
 class DocumentStore:
-    """The PDFs of all invoices."""
+    """The PDFs of all invoices, and their largest e-invoices."""
 
     def __init__(self) -> None:
         self._bucket = config.documents_bucket()
 
-    def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredPdf:
-        """Store a PDF unless there is one already; return the one that is stored."""
+    def put_once(self, object_key: str, document: bytes, sha256: str) -> StoredDocument:
+        """Store a document unless there is one already, and return which one is stored."""
         try:
             call(
                 s3().put_object,
                 Bucket=self._bucket,
                 Key=object_key,
-                Body=pdf,
-                ContentType=PDF,
+                Body=document,
+                ContentType=_type_of(object_key),
                 Metadata={"sha256": sha256},
                 IfNoneMatch="*",
             )
@@ -49,18 +52,18 @@ class DocumentStore:
             if code != "PreconditionFailed":
                 raise
             head = call(s3().head_object, Bucket=self._bucket, Key=object_key)
-            return StoredPdf(object_key, head["Metadata"]["sha256"])
-        return StoredPdf(object_key, sha256)
+            return StoredDocument(object_key, head["Metadata"]["sha256"])
+        return StoredDocument(object_key, sha256)
 
-    def get(self, pdf: StoredPdf) -> bytes:
+    def get(self, document: StoredDocument) -> bytes:
         def read() -> bytes:
-            return s3().get_object(Bucket=self._bucket, Key=pdf.object_key)["Body"].read()
+            return s3().get_object(Bucket=self._bucket, Key=document.object_key)["Body"].read()
 
         return call(read)
 
-    def delete(self, pdf: StoredPdf) -> None:
-        """Delete a PDF with all its versions."""
-        versions = call(s3().list_object_versions, Bucket=self._bucket, Prefix=pdf.object_key)
+    def delete(self, key: InvoiceKey) -> None:
+        """Delete all that is stored of an invoice, with all versions."""
+        versions = call(s3().list_object_versions, Bucket=self._bucket, Prefix=_folder(key))
         for each in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
             call(
                 s3().delete_object,
@@ -69,15 +72,15 @@ class DocumentStore:
                 VersionId=each["VersionId"],
             )
 
-    def link(self, pdf: StoredPdf) -> str:
-        """Sign a link to one PDF that works without a token for LINK_SECONDS."""
+    def link(self, document: StoredDocument) -> str:
+        """Sign a link to one document that works without a token for LINK_SECONDS."""
         return s3().generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
-                "Key": pdf.object_key,
-                "ResponseContentType": PDF,
-                "ResponseContentDisposition": content_disposition(pdf),
+                "Key": document.object_key,
+                "ResponseContentType": _type_of(document.object_key),
+                "ResponseContentDisposition": content_disposition(document),
             },
             ExpiresIn=LINK_SECONDS,
         )
@@ -86,7 +89,7 @@ class DocumentStore:
 class DocumentsFunction:
     """The function that makes PDFs, called when one is wanted before the stream came by."""
 
-    def make_pdf(self, key: InvoiceKey) -> StoredPdf:
+    def make_pdf(self, key: InvoiceKey) -> StoredDocument:
         """
         Have the PDF of an invoice made and stored.
 
@@ -99,14 +102,14 @@ class DocumentsFunction:
             "ordinal": key.ordinal,
         }
 
-        def invoke() -> StoredPdf:
+        def invoke() -> StoredDocument:
             answer = lambda_().invoke(
                 FunctionName=config.documents_function(), Payload=json.dumps(request)
             )
             payload = answer["Payload"].read()
             if "FunctionError" in answer:
                 raise UpstreamFailedError("The PDF of this invoice could not be made.")
-            return StoredPdf(**json.loads(payload))
+            return StoredDocument(**json.loads(payload))
 
         try:
             return call(invoke)
@@ -114,10 +117,18 @@ class DocumentsFunction:
             raise DocumentNotReadyError from error
 
 
-def object_key(key: InvoiceKey, number: str) -> str:
-    return f"{key.org_id}/{key.account_id}/{key.ordinal}/{number}.pdf"
+def object_key(key: InvoiceKey, number: str, suffix: str = "pdf") -> str:
+    return f"{_folder(key)}{number}.{suffix}"
 
 
-def content_disposition(pdf: StoredPdf) -> str:
+def _folder(key: InvoiceKey) -> str:
+    return f"{key.org_id}/{key.account_id}/{key.ordinal}/"
+
+
+def _type_of(object_key: str) -> str:
+    return XML if object_key.endswith(".xml") else PDF
+
+
+def content_disposition(document: StoredDocument) -> str:
     """Name the file that a browser saves: the invoice's number, which needs no escaping."""
-    return f'attachment; filename="{pdf.object_key.rsplit("/", 1)[1]}"'
+    return f'attachment; filename="{document.object_key.rsplit("/", 1)[1]}"'

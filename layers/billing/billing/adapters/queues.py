@@ -12,7 +12,8 @@ The queues of billing runs and audits.
               {after}: have all orgs behind this one audited
 
 The schedules send {after: ""}. `batches` is first in, first out within an org's lane: one function
-at a time numbers its documents. Every message may come twice, and late.
+at a time numbers its documents. Every message may come twice, and late. Besides what stands above,
+a message has its `hops`: how many others it came by, each of which sent the next.
 """
 
 import json
@@ -35,36 +36,36 @@ _MESSAGES_AT_ONCE = 10
 class RunsQueue:
     """The queue of runs whose accounts are to be listed."""
 
-    def __init__(self) -> None:
-        self._url = config.runs_queue()
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.runs_queue(), hops
 
     def send_run(self, org_id: str, run_id: str) -> None:
-        _send(self._url, {"org_id": org_id, "run_id": run_id})
+        _send(self._url, {"org_id": org_id, "run_id": run_id, "hops": self._hops})
 
     def send_daily(self, after: str) -> None:
         """Send the message that starts the daily runs of all orgs after `after`."""
-        _send(self._url, {"after": after})
+        _send(self._url, {"after": after, "hops": self._hops})
 
 
 class AuditsQueue:
     """The queue of lanes, or parts of lanes, to be verified."""
 
-    def __init__(self) -> None:
-        self._url = config.audits_queue()
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.audits_queue(), hops
 
     def send_stretch(self, stretch: Stretch) -> None:
-        _send(self._url, asdict(stretch))
+        _send(self._url, {**asdict(stretch), "hops": self._hops})
 
     def send_orgs(self, after: str) -> None:
         """Send the message that has all orgs after `after` audited."""
-        _send(self._url, {"after": after})
+        _send(self._url, {"after": after, "hops": self._hops})
 
 
 class BatchesQueue:
     """The queue of batches of accounts to be billed."""
 
-    def __init__(self) -> None:
-        self._url = config.batches_queue()
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.batches_queue(), hops
 
     def send(self, batches: Iterable[Batch]) -> None:
         """Send batches; those sent again within five minutes come once."""
@@ -72,7 +73,7 @@ class BatchesQueue:
             entries: Any = [
                 {
                     "Id": str(batch.number),
-                    "MessageBody": _message(batch),
+                    "MessageBody": json.dumps({**_message(batch), "hops": self._hops}),
                     "MessageGroupId": f"{batch.org_id}#{LANE}",
                     "MessageDeduplicationId": f"{batch.org_id}#{batch.run_id}#{batch.number}",
                 }
@@ -83,23 +84,33 @@ class BatchesQueue:
                 raise UpstreamFailedError
 
 
-def to_batch(message: str) -> Batch:
+def to_batch(message: Mapping[str, Any]) -> Batch:
     """Read a message of the queue."""
-    fields = json.loads(message)
-    return Batch(**{**fields, "until": date.fromisoformat(fields["until"])})
+    return Batch(**{**message, "until": date.fromisoformat(message["until"])})
+
+
+def hide(url: str, seconds: Mapping[str, int]) -> None:
+    """
+    Hide messages that were received for so many more seconds, by their receipt handles.
+
+    One that is not ours any more stays as it is.
+    """
+    entries: Any = [
+        {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": each}
+        for place, (handle, each) in enumerate(seconds.items())
+    ]
+    call(sqs().change_message_visibility_batch, QueueUrl=url, Entries=entries)
 
 
 def _send(url: str, message: Mapping[str, Any]) -> None:
     call(sqs().send_message, QueueUrl=url, MessageBody=json.dumps(message))
 
 
-def _message(batch: Batch) -> str:
-    return json.dumps(
-        {
-            "org_id": batch.org_id,
-            "run_id": batch.run_id,
-            "number": batch.number,
-            "until": batch.until.isoformat(),
-            "account_ids": list(batch.account_ids),
-        }
-    )
+def _message(batch: Batch) -> dict[str, Any]:
+    return {
+        "org_id": batch.org_id,
+        "run_id": batch.run_id,
+        "number": batch.number,
+        "until": batch.until.isoformat(),
+        "account_ids": list(batch.account_ids),
+    }

@@ -17,6 +17,16 @@ MAX_DOCUMENTS = 10
 BATCH_ACCOUNTS = MAX_DOCUMENTS
 """Accounts that are billed together; most have one document each."""
 
+MAX_WAITING = 200
+"""
+Batches of a run that are in the queue at once, at most.
+
+A FIFO queue looks for work among its first 120,000 messages only: an org that filled these would
+keep all others waiting.
+"""
+FEED_EVERY = 50
+"""Each batch with such a number has more of its run sent: four of those that wait at any time."""
+
 
 class RunStatus(StrEnum):
     """How far a run is."""
@@ -40,8 +50,9 @@ class BillingRun:
     A billing run of an org: it bills each cycle that ends on or before `until`.
 
     Its accounts are listed in batches, numbered 1, 2, 3 …: `batches` of them so far, the first
-    `sent` of which are surely in the queue. `position` is where the listing goes on, and None at
-    its beginning and, once it `is_listed`, its end.
+    `sent` of which were surely sent to the queue, and `batches_done` of which are billed.
+    `position` is where the listing goes on, and None at its beginning and, once it `is_listed`,
+    its end.
     """
 
     org_id: str
@@ -50,11 +61,17 @@ class BillingRun:
     created_at: datetime
     batches: int = 0
     sent: int = 0
+    batches_done: int = 0
     position: str | None = None
     is_listed: bool = False
     accounts_total: int = 0
     accounts_done: int = 0
     invoices_issued: int = 0
+
+    @property
+    def sendable(self) -> int:
+        """How many batches may have been sent by now."""
+        return min(self.batches, self.batches_done + MAX_WAITING)
 
     @property
     def status(self) -> RunStatus:
@@ -71,6 +88,11 @@ class Batch:
     number: int
     until: date
     account_ids: Sequence[str]
+
+    @property
+    def feeds(self) -> bool:
+        """Whether more of its run is sent once it is billed."""
+        return self.number % FEED_EVERY == 0
 
 
 def run_until(asked: date | None, org: Org, now: datetime) -> date:

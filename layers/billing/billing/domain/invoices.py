@@ -286,8 +286,8 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPdf:
-    """Where a PDF is kept in the bucket, and the SHA-256 of its bytes, in hex."""
+class StoredDocument:
+    """Where a document is kept in the bucket, and the SHA-256 of its bytes, in hex."""
 
     object_key: str
     sha256: str

@@ -150,7 +150,7 @@ class BillingRepository:
             )
         writes = [*cycles, *self._issuing.writes(journal)]
         if count := len(journal.issued):
-            writes.append(self._count(batch, "invoices_issued", count))
+            writes.append(self._count(batch, invoices_issued=count))
         try:
             transact(writes)
         except ConditionFailedError as error:
@@ -169,15 +169,17 @@ class BillingRepository:
             expected={"done": 0},
         )
         named = [put_failure(self._runs, batch, failure) for failure in failures]
-        count = self._count(batch, "accounts_done", len(batch.account_ids))
+        count = self._count(batch, accounts_done=len(batch.account_ids), batches_done=1)
         try:
             transact([done, *named, count])
         except ConditionFailedError:
             return  # it was counted before
 
-    def _count(self, batch: Batch, what: str, more: int) -> Any:
+    def _count(self, batch: Batch, **more: int) -> Any:
         key = run_key(batch.org_id, batch.run_id)
-        return update(self._runs, key, f"ADD {what} :more", {":more": {"N": str(more)}})
+        changes = ", ".join(f"{counter} :{counter}" for counter in more)
+        values = {f":{counter}": {"N": str(count)} for counter, count in more.items()}
+        return update(self._runs, key, f"ADD {changes}", values)
 
 
 def _writes(step: Step) -> int:

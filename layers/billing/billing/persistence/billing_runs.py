@@ -74,7 +74,14 @@ class BillingRunRepository:
 
         Raises ContentionError where its id or its external id was taken meanwhile.
         """
-        counters = ("batches", "sent", "accounts_total", "accounts_done", "invoices_issued")
+        counters = (
+            "batches",
+            "sent",
+            "batches_done",
+            "accounts_total",
+            "accounts_done",
+            "invoices_issued",
+        )
         attributes: dict[str, Any] = {
             "until": {"S": run.until.isoformat()},
             "created_at": {"S": instant(run.created_at)},
@@ -157,9 +164,9 @@ class BillingRunRepository:
         transact(writes)
 
     def list_unsent(self, run: BillingRun) -> list[Batch]:
-        """List the next batches that may not be in the queue yet."""
+        """List the next batches that may be sent, and perhaps were."""
         pk, first = batch_key(run.org_id, run.id, run.sent + 1)
-        _, last = batch_key(run.org_id, run.id, min(run.sent + _SENT_AT_ONCE, run.batches))
+        _, last = batch_key(run.org_id, run.id, min(run.sent + _SENT_AT_ONCE, run.sendable))
         items = query(
             self._table,
             "pk = :pk AND sk BETWEEN :first AND :last",
@@ -177,7 +184,7 @@ class BillingRunRepository:
         ]
 
     def mark_sent(self, run: BillingRun, batches: Sequence[Batch]) -> None:
-        """Record that the next batches of a run are in the queue."""
+        """Record that the next batches of a run were sent to the queue."""
         sent = {":sent": {"N": str(batches[-1].number)}}
         key = run_key(run.org_id, run.id)
         transact([update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})])
@@ -214,6 +221,7 @@ def _to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
         created_at=to_instant(item["created_at"]["S"]),
         batches=int(item["batches"]["N"]),
         sent=int(item["sent"]["N"]),
+        batches_done=int(item["batches_done"]["N"]),
         position=item.get("listed_to", {}).get("S"),
         is_listed=item["is_listed"]["BOOL"],
         accounts_total=int(item["accounts_total"]["N"]),

@@ -34,7 +34,7 @@ from billing.domain.invoices import (
     InvoiceKind,
     InvoiceSummary,
     Settlement,
-    StoredPdf,
+    StoredDocument,
 )
 from billing.domain.money import Money
 from billing.domain.parties import DeliveryMode
@@ -175,8 +175,8 @@ def to_record(item: Item) -> InvoiceRecord:
     return InvoiceRecord(record, personal or None)
 
 
-def to_pdf(item: Item | None) -> StoredPdf | None:
-    return StoredPdf(item["object_key"]["S"], item["sha256"]["S"]) if item else None
+def to_pdf(item: Item | None) -> StoredDocument | None:
+    return StoredDocument(item["object_key"]["S"], item["sha256"]["S"]) if item else None
 
 
 def to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:

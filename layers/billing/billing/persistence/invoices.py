@@ -12,9 +12,14 @@ from itertools import islice
 
 from billing import config
 from billing.domain.credit_notes import Creditable
-from billing.domain.errors import ErasedError, NotFoundError, UpstreamTimeoutError
+from billing.domain.errors import (
+    ErasedError,
+    InvalidRequestError,
+    NotFoundError,
+    UpstreamTimeoutError,
+)
 from billing.domain.invoice_record import read_record
-from billing.domain.invoices import InvoiceKey, InvoiceSummary, IssuedInvoice, StoredPdf
+from billing.domain.invoices import InvoiceKey, InvoiceSummary, IssuedInvoice, StoredDocument
 from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
@@ -51,6 +56,9 @@ from billing.persistence.invoice_items import (
 _LAST = 10**10 - 1
 """Behind every ordinal."""
 _NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6,9})", re.ASCII)
+
+MAX_LISTED = 10_000
+"""Invoices that are listed by date at once: each is up to 500 bytes of an answer of 6 MB."""
 
 
 class InvoiceRepository:
@@ -160,7 +168,11 @@ class InvoiceRepository:
     def list_issued(
         self, org_id: str, account_id: str, start: date, end: date
     ) -> list[InvoiceSummary]:
-        """List the invoices dated from `start` to `end`, both included, newest first."""
+        """
+        List the invoices dated from `start` to `end`, both included, newest first.
+
+        Raise InvalidRequestError where they are more than one answer holds.
+        """
         days = list(
             query(
                 self._table,
@@ -175,11 +187,17 @@ class InvoiceRepository:
         if not days:
             return []
         oldest, newest = int_of(days[0], "first_ordinal"), int_of(days[-1], "last_ordinal")
+        if (count := newest - oldest + 1) > MAX_LISTED:
+            raise InvalidRequestError.of(
+                "start_date",
+                f"and end_date enclose {count} invoices, and at most {MAX_LISTED} are listed: "
+                "ask for fewer days",
+            )
         return self._range(org_id, account_id, oldest, newest)
 
     # ---------------------------------------------------------------- documents
 
-    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredPdf | None]:
+    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredDocument | None]:
         """Read one invoice whole, and where its PDF is, if it was made."""
         found = self._get(document_key(key), pdf_key(key))
         if document_key(key) not in found:
@@ -187,7 +205,7 @@ class InvoiceRepository:
         invoice = read_record(to_record(found[document_key(key)]))
         return invoice, to_pdf(found.get(pdf_key(key)))
 
-    def find_pdf(self, key: InvoiceKey) -> StoredPdf | None:
+    def find_pdf(self, key: InvoiceKey) -> StoredDocument | None:
         """
         Return where the PDF of an invoice is, None before it was made.
 
@@ -200,17 +218,15 @@ class InvoiceRepository:
             raise ErasedError
         return to_pdf(found.get(pdf_key(key)))
 
-    def add_pdf(self, key: InvoiceKey, pdf: StoredPdf) -> None:
+    def add_pdf(self, key: InvoiceKey, pdf: StoredDocument) -> None:
         """Record where the PDF of an invoice is; the same PDF can be recorded again."""
         attributes = {"object_key": {"S": pdf.object_key}, "sha256": {"S": pdf.sha256}}
         put_item(self._table, pdf_key(key), attributes)
 
     # ---------------------------------------------------------------- erase
 
-    def list_unerased(
-        self, org_id: str, account_id: str, before: date
-    ) -> Iterator[tuple[InvoiceSummary, StoredPdf | None]]:
-        """List an account's documents issued before a day that were not erased, with their PDFs."""
+    def list_unerased(self, org_id: str, account_id: str, before: date) -> Iterator[InvoiceSummary]:
+        """List an account's documents issued before a day that were not erased."""
         days = query(
             self._table,
             "pk = :pk AND sk BETWEEN :first AND :last",
@@ -223,10 +239,9 @@ class InvoiceRepository:
         for day in days:
             for ordinal in range(int_of(day, "first_ordinal"), int_of(day, "last_ordinal") + 1):
                 key = InvoiceKey(org_id, account_id, ordinal)
-                found = self._get(summary_key(key), pdf_key(key))
-                if "erased_at" not in found[summary_key(key)]:
-                    summary = to_summary(key, found[summary_key(key)])
-                    yield summary, to_pdf(found.get(pdf_key(key)))
+                item = self._get(summary_key(key))[summary_key(key)]
+                if "erased_at" not in item:
+                    yield to_summary(key, item)
 
     def erase(self, key: InvoiceKey, now: datetime) -> None:
         """Erase the personal part of a document everywhere it stands, all or nothing."""

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from billing.domain.chains import ChainLink, Stretch
-from billing.domain.invoices import InvoiceKey, StoredPdf
+from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.issuing import ChainEnd, SeriesEnd
 from billing.domain.money import Money
 from billing.domain.movements import Movement
@@ -25,9 +25,9 @@ class Chains(Protocol):
 
 
 class Pdfs(Protocol):
-    def find(self, key: InvoiceKey) -> StoredPdf | None: ...
+    def find(self, key: InvoiceKey) -> StoredDocument | None: ...
 
-    def read(self, pdf: StoredPdf) -> bytes | None: ...
+    def read(self, pdf: StoredDocument) -> bytes | None: ...
 
 
 @dataclass(frozen=True, slots=True)

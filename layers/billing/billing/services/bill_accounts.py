@@ -40,9 +40,28 @@ class Billing(Protocol):
     def finish(self, batch: Batch, failures: Iterable[Failure]) -> None: ...
 
 
-def bill_accounts(batch: Batch, *, now: datetime, billing: Billing) -> Mapping[str, Exception]:
+class RunsQueue(Protocol):
+    def send_run(self, org_id: str, run_id: str) -> None: ...
+
+
+def bill_accounts(
+    batch: Batch, *, now: datetime, billing: Billing, queue: RunsQueue
+) -> Mapping[str, Exception]:
     """
     Bill all accounts of a batch, and count it in its run; return the errors of those that failed.
+
+    Some batches then have more of their run sent, also when they come again: whoever billed them
+    may not have come that far.
+    """
+    errors = _bill_and_count(batch, now, billing)
+    if batch.feeds:
+        queue.send_run(batch.org_id, batch.run_id)
+    return errors
+
+
+def _bill_and_count(batch: Batch, now: datetime, billing: Billing) -> Mapping[str, Exception]:
+    """
+    Bill all accounts of a batch, unless that is done, and count it.
 
     They are billed together; where one of them fails, each by itself, and the run names those
     that fail. Only trouble with AWS is passed on: then the batch comes again, and goes on where

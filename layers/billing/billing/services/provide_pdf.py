@@ -5,28 +5,28 @@ from hashlib import sha256
 from typing import Protocol
 
 from billing.domain.errors import ErasedError
-from billing.domain.invoices import InvoiceKey, IssuedInvoice, StoredPdf
+from billing.domain.invoices import InvoiceKey, IssuedInvoice, StoredDocument
 
 
 class Pdfs(Protocol):
-    def find_pdf(self, key: InvoiceKey) -> StoredPdf | None: ...
+    def find_pdf(self, key: InvoiceKey) -> StoredDocument | None: ...
 
 
 class Documents(Protocol):
-    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredPdf | None]: ...
+    def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredDocument | None]: ...
 
-    def add_pdf(self, key: InvoiceKey, pdf: StoredPdf) -> None: ...
+    def add_pdf(self, key: InvoiceKey, pdf: StoredDocument) -> None: ...
 
 
 class Maker(Protocol):
-    def make_pdf(self, key: InvoiceKey) -> StoredPdf: ...
+    def make_pdf(self, key: InvoiceKey) -> StoredDocument: ...
 
 
 class Store(Protocol):
-    def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredPdf: ...
+    def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredDocument: ...
 
 
-def provide_pdf(key: InvoiceKey, *, invoices: Pdfs, maker: Maker) -> StoredPdf:
+def provide_pdf(key: InvoiceKey, *, invoices: Pdfs, maker: Maker) -> StoredDocument:
     """Find the PDF of an invoice, or have it made now."""
     return invoices.find_pdf(key) or maker.make_pdf(key)
 
@@ -38,7 +38,7 @@ def make_pdf(
     render: Callable[[IssuedInvoice], bytes],
     invoices: Documents,
     store: Store,
-) -> StoredPdf:
+) -> StoredDocument:
     """
     Render and store the PDF of an invoice, unless that was done.
 

@@ -101,16 +101,17 @@ def list_accounts(
     org_id: str, run_id: str, *, runs: Runs, queue: RunsQueue, batches: BatchesQueue
 ) -> None:
     """
-    List the due accounts of a run, and then put them into the queue, batch by batch.
+    List the due accounts of a run, and then send as many of its batches as may wait in the queue.
 
     Nothing is billed before all is listed: an account that is due for several cycles would come
     up again, once the first of them is billed. Each step reads first how far it is, so that it can
-    be taken again from any point. Where time gets short, the run goes back into the queue.
+    be taken again from any point. Where time gets short, the run goes back into the queue; batches
+    that are billed send it there too, so that further ones follow.
     """
     while True:
         run = runs.get(org_id, run_id)
-        try:
-            if run.is_listed and run.sent == run.batches:
+        with suppress(ContentionError):  # somebody else did the step: we look again how far it is
+            if run.is_listed and run.sent >= run.sendable:
                 return
             if deadline.seconds_left() < deadline.STEP_SECONDS:
                 queue.send_run(org_id, run_id)
@@ -121,5 +122,3 @@ def list_accounts(
                 runs.mark_sent(run, unsent)
             else:
                 runs.add_batches(run, *runs.list_due(run))
-        except ContentionError:
-            return  # somebody else lists it, just now

@@ -1,0 +1,99 @@
+"""Messages of queues: taken one after the other; those that fail come again after seconds."""
+
+import json
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import deadline
+from billing.adapters.queues import hide
+from billing.api.logger import kind_of, logger, report
+from billing.domain.errors import UpstreamError
+
+MAX_RECEIVES = 20
+"""How often a message comes before it is a dead letter: maxReceiveCount of each queue."""
+MAX_PAUSE_SECONDS = 300
+"""With pauses that double up to this one, a message is tried for about an hour."""
+
+MAX_HOPS = 10_000
+"""
+How many others a message may have come by.
+
+A run of two million accounts takes a thousand. Lambda itself would end it after sixteen, which
+template.yaml forbids where functions send on what they have no time for.
+"""
+
+
+class LoopError(Exception):
+    """A message came by more others than any work takes."""
+
+
+def take_messages(
+    event: dict[str, Any],
+    context: LambdaContext,
+    take: Callable[[Any, int], None],
+    *,
+    queue: str,
+    failure: str,
+) -> dict[str, Any]:
+    """
+    Take messages one after the other; return which ones failed, in the form that Lambda asks for.
+
+    `take` gets each with the hops of those that come of it.
+
+    In a FIFO queue, one that failed keeps back those behind it in its group.
+    """
+    deadline.start(context.get_remaining_time_in_millis())
+    failed: dict[str, list[SQSRecord]] = {}
+    for record in SQSEvent(event).records:
+        group = record.attributes.message_group_id or record.message_id
+        if group in failed:
+            failed[group].append(record)
+            continue
+        try:
+            message = json.loads(record.body)
+            hops = message.pop("hops", 0)
+            if hops > MAX_HOPS:
+                raise LoopError
+            take(message, hops + 1)
+        except Exception as error:
+            _log(failure, error, record)
+            failed[group] = [record]
+    _give_back(queue, failed)
+    failures = [each.message_id for each in chain(*failed.values())]
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in failures]}
+
+
+def _log(failure: str, error: Exception, record: SQSRecord) -> None:
+    """Log a failure: as an error where it is the last, or will not pass by itself."""
+    where = {"message_id": record.message_id, "receives": _receives(record)}
+    if isinstance(error, UpstreamError) and _receives(record) < MAX_RECEIVES:
+        logger.warning(failure, extra={"error": kind_of(error.__cause__ or error), **where})
+    else:
+        report("loop" if isinstance(error, LoopError) else failure, error, **where)
+
+
+def _give_back(queue: str, failed: dict[str, list[SQSRecord]]) -> None:
+    """
+    Let messages that failed come again after a pause, and not at the end of their visibility.
+
+    All of a group are given back: as long as one of them is hidden, none of the others comes.
+    """
+    pauses = {
+        each.receipt_handle: min(2 ** _receives(records[0]), MAX_PAUSE_SECONDS)
+        for records in failed.values()
+        for each in records
+    }
+    if not pauses:
+        return
+    try:
+        hide(queue, pauses)
+    except Exception as error:
+        logger.warning("not given back early", extra={"error": kind_of(error)})
+
+
+def _receives(record: SQSRecord) -> int:
+    return int(record.attributes.approximate_receive_count)
