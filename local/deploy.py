@@ -91,7 +91,7 @@ def deploy(stack: Stack, sources: str) -> None:
             "--stack-name", NAME,
             "--s3-bucket", ARTIFACTS,
             "--capabilities", "CAPABILITY_IAM",
-            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+            "--parameter-overrides", f"Architecture={ARCHITECTURE}", "DeletionProtection=false",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip
@@ -100,7 +100,11 @@ def deploy(stack: Stack, sources: str) -> None:
 
 
 def finish(stack: Stack) -> None:
-    """Create what the template asks for and the emulator passes over: routes and TTLs."""
+    """
+    Create what the template asks for and the emulator passes over: routes and TTLs.
+
+    Aliases are moved to the functions as they are, so that changed code needs no version to be live.
+    """
     cloudformation = client(stack, "cloudformation")
     template = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
     resources: Mapping[str, Any] = template["TemplateBody"]["Resources"]
@@ -116,6 +120,12 @@ def finish(stack: Stack) -> None:
             _create_routes(stack, api_id, properties["Body"], physical_ids)
             stack.api_id_file.parent.mkdir(parents=True, exist_ok=True)
             stack.api_id_file.write_text(api_id)
+        elif resource["Type"] == "AWS::Lambda::Alias":
+            client(stack, "lambda").update_alias(
+                FunctionName=physical_ids[properties["FunctionName"]["Ref"]],
+                Name=properties["Name"],
+                FunctionVersion="$LATEST",
+            )
         elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
             _set_time_to_live(
                 stack, physical_ids[logical_id], properties["TimeToLiveSpecification"]
@@ -159,9 +169,7 @@ def _create_routes(
     integrations: dict[str, str] = {}
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
-            uri = _function_arn(
-                stack, operation["x-amazon-apigateway-integration"]["uri"], physical_ids
-            )
+            uri = _alias_arn(operation["x-amazon-apigateway-integration"]["uri"], physical_ids)
             if uri not in integrations:
                 integrations[uri] = api.create_integration(
                     ApiId=api_id,
@@ -182,13 +190,12 @@ def _route_key(path: str, method: str) -> str:
     return f"{'ANY' if method == 'x-amazon-apigateway-any-method' else method.upper()} {path}"
 
 
-def _function_arn(stack: Stack, uri: Any, physical_ids: Mapping[str, str]) -> str:
-    """Find the function that an integration's URI names, by `${X.Arn}` or `Fn::GetAtt`."""
-    match = re.search(r'\$\{(\w+)\.Arn\}|"Fn::GetAtt": \["(\w+)", "Arn"\]', json.dumps(uri))
+def _alias_arn(uri: Any, physical_ids: Mapping[str, str]) -> str:
+    """Return the ARN of the function's alias that an integration's URI names."""
+    match = re.search(r"functions/\$\{(\w+)\}/invocations", json.dumps(uri))
     if match is None:
-        raise StackError(f"An integration names no function of this template: {uri}")
-    function = client(stack, "lambda").get_function(FunctionName=physical_ids[match[1] or match[2]])
-    return str(function["Configuration"]["FunctionArn"])
+        raise StackError(f"An integration names no alias of this template: {uri}")
+    return physical_ids[match[1]]
 
 
 def _set_time_to_live(stack: Stack, table: str, wanted: Mapping[str, Any]) -> None:

@@ -23,7 +23,11 @@ def create(name: str, *, impatient: bool = False) -> dict[str, str]:
     Impatient queues hide no message, and give up on one that was received once.
     """
     cloudformation = boto3.client("cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(_template(name, impatient)))
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(_template(name, impatient)),
+        Parameters=[{"ParameterKey": "DeletionProtection", "ParameterValue": "false"}],
+    )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -70,4 +74,5 @@ def _template(stack: str, impatient: bool) -> dict[str, Any]:
         for name, output in whole["Outputs"].items()
         if output["Value"].get("Ref") in resources
     }
-    return {"Resources": resources, "Outputs": outputs}
+    settings = {name: whole[name] for name in ("Parameters", "Conditions")}
+    return {**settings, "Resources": resources, "Outputs": outputs}

@@ -65,7 +65,11 @@ def sources() -> list[Source]:
         for event in resources()[name]["Properties"].get("Events", {}).values()
     ]
     mappings = [
-        Source(folders[properties["FunctionName"]], _kind(properties["EventSourceArn"]), properties)
+        Source(
+            folders[properties["FunctionName"].removesuffix(".Alias")],
+            _kind(properties["EventSourceArn"]),
+            properties,
+        )
         for properties in _properties("AWS::Lambda::EventSourceMapping")
     ]
     takers = {source.properties["EventSourceArn"]: source.function for source in mappings}
@@ -93,14 +97,17 @@ def written() -> dict[str, Any]:
 
 
 @cache
-def expanded() -> dict[str, Any]:
+def expanded(region: str = "eu-west-1", **parameters: str) -> dict[str, Any]:
     """Read the template as CloudFormation gets it, once SAM has expanded it."""
     from samcli.lib.translate.sam_template_validator import SamTemplateValidator
     from samcli.yamlhelper import yaml_parse
     from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
 
     validator = SamTemplateValidator(
-        deepcopy(written()), ManagedPolicyLoader(None), region="eu-west-1"
+        deepcopy(written()),
+        ManagedPolicyLoader(None),
+        region=region,
+        parameter_overrides=parameters,
     )
     return dict(yaml_parse(validator.get_translated_template_if_valid()))
 
