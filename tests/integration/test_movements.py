@@ -143,11 +143,11 @@ def test_refuses_charges_to_a_closed_account_but_replays(billed: Invoker) -> Non
 
 def test_refuses_charges_to_what_has_no_profile(invoke: Invoker) -> None:
     everywhere = {"accounts": "*"}
-    without_account = invoke("movements_create", caller=everywhere)
-    invoke("billing_info_put_account")
     without_org = invoke("movements_create", caller=everywhere)
+    invoke("billing_info_put_org")
+    without_account = invoke("movements_create", caller=everywhere)
 
-    assert [each.status for each in (without_account, without_org)] == [404, 404]
+    assert [each.status for each in (without_org, without_account)] == [404, 404]
     assert "account" in without_account.json["message"]
     assert "org" in without_org.json["message"]
 
