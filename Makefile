@@ -21,7 +21,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs invoke api token audit billing openapi test unit moto one nightly soak planted bench check format lock clean
+.PHONY: help setup run start stop logs invoke api token audit billing openapi test unit moto one nightly soak planted attack bench check format lock clean
 .SILENT:
 
 help:
@@ -79,7 +79,12 @@ one: setup
 	  *) $(BIN)/pytest '$(T)';; \
 	esac
 
-nightly: planted soak
+nightly: planted soak attack
+
+# Racing writes of all kinds against a plain model, for ten minutes; SEED=7 begins with that story.
+attack: setup
+	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m local with $(BIN)/python -m tests.e2e.attack \
+		$(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 # Racing refunds by the ten thousand, and long walks against the model of them.
 soak: setup

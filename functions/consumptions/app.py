@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
+from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -39,7 +40,7 @@ MAX_DAYS = 366
 @app.post(CONSUMPTIONS, security=WRITER, status_code=201, tags=["v1 consumptions"])
 def create_consumptions(
     org_id: OrgId, subscription_id: SubscriptionId, request: ConsumptionRequestDTO
-) -> tuple[ConsumptionReceiptDTO, int]:
+) -> Response[ConsumptionReceiptDTO]:
     """Take usage records into the account's open cycle, each of them once"""
     accepted = record_consumptions(
         org_id,
@@ -50,7 +51,9 @@ def create_consumptions(
         consumptions=ConsumptionRepository(),
     )
     receipt = ConsumptionReceiptDTO(accepted=accepted, duplicates=len(request.records) - accepted)
-    return receipt, HTTPStatus.CREATED
+    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/consumptions"
+    headers = {"Location": location}
+    return Response(HTTPStatus.CREATED, content_types.APPLICATION_JSON, receipt, headers)
 
 
 @app.get(CONSUMPTIONS, security=READER, tags=["v1 consumptions"])

@@ -8,7 +8,6 @@ is 405. The OpenAPI document and its reference page are open to everybody.
 import json
 import re
 from functools import cache
-from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing.api.access import OPEN
 from billing.api.app import BillingApp
 from billing.api.logger import logger
+from billing.api.static import Static
 from billing.domain.errors import MethodNotAllowedError, NotFoundError
 
 HERE = Path(__file__).parent
@@ -31,24 +31,20 @@ app = BillingApp()
 @app.get("/openapi.json", security=OPEN, include_in_schema=False)
 def get_openapi() -> Response[str]:
     """Get this API as an OpenAPI document"""
-    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, _document())
+    return _openapi().answer(app)
 
 
-@app.get("/docs", security=OPEN, include_in_schema=False, compress=True)
+@app.get("/docs", security=OPEN, include_in_schema=False)
 def get_docs() -> Response[str]:
     """Get a page to read this API and to try it"""
-    assets = files(swagger_ui)
-    page = (HERE / "docs.html").read_text()
-    page = page.replace("/* style */", (assets / "swagger-ui.min.css").read_text())
-    page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
-    return Response(HTTPStatus.OK, content_types.TEXT_HTML, page)
+    return _docs().answer(app)
 
 
 @app.not_found
 def refuse(_: Exception) -> Response[str]:
     """Answer 405 for a method that a path does not take, 404 for a path that does not exist."""
     path = app.current_event.path
-    for template, operations in json.loads(_document())["paths"].items():
+    for template, operations in json.loads(_openapi().text)["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             raise MethodNotAllowedError(method.upper() for method in operations)
     raise NotFoundError("There is no such path; GET /openapi.json lists those there are.")
@@ -60,5 +56,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 
 @cache
-def _document() -> str:
-    return (HERE / "openapi.json").read_text()
+def _openapi() -> Static:
+    return Static.of(content_types.APPLICATION_JSON, (HERE / "openapi.json").read_text())
+
+
+@cache
+def _docs() -> Static:
+    assets = files(swagger_ui)
+    page = (HERE / "docs.html").read_text()
+    page = page.replace("/* style */", (assets / "swagger-ui.min.css").read_text())
+    page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
+    return Static.page(page)

@@ -52,6 +52,8 @@ V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
 V3_INVOICES = "/v3/account/invoice"
 BODY_LIMIT = 4_000_000
 """Bytes that fit into the answer of a function (6 MB) once they are base64, or escaped in JSON."""
+KEPT_BY_CLIENT = "private, no-cache"
+"""A PDF is kept by who asked for it only, and shown again only once this API said 304."""
 
 Filter = Annotated[
     str | None,
@@ -111,11 +113,14 @@ def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
     """Get invoice as PDF"""
     key = InvoiceKey(app.caller.org_id, app.caller.account_id, ordinal)
     pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
+    headers = {"Cache-Control": KEPT_BY_CLIENT, "ETag": f'"{pdf.sha256}"'}
+    if app.has_cached(headers["ETag"]):
+        return Response(HTTPStatus.NOT_MODIFIED, body=b"", headers=headers)
     store = DocumentStore()
     body = store.get(pdf)
     if len(body) > BODY_LIMIT:
         return _redirect(store, pdf)
-    headers = {"Content-Disposition": content_disposition(pdf), "ETag": f'"{pdf.sha256}"'}
+    headers["Content-Disposition"] = content_disposition(pdf)
     return Response(HTTPStatus.OK, PDF, body, headers)
 
 
@@ -159,7 +164,7 @@ def create_invoice(
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
-    return created(issued)
+    return created(issued, _path(org_id, account_id, issued.id))
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
@@ -220,7 +225,8 @@ def create_payment(
         request.external_id(request.external_payment_unique_id, account_id, invoice_id),
         payments=PaymentRepository(),
     )
-    return created(received)
+    path = _path(org_id, account_id, invoice_id)
+    return created(received, f"{path}/payments/{received.id}")
 
 
 @app.post(
@@ -242,7 +248,7 @@ def create_credit_note(
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
-    return created(issued)
+    return created(issued, _path(org_id, account_id, issued.id))
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
@@ -276,6 +282,10 @@ def _details(key: InvoiceKey) -> list[InvoiceDetails]:
 def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
     """Answer 307 to a link, for what fits into no answer."""
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document)})
+
+
+def _path(org_id: str, account_id: str, invoice_id: str) -> str:
+    return f"/v1/orgs/{org_id}/accounts/{account_id}/invoices/{invoice_id}"
 
 
 def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:

@@ -16,13 +16,13 @@ from billing.api.params import Cursor, Limit, MovementId, OrgId, SubscriptionId
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
 from billing.dialects.v1.refunds import RefundListDTO, RefundResponseDTO
-from billing.domain.errors import NotFoundError
 from billing.domain.invoices import InvoiceKey
 from billing.domain.movements import Movement, MovementKey
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
+from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.record_movement import record_movement
 
 app = BillingApp()
@@ -34,7 +34,11 @@ MOVEMENTS = "/v1/orgs/<orgId>/subscription/<subscriptionId>/movement"
 def create_movement(
     org_id: OrgId, subscription_id: SubscriptionId, request: MovementRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Charge something to a subscription, or allow it something, in the account's open cycle"""
+    """Charge something to a subscription, or allow it something, in the account's open cycle
+
+    A token of all accounts registers a new subscription with its first movement; any other uses
+    those that are registered to its accounts.
+    """
     app.caller.must_reach(request.account_id)
     recorded = record_movement(
         org_id,
@@ -42,10 +46,11 @@ def create_movement(
         request.to_domain(),
         request.external_id(request.external_movement_unique_id, subscription_id),
         now=clock.now(),
+        reach=app.caller.reach,
         movements=MovementRepository(),
     )
     location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"
-    return created(recorded, Location=location)
+    return created(recorded, location)
 
 
 @app.get(MOVEMENTS, security=READER, tags=["v1 movements"])
@@ -56,10 +61,9 @@ def list_movements(
     scope = (app.caller.token_id, org_id, subscription_id)
     after = cursors.decode(cursor, *scope)
     rows = MovementRepository().list_page(org_id, subscription_id, after, limit + 1)
-    if not rows:
-        raise NotFoundError  # a subscription comes with its first movement
-    account_id = rows[0].account_id
-    app.caller.must_find(account_id)
+    subscriptions = SubscriptionRepository()
+    owner_id = rows[0].account_id if rows else subscriptions.get_owner(org_id, subscription_id)
+    app.caller.must_find(owner_id)
     page, last = cursors.page(rows, limit)
     return MovementListDTO(
         movements=_responses(page),
@@ -109,6 +113,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 def _responses(movements: Sequence[Movement]) -> list[MovementResponseDTO]:
     """Describe movements of one account, with the documents that bill them."""
+    if not movements:
+        return []
     org_id, account_id = movements[0].key.org_id, movements[0].account_id
     closed = CycleRepository().find_closed(org_id, account_id, {each.cycle for each in movements})
     parts = [each.part(closed) for each in movements]

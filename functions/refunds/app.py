@@ -139,7 +139,7 @@ def _issue(
         cycles=CycleRepository(),
         invoices=InvoiceRepository(),
     )
-    return created(issued, Location=_path(RefundKey(movement, issued.id)))
+    return created(issued, _path(RefundKey(movement, issued.id)))
 
 
 def _key(org_id: str, subscription_id: str, movement_id: str, refund_id: str) -> RefundKey:

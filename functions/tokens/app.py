@@ -48,7 +48,7 @@ def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreat
         HTTPStatus.CREATED,
         content_types.APPLICATION_JSON,
         TokenCreatedResponseDTO(id=grant.id, token=token),
-        {"Cache-Control": "no-store"},
+        {"Location": f"/v1/orgs/{org_id}/tokens/{grant.id}"},
     )
 
 

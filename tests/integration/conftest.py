@@ -159,9 +159,10 @@ def invoke(aws: None, org_id: str) -> Invoker:
 
 @pytest.fixture
 def billed(invoke: Invoker) -> Invoker:
-    """Call functions in the name of an org that has a profile, and an account 100001 with one."""
+    """Call functions in the name of an org with an account 100001 that has a subscription."""
     assert invoke("billing_info_put_org").status == 204
     assert invoke("billing_info_put_account").status == 204
+    assert invoke("billing_info_put_subscription").status == 204
     return invoke
 
 

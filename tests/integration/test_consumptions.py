@@ -21,6 +21,9 @@ from tests.integration.conftest import Answer, Invoker
 from tests.integration.ledger import ACCOUNT, SUBSCRIPTION, close_cycle, open_cycle
 from tests.integration.usage import cents, kept, receipt, record, send
 
+EVERYWHERE = {"accounts": "*"}
+"""Who may begin a new subscription."""
+
 
 @pytest.fixture
 def used(billed: Invoker) -> Invoker:
@@ -123,9 +126,15 @@ def test_counts_what_stands_twice_in_one_request_once(used: Invoker) -> None:
 def test_an_id_is_used_once_in_an_org_and_again_in_another(used: Invoker) -> None:
     send(used, record(1))
     other = {"external_movement_unique_id": "movement-2"}
-    assert used("movements_create", other, subscriptionId="600000000").status == 201
+    assert (
+        used("movements_create", other, caller=EVERYWHERE, subscriptionId="600000000").status == 201
+    )
     neighbour = Invoker(f"{used.org_id[:60]}-b")
-    for event in ("billing_info_put_org", "billing_info_put_account", "movements_create"):
+    for event in (
+        "billing_info_put_org",
+        "billing_info_put_account",
+        "billing_info_put_subscription",
+    ):
         neighbour(event)
 
     elsewhere = send(used, record(1), subscriptionId="600000000")
@@ -254,7 +263,7 @@ def test_opens_the_cycle_where_there_is_none(used: Invoker) -> None:
 
 def test_gives_the_billing_run_the_totals_of_a_cycle(used: Invoker, aws_calls: Any) -> None:
     other = {"external_movement_unique_id": "movement-2"}
-    used("movements_create", other, subscriptionId="600000000")
+    used("movements_create", other, caller=EVERYWHERE, subscriptionId="600000000")
     send(used, record(1), record(2))
     send(used, record(3, amount=cents(110, 100, 10)), subscriptionId="600000000")
     closed = close_cycle(used.org_id)
@@ -468,7 +477,7 @@ def test_a_list_goes_on_where_it_began_when_the_cycle_moves(used: Invoker) -> No
 def test_a_cursor_fits_its_own_list_only(used: Invoker) -> None:
     send(used, *(record(n) for n in range(3)))
     other = {"external_movement_unique_id": "movement-2"}
-    used("movements_create", other, subscriptionId="600000000")
+    used("movements_create", other, caller=EVERYWHERE, subscriptionId="600000000")
     cursor = _list(used, type="voice", limit="1").json["next_cursor"]
 
     refused = [

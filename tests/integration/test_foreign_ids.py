@@ -30,8 +30,6 @@ NAMES_NOTHING = set(
 """Parameters and fields that no tenant has for itself."""
 SHARED = {"another org": set[str](), "another account": {"orgId", "runId"}}
 """Whose ids are tried, and what they share with us."""
-BY_CONTRACT = {("another account", "movements_create", "subscriptionId")}
-"""A subscription belongs to one account for ever, so that it is taken cannot be hidden."""
 NEW_EACH_TIME = "invoices_public_link"
 ID = r"\w{32,}"
 """An id that we give out, or a token."""
@@ -86,12 +84,25 @@ def _places(event: str, whose: str) -> list[Place]:
 
 
 def _ways(event: str, whose: str) -> list[tuple[Place, ...]]:
-    """List what to name: each thing among our own, a whole path in our org, and all there is."""
+    """
+    List what to name: each thing among our own, a whole path in our org, and all there is.
+
+    To who reaches all accounts, those of an org are all their own.
+    """
+    if whose == "another account" and ALL_ACCOUNTS in _scopes(REQUESTS[event]):
+        return []
     places = _places(event, whose)
     here = tuple(place for place in places if place.name != "orgId")
     path = tuple(place for place in here if place.part == "path")
     ways = dict.fromkeys([*((place,) for place in places), path, here, tuple(places)])
-    return [way for way in ways if way and (whose, event, _named(way)) not in BY_CONTRACT]
+    return [way for way in ways if way]
+
+
+def _scopes(request: Json) -> list[str]:
+    """Read what a route asks of a token."""
+    verb, path = request["routeKey"].split()
+    [scopes] = DOCUMENT["paths"][path][verb.lower()]["security"][0].values()
+    return list(scopes)
 
 
 def _named(way: tuple[Place, ...]) -> str:
@@ -140,12 +151,14 @@ class Tenant:
             "accountId": account_id,
             "account_id": account_id,
             "accounts": [account_id],
-            "subscriptionId": _digits(),
             "filter": _hex(),
             "If-Match": f'"{count}"',
         }
         tenant = cls(invoke, account_id, _hex(), ids)
         assert tenant("billing_info_put_account").status == 204
+        for _ in range(count):
+            ids["subscriptionId"] = _digits()
+            assert tenant("billing_info_put_subscription").status == 204
         for _ in range(count):
             ids["movementId"] = tenant.make("movements_create")
         for _ in range(count):
@@ -195,10 +208,9 @@ class Tenant:
 
     def _reach(self, request: Json) -> str:
         """Tell the accounts of its token, or of another one where a route asks for that."""
-        verb, path = request["routeKey"].split()
-        [scopes] = DOCUMENT["paths"][path][verb.lower()]["security"][0].values()
-        if ALL_ACCOUNTS in scopes:
+        if ALL_ACCOUNTS in _scopes(request):
             return "*"
+        _, path = request["routeKey"].split()
         return str(self.ids["accountId"]) if path.startswith("/v3/") else self.accounts
 
     def has(self, event: str, place: Place) -> Any:

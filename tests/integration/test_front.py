@@ -1,7 +1,10 @@
 """What belongs to no function: 404, 405, the OpenAPI document and its page."""
 
+import gzip
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -57,8 +60,63 @@ def test_serves_its_page_without_any_other_host(invoke: Invoker) -> None:
 
     assert answer.status == 200
     assert 'url: "openapi.json"' in answer.text
-    assert "default-src 'none'; connect-src 'self'" in answer.text
     assert not re.search(r"<[^>]* (src|href)=[\"']?(https?:)?//", answer.text)
+
+
+def test_its_page_runs_its_own_scripts_only_and_stands_in_no_frame(invoke: Invoker) -> None:
+    answer = invoke("front_docs")
+
+    policy = dict(
+        rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; ")
+    )
+    scripts = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    assert policy["script-src"].split() == [
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts
+    ]
+    assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+    assert policy["frame-ancestors"] == "'none'"
+    assert "unsafe" not in policy["script-src"] + policy["style-src"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("event", ["front_openapi", "front_docs"])
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, br", False),
+        ("br", False),
+        ("", False),
+    ],
+)
+def test_is_compressed_where_that_is_accepted(
+    invoke: Invoker, event: str, accepted: str, is_compressed: bool
+) -> None:
+    plain = invoke(event, headers={"accept-encoding": ""})
+
+    answer = invoke(event, headers={"accept-encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == ("gzip" if is_compressed else None)
+    content = gzip.decompress(answer.content) if is_compressed else answer.content
+    assert content == plain.content
+    assert answer.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("event", ["front_openapi", "front_docs"])
+def test_is_not_sent_again_to_who_has_it(invoke: Invoker, event: str) -> None:
+    first = invoke(event)
+
+    again = invoke(event, headers={"if-none-match": f'"other", {first.headers["etag"]}'})
+    other = invoke(event, headers={"if-none-match": '"other"'})
+
+    assert first.headers["cache-control"] == "public, max-age=300"
+    assert (again.status, again.content) == (304, b"")
+    for name in ("cache-control", "etag", "vary"):
+        assert again.headers[name] == first.headers[name]
+    assert (other.status, other.content) == (200, first.content)
 
 
 def _unrouted(invoke: Invoker, method: str, path: str) -> Any:

@@ -11,6 +11,7 @@ from billing.api.json_body import parse_json
 from billing.clock import now
 from billing.dialects.v1.movements import MovementRequestDTO
 from billing.domain.idempotency import Created
+from billing.domain.tokens import EVERY_ACCOUNT
 from billing.persistence.movements import MovementRepository
 from billing.services.record_movement import record_movement
 from tests.integration.conftest import Invoker
@@ -23,7 +24,7 @@ def test_charges_a_movement_once_for_one_external_id(billed: Invoker) -> None:
     first = billed("movements_create")
     again = billed("movements_create")
     other = billed("movements_create", {"description": "Something else"})
-    elsewhere = billed("movements_create", subscriptionId="600000000")
+    elsewhere = billed("movements_create", caller={"accounts": "*"}, subscriptionId="600000000")
 
     location = f"/v1/orgs/{billed.org_id}/subscription/{SUBSCRIPTION}/movement/{first.json['id']}"
     assert (first.status, first.headers["location"]) == (201, location)
@@ -141,11 +142,14 @@ def test_refuses_charges_to_a_closed_account_but_replays(billed: Invoker) -> Non
 
 
 def test_refuses_charges_to_what_has_no_profile(invoke: Invoker) -> None:
-    without_account = invoke("movements_create")
-    invoke("billing_info_put_account")
-    without_org = invoke("movements_create")
+    everywhere = {"accounts": "*"}
+    without_org = invoke("movements_create", caller=everywhere)
+    invoke("billing_info_put_org")
+    without_account = invoke("movements_create", caller=everywhere)
 
-    assert (without_account.status, without_org.status) == (404, 404)
+    assert [each.status for each in (without_org, without_account)] == [404, 404]
+    assert "account" in without_account.json["message"]
+    assert "org" in without_org.json["message"]
 
 
 def test_lists_movements_newest_first_page_by_page(billed: Invoker) -> None:
@@ -230,6 +234,7 @@ def test_twins_give_one_movement(billed: Invoker) -> None:
             SUBSCRIPTION,
             request.to_domain(),
             external,
+            reach=EVERY_ACCOUNT,
             now=now(),
             movements=MovementRepository(),
         )
@@ -274,8 +279,12 @@ def test_writers_only(billed: Invoker) -> None:
     assert billed("movements_list", caller={"role": "reader"}).status == 200
 
 
-def test_answers_404_for_a_subscription_without_movements(billed: Invoker) -> None:
-    answer = billed("movements_list")
+def test_lists_nothing_of_a_subscription_without_movements(billed: Invoker) -> None:
+    registered = billed("movements_list")
+    of_another = billed("movements_list", caller={"accounts": "100002"})
+    unknown = billed("movements_list", subscriptionId="600000000")
 
-    assert (answer.status, answer.json["code"]) == (404, "NOT_FOUND")
-    assert ACCOUNT not in answer.text
+    assert (registered.status, registered.json) == (200, {"movements": [], "next_cursor": None})
+    assert (unknown.status, unknown.json["code"]) == (404, "NOT_FOUND")
+    assert of_another.text == unknown.text
+    assert ACCOUNT not in unknown.text

@@ -107,6 +107,7 @@ def _new_org(org_id: str) -> Invoker:
     invoke = Invoker(org_id)
     invoke("billing_info_put_org")
     invoke("billing_info_put_account")
+    invoke("billing_info_put_subscription")
     return invoke
 
 

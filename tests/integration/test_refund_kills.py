@@ -80,6 +80,7 @@ def _undisturbed(invoke: Invoker, write: str) -> Ledger:
     other = Invoker(f"{invoke.org_id}-undisturbed"[-64:])
     other("billing_info_put_org")
     other("billing_info_put_account")
+    other("billing_info_put_subscription")
     event = _prepared(other, write)
     assert other.call(_function(write), event).status in (201, 204)
     return ledger(other.org_id)

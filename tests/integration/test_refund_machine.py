@@ -77,6 +77,7 @@ class Refunds(RuleBasedStateMachine):
         self.invoke = Invoker(f"org-{uuid4().hex}")
         self.invoke("billing_info_put_org")
         self.invoke("billing_info_put_account")
+        self.invoke("billing_info_put_subscription")
         self.movement = self.invoke("movements_create").json["id"]
         self.model = Model()
 

@@ -43,7 +43,9 @@ def ids(billed: Invoker) -> Ids:
     movement = billed("movements_create").json["id"]
     refund = billed("refunds_create", movementId=movement).json["id"]
     other = {"external_movement_unique_id": "other"}
-    other_movement = billed("movements_create", other, subscriptionId=OTHER_SUBSCRIPTION)
+    other_movement = billed(
+        "movements_create", other, caller={"accounts": "*"}, subscriptionId=OTHER_SUBSCRIPTION
+    )
     return Ids(billed, movement, refund, other_movement.json["id"])
 
 

@@ -21,6 +21,7 @@ def _taking(*scopes: str) -> list[dict[str, list[str]]]:
 OPEN: list[dict[str, list[str]]] = []
 READER = _taking(Role.READER.value)
 WRITER = _taking(Role.WRITER.value)
+ORG_WRITER = _taking(Role.WRITER.value, ALL_ACCOUNTS)
 ADMIN = _taking(Role.ADMIN.value)
 ORG_ADMIN = _taking(Role.ADMIN.value, ALL_ACCOUNTS)
 """

@@ -25,7 +25,7 @@ from billing import clock, deadline
 from billing.api.access import TOKEN, Caller
 from billing.api.authentication import authenticate
 from billing.api.errors import render, status_of
-from billing.api.etags import etag
+from billing.api.etags import etag, is_named
 from billing.api.json_body import parse_json
 from billing.api.logger import kind_of, logger, report
 from billing.dialects.v1.common import GenericCreatedResponseDTO
@@ -42,6 +42,11 @@ from billing.domain.tokens import Role
 
 UNROUTED = "$default"
 """The route of whatever no other route of the gateway takes."""
+SHARED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""
+The headers of every answer, also of one that failed; what may be cached says so itself, in
+`Cache-Control` with an `ETag`.
+"""
 MAX_DETAILS = 100
 """Wrong fields that an answer names; of a hundred thousand it would not fit into any."""
 
@@ -74,8 +79,12 @@ class BillingApp(APIGatewayHttpResolver):
             answer = _failure(event, error)
         finally:
             deadline.clear()
-        answer["headers"]["x-request-id"] = _request_id(event)
+        answer["headers"] = {**SHARED, **answer["headers"], "x-request-id": _request_id(event)}
         return answer
+
+    def has_cached(self, tag: str) -> bool:
+        """Return whether the call's `If-None-Match` names this version: then 304 is enough."""
+        return is_named(tag, (self.current_event.headers or {}).get("if-none-match"))
 
     @property
     def caller(self) -> Caller:
@@ -123,8 +132,9 @@ class BillingApp(APIGatewayHttpResolver):
             _caller.reset(known)
 
 
-def created(what: Created, **headers: str) -> Response[GenericCreatedResponseDTO]:
-    """Answer 201; a replay of an earlier request says so."""
+def created(what: Created, location: str) -> Response[GenericCreatedResponseDTO]:
+    """Answer 201 with the path of what was made; a replay of an earlier request says so."""
+    headers = {"Location": location}
     if what.replayed:
         headers["idempotent-replayed"] = "true"
     if what.version is not None:
@@ -143,12 +153,19 @@ def no_content(**headers: str) -> Response[None]:
 
 
 def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Refuse a body that is declared to be something else than JSON."""
-    content_type = (event.get("headers") or {}).get("content-type", content_types.APPLICATION_JSON)
+    """
+    Refuse a body that is declared to be something else than JSON.
+
+    JSON may be declared in any case, which Powertools would not take.
+    """
+    headers = event.get("headers") or {}
+    content_type = headers.get("content-type", content_types.APPLICATION_JSON)
     media_type = content_type.partition(";")[0].strip().lower()
-    if event.get("body") and media_type != content_types.APPLICATION_JSON:
+    if not event.get("body"):
+        return event
+    if media_type != content_types.APPLICATION_JSON:
         raise InvalidRequestError.of("content-type", "must be application/json")
-    return event
+    return {**event, "headers": {**headers, "content-type": content_types.APPLICATION_JSON}}
 
 
 def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:

@@ -1,4 +1,8 @@
-"""ETags of what clients change: they name a version, so that no change is made on a stale one."""
+"""
+ETags: they name a version.
+
+With `If-Match` no change is made on a stale one; with `If-None-Match` nothing is sent twice.
+"""
 
 import re
 
@@ -19,3 +23,9 @@ def versions_in(if_match: str | None) -> frozenset[int] | None:
         return None
     tags = [_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
     return frozenset(int(tag[1]) for tag in tags if tag)
+
+
+def is_named(tag: str, if_none_match: str | None) -> bool:
+    """Return whether If-None-Match names a tag; strong or weak makes no difference to it."""
+    named = [each.strip() for each in (if_none_match or "").split(",")]
+    return "*" in named or tag.removeprefix("W/") in [each.removeprefix("W/") for each in named]

@@ -11,6 +11,7 @@ from billing.domain.errors import (
     FieldError,
     InvalidRequestError,
     MovementNotRefundableError,
+    NotFoundError,
     RefundExceedsMovementError,
     SubscriptionTakenError,
 )
@@ -19,6 +20,7 @@ from billing.domain.parties import Account, Org
 from billing.domain.periods import Moment, MomentPeriod, local_date, next_billing_date
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 from billing.domain.tax_rates import NO_OWN_RATES, OwnRates, tax_at
+from billing.domain.tokens import Reach
 
 
 class OperationType(StrEnum):
@@ -94,6 +96,16 @@ class Surroundings:
     owner_id: str | None
     cycle: OpenCycle | None
     rates: OwnRates = NO_OWN_RATES
+
+    def check_reach(self, reach: Reach) -> None:
+        """
+        Check that a caller may use the subscription.
+
+        Raises NotFoundError where it is not registered to an account that the caller reaches: the
+        same whether it is another's or nobody's. Who reaches all accounts may use a new one.
+        """
+        if not (reach.is_all if self.owner_id is None else reach.includes(self.owner_id)):
+            raise NotFoundError
 
     @property
     def currency(self) -> str:

@@ -58,7 +58,7 @@ from billing.persistence.dynamodb import (
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.movements import owner_key, subscription
+from billing.persistence.subscriptions import owner_key, subscription
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
 
 _READ_AT_ONCE = 100

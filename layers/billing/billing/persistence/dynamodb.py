@@ -104,14 +104,20 @@ def query(table: str, condition: str, values: Mapping[str, Any], **options: Any)
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def list_after(table: str, pk: str, prefix: str, after: str | None, limit: int) -> list[Item]:
-    """Read at most `limit` items of a partition, last first, from the one before `after` on."""
+def list_after(
+    table: str, pk: str, prefix: str, after: str | None, limit: int, *, newest_first: bool = True
+) -> list[Item]:
+    """
+    Read at most `limit` items of a partition, from the one behind `after` on.
+
+    Keys that sort by time give the newest first, or else each comes in the order of its key.
+    """
     options: dict[str, Any] = {"ExclusiveStartKey": key_of((pk, after))} if after else {}
     found = query(
         table,
         "pk = :pk AND begins_with(sk, :prefix)",
         {":pk": {"S": pk}, ":prefix": {"S": prefix}},
-        ScanIndexForward=False,
+        ScanIndexForward=not newest_first,
         Limit=limit,
         **options,
     )

@@ -2,8 +2,7 @@
 Movements, and how much of each was refunded.
 
     pk                                sk                              what
-    subscription#<org>#<sub>          account                         whose it is, for ever
-                                      movement#<id>                   a movement; `refunded` and
+    subscription#<org>#<sub>          movement#<id>                   a movement; `refunded` and
                                                                       `refunded_net` in minor units
     cycle#<org>#<account>#<date>      movement#<subscription>#<id>    a copy of each movement of a
                                                                       cycle, to be billed together
@@ -62,6 +61,7 @@ from billing.persistence.dynamodb import (
     transact,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.subscriptions import owner_key, put_subscription, subscription
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
 
 _MOVEMENT = 0
@@ -127,8 +127,9 @@ class MovementRepository:
             else put_open_cycle(self._accounts, cycle_key, cycle),
         ]
         if to.owner_id is None:
-            owner = owner_key(key.org_id, key.subscription_id)
-            writes.append(put(table, owner, {"account_id": {"S": movement.account_id}}))
+            writes += put_subscription(
+                self._accounts, table, key.org_id, movement.account_id, key.subscription_id
+            )
         try:
             transact(writes)
         except ConditionFailedError as error:
@@ -158,15 +159,6 @@ class MovementRepository:
 
 def movement_key(key: MovementKey) -> Key:
     return subscription(key.org_id, key.subscription_id), joined("movement", key.id)
-
-
-def owner_key(org_id: str, subscription_id: str) -> Key:
-    return subscription(org_id, subscription_id), "account"
-
-
-def subscription(org_id: str, subscription_id: str) -> str:
-    """Name the partition, in each table that has one, of what hangs on a subscription."""
-    return joined("subscription", org_id, subscription_id)
 
 
 def to_movement(item: Item) -> Movement:

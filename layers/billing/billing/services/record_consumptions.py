@@ -7,7 +7,6 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.consumptions import Consumption, NewConsumption, taxed_amounts, untaken
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Surroundings
@@ -50,8 +49,7 @@ def record_consumptions(
 
     def record_new() -> int:
         to, taken = consumptions.surroundings(org_id, subscription_id, records)
-        if not reach.includes(to.account.id):
-            raise NotFoundError
+        to.check_reach(reach)
         new = untaken(records, taken)
         stored = sum(known.id == ids[value] for value, known in taken.items())
         if new:

@@ -8,6 +8,7 @@ from billing.domain.cycles import OpenCycle
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey, NewMovement, Surroundings
+from billing.domain.tokens import Reach
 
 
 class Movements(Protocol):
@@ -27,17 +28,21 @@ def record_movement(
     external: ExternalId,
     *,
     now: datetime,
+    reach: Reach,
     movements: Movements,
 ) -> Created:
     """
     Charge a movement to the account's open cycle.
 
-    A billing run may close the cycle meanwhile: then the movement falls into the next one.
+    A billing run may close the cycle meanwhile: then the movement falls into the next one. Raises
+    NotFoundError where the subscription is not registered to an account within `reach`; one that is
+    nobody's is registered with its first movement, by who reaches all accounts.
     """
     key = MovementKey(org_id, subscription_id, new_id(now))
 
     def record() -> Created:
         to, taken = movements.surroundings(key, request.account_id, external)
+        to.check_reach(reach)
         if known := external.replay(taken):
             return known
         cycle = to.cycle or OpenCycle.first(to.account, now)
