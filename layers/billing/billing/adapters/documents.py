@@ -58,9 +58,10 @@ class DocumentStore:
 
         return call(read)
 
-    def delete(self, pdf: StoredPdf) -> None:
-        """Delete a PDF with all its versions."""
-        versions = call(s3().list_object_versions, Bucket=self._bucket, Prefix=pdf.object_key)
+    def delete(self, key: InvoiceKey, number: str) -> None:
+        """Delete the PDF of an invoice with all its versions, if there is one."""
+        prefix = object_key(key, number)
+        versions = call(s3().list_object_versions, Bucket=self._bucket, Prefix=prefix)
         for each in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
             call(
                 s3().delete_object,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from billing.domain.errors import ConflictError
-from billing.domain.invoices import InvoiceKey, InvoiceSummary, StoredPdf
+from billing.domain.invoices import InvoiceKey, InvoiceSummary
 from billing.domain.parties import Account, Org
 from billing.domain.periods import local_date, years_before
 from billing.domain.regimes import retention_years
@@ -18,13 +18,13 @@ class Profiles(Protocol):
 class Invoices(Protocol):
     def list_unerased(
         self, org_id: str, account_id: str, before: date
-    ) -> Iterable[tuple[InvoiceSummary, StoredPdf | None]]: ...
+    ) -> Iterable[InvoiceSummary]: ...
 
     def erase(self, key: InvoiceKey, now: datetime) -> None: ...
 
 
 class Store(Protocol):
-    def delete(self, pdf: StoredPdf) -> None: ...
+    def delete(self, key: InvoiceKey, number: str) -> None: ...
 
 
 def erase_documents(
@@ -51,8 +51,8 @@ def erase_documents(
             f"Documents are kept for {years} years in {org.address.country}: "
             f"only those issued before {latest} can be erased."
         )
-    for summary, pdf in invoices.list_unerased(org_id, account_id, before):
-        if pdf:
-            store.delete(pdf)
+    for summary in invoices.list_unerased(org_id, account_id, before):
+        # First, and recorded or not: while the document is listed, this is done again.
+        store.delete(summary.key, summary.number)
         invoices.erase(summary.key, now)
         yield summary.number
