@@ -112,6 +112,7 @@ def finish(stack: Stack) -> None:
             api_id = physical_ids[logical_id]
             _create_routes(stack, api_id, properties["Body"], physical_ids)
             stack.api_id_file.parent.mkdir(parents=True, exist_ok=True)
+            stack.api_id_file.touch(mode=0o600)
             stack.api_id_file.write_text(api_id)
         elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
             _set_time_to_live(
@@ -139,7 +140,9 @@ def client(stack: Stack, service: str) -> Any:
         aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
     )
     return session.client(  # type: ignore[call-overload]
-        service, endpoint_url=stack.endpoint, config=Config(retries={"mode": "standard"})
+        service,
+        endpoint_url=stack.endpoint,
+        config=Config(retries={"mode": "standard"}, proxies={}),
     )
 
 
