@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from local import containers, deploy, emulator, seed
-from local.stack import NAME, ROOT, Stack, StackError, from_environment, say, step
+from local.stack import NAME, ROOT, Stack, StackError, from_environment, say, step, without_proxy
 
 SEEDED = "/local/seeded"
 ANSWER_SECONDS = 60
@@ -149,8 +149,7 @@ def _do_what_is_due(stack: Stack) -> None:
         with step("build", "sam build"):
             deploy.build(sources)
     if not emulator.is_running(stack):
-        with step("aws", f"ministack on {stack.endpoint}"):
-            emulator.start(stack)
+        _start_emulator(stack)
     else:
         say("aws", f"ministack already on {stack.endpoint}")
     if deploy.is_broken(stack):
@@ -165,6 +164,15 @@ def _do_what_is_due(stack: Stack) -> None:
         _wait_for_api(stack)
     _seed_once(stack)
     emulator.save(stack)
+
+
+def _start_emulator(stack: Stack) -> None:
+    """Start it, and say from when its data is where it was not stopped in order."""
+    age = emulator.age(stack) if emulator.crashed(stack) else None
+    if age is not None:
+        say("aws", f"it was killed: its data goes on as it was saved {age} ago")
+    with step("aws", f"ministack on {stack.endpoint}"):
+        emulator.start(stack)
 
 
 def _seed_once(stack: Stack) -> None:
@@ -250,6 +258,7 @@ def main() -> int:
     parser.add_argument("command", choices=[*commands, *with_status])
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    os.environ.update(without_proxy())
     for number in (signal.SIGINT, signal.SIGTERM):  # end in order, in the background too
         signal.signal(number, _interrupt)
     try:

@@ -103,7 +103,7 @@ def finish(stack: Stack) -> None:
     """
     Create what the template asks for and the emulator passes over: routes and TTLs.
 
-    Aliases are moved to the functions as they are, so that changed code needs no version to be live.
+    Aliases are moved to the functions as they are: changed code needs no version to be live.
     """
     cloudformation = client(stack, "cloudformation")
     template = cloudformation.get_template(StackName=NAME, TemplateStage="Processed")
@@ -119,6 +119,7 @@ def finish(stack: Stack) -> None:
             api_id = physical_ids[logical_id]
             _create_routes(stack, api_id, properties["Body"], physical_ids)
             stack.api_id_file.parent.mkdir(parents=True, exist_ok=True)
+            stack.api_id_file.touch(mode=0o600)
             stack.api_id_file.write_text(api_id)
         elif resource["Type"] == "AWS::Lambda::Alias":
             client(stack, "lambda").update_alias(
@@ -152,7 +153,9 @@ def client(stack: Stack, service: str) -> Any:
         aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
     )
     return session.client(  # type: ignore[call-overload]
-        service, endpoint_url=stack.endpoint, config=Config(retries={"mode": "standard"})
+        service,
+        endpoint_url=stack.endpoint,
+        config=Config(retries={"mode": "standard"}, proxies={}),
     )
 
 

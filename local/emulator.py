@@ -1,6 +1,8 @@
 """Starts and stops the emulated AWS: one background process per stack."""
 
+import contextlib
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 from local.stack import REGION, ROOT, Stack, StackError
@@ -17,6 +20,7 @@ ENVIRONMENT = ROOT / ".local" / "venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 START_SECONDS = 60
 STOP_SECONDS = 60
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Calls to the API that run at once: more would only share the same processors.
 CONCURRENCY = max(4, 2 * (os.cpu_count() or 1))
 
@@ -42,14 +46,19 @@ def start(stack: Stack) -> None:
     """Start the process and wait until it answers."""
     if _port_is_taken(stack.port):
         raise StackError(
-            f"Port {stack.port} is in use by another program. "
+            f"Port {stack.port} is in use by {_who_answers(stack)}. "
             f"End it, or take another port: GATEWAY_PORT={stack.port + 100} make run"
         )
+    _check_state(stack)
     # What Lambda processes of an earlier run left behind when they were killed.
     temporary = stack.directory / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
 
+    # Readable by their owner alone, as tokens are in them.
+    stack.state.mkdir(mode=0o700, exist_ok=True)
+    stack.state.chmod(0o700)
+    _log_file(stack).touch(mode=0o600)
     with _log_file(stack).open("ab") as log, _pid_file(stack).open("w") as pid_file:
         fcntl.flock(pid_file, fcntl.LOCK_EX)
         process = subprocess.Popen(
@@ -81,7 +90,9 @@ def stop(stack: Stack) -> None:
         while is_running(stack):
             if time.monotonic() > deadline:
                 os.kill(_pid(stack), signal.SIGKILL)
-                raise StackError("The emulator did not end and was killed; its last state is lost")
+                raise StackError(
+                    "The emulator did not end and was killed; its last seconds may be lost"
+                )
             time.sleep(0.05)
     _pid_file(stack).unlink(missing_ok=True)
     shutil.rmtree(stack.directory / "tmp", ignore_errors=True)
@@ -93,13 +104,45 @@ def save(stack: Stack) -> None:
         os.kill(_pid(stack), signal.SIGUSR1)
 
 
+def crashed(stack: Stack) -> bool:
+    """Return whether the process ended without being stopped."""
+    return _pid_file(stack).exists() and not is_running(stack)
+
+
+def age(stack: Stack) -> timedelta | None:
+    """Return how old the saved state is; None where there is none."""
+    saved = [file.stat().st_mtime for file in stack.state.glob("*.json")]
+    return timedelta(seconds=round(time.time() - max(saved))) if saved else None
+
+
 def answers(stack: Stack) -> bool:
-    """Tell whether the emulator takes requests."""
+    """Return whether this stack's own emulator takes requests."""
+    return is_running(stack) and _is_emulator(stack)
+
+
+def _is_emulator(stack: Stack) -> bool:
+    """Return whether what answers on the port is an emulator, this stack's or another's."""
     try:
-        with urllib.request.urlopen(f"{stack.endpoint}/_ministack/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        with _DIRECT.open(f"{stack.endpoint}/_ministack/health", timeout=2) as answer:
+            return "services" in json.load(answer)
+    except (OSError, ValueError, TypeError):
         return False
+
+
+def _who_answers(stack: Stack) -> str:
+    return "the local stack of another folder" if _is_emulator(stack) else "another program"
+
+
+def _check_state(stack: Stack) -> None:
+    """Raise where a file of the state cannot be read: the emulator would begin without it."""
+    for file in sorted(stack.state.glob("*.json")):
+        try:
+            json.loads(file.read_bytes())
+        except ValueError as error:
+            raise StackError(
+                f"The state of the stack is damaged: {file} cannot be read ({error}). "
+                "Put the file back, or forget all local data: make clean"
+            ) from error
 
 
 def free_port() -> int:
@@ -150,10 +193,8 @@ def _log_tail(stack: Stack) -> str:
 
 
 def _port_is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT does not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+    """Return whether anybody listens on the port, at either address that `localhost` may be."""
+    for address in ("127.0.0.1", "::1"):
+        with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=2):
             return True
     return False

@@ -10,16 +10,20 @@ of callers apart by host name:
 A call to localhost that carries an AWS signature goes to AWS too, so that the habit of
 pointing AWS tools at localhost keeps working.
 
-Runs in the emulator's own environment; SIGTERM saves the state and ends it, SIGUSR1 only saves.
+Runs in the emulator's own environment. While it is in use the state is saved every few seconds;
+SIGTERM saves all of it and ends it, SIGUSR1 only saves.
 """
 
 import asyncio
 import hashlib
+import json
 import os
+import re
 import signal
 import socket
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -29,8 +33,7 @@ from typing import Any
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 from ministack import app as ministack  # type: ignore[import-not-found]
-from ministack.core import lambda_runtime  # type: ignore[import-not-found]
-from ministack.core.persistence import save_all  # type: ignore[import-not-found]
+from ministack.core import lambda_runtime, persistence  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 Scope = dict[str, Any]
@@ -40,12 +43,20 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 API_HOST = b"localhost"
 EMULATOR_PATHS = ("/_ministack/", "/_aws/")
 
+SAVE_SECONDS = 2.0
+PAUSE = 20
+"""A save of a large state waits so many times what the last one took of the loop."""
+_SIGNED_FOR = re.compile(rb"Credential=[^,/]+/[^,/]+/[^,/]+/([a-z0-9-]+)/aws4_request")
+DEPLOYED = {"cloudformation", "lambda"}
+"""Large, and changed by calls to themselves alone: a deployment, not the use of what it made."""
+
 
 class Gateway:
     """Sends a call to the HTTP API or to AWS."""
 
-    def __init__(self, api_id_file: Path, concurrency: int) -> None:
+    def __init__(self, api_id_file: Path, concurrency: int, used: Callable[[str], None]) -> None:
         self._api_id_file = api_id_file
+        self._used = used
         # Every call in flight needs a Lambda process of its own, and a burst that starts
         # a hundred of them at once brings a small machine to its knees: the rest wait here.
         self._in_flight = asyncio.Semaphore(concurrency)
@@ -59,6 +70,8 @@ class Gateway:
         scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
         if not _is_for_api(scope):
             await ministack.app(scope, receive, send)
+            if service := _changed_by(scope):
+                self._used(service)
             return
         async with self._in_flight:
             await ministack.app(self._addressed_to_api(scope), receive, send)
@@ -78,6 +91,74 @@ def _is_for_api(scope: Scope) -> bool:
     host = headers.get(b"host", b"").rsplit(b":", 1)[0].lower()
     signed = headers.get(b"authorization", b"").startswith(b"AWS4-")
     return host == API_HOST and not signed and not scope["path"].startswith(EMULATOR_PATHS)
+
+
+def _changed_by(scope: Scope) -> str | None:
+    """Return the service whose state a call may have changed, None where that is not asked."""
+    authorization = dict(scope["headers"]).get(b"authorization", b"")
+    signed = _SIGNED_FOR.search(authorization)
+    if signed is None or scope["path"].endswith("/invocations"):
+        return None
+    return signed[1].decode()
+
+
+class State:
+    """
+    What is on disk of the emulator's state, for it to survive a `kill -9`.
+
+    Snapshots are taken in the loop, where no call changes what is copied; they are written in a
+    thread, and only those that differ from what was written last.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._written: dict[str, str] = {}
+        self._writing = threading.Lock()
+
+    def used(self, service: str) -> None:
+        """Note that a service was called."""
+        self._used.add(service)
+
+    def save_all(self) -> None:
+        """Write the state of every service now."""
+        with self._writing:
+            self._used.clear()
+            self._written.clear()
+            persistence.save_all(ministack._build_persistence_save_dict())
+
+    async def keep_saving(self) -> None:
+        """Save every few seconds while the emulator is in use."""
+        pause = SAVE_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            if self._used:
+                began = time.monotonic()
+                snapshots = self._snapshots()
+                pause = max(SAVE_SECONDS, PAUSE * (time.monotonic() - began))
+                await asyncio.to_thread(self._write, snapshots)
+
+    def _snapshots(self) -> dict[str, Any]:
+        used, self._used = self._used, set()
+        snapshots = {}
+        for name, state_of in ministack._build_persistence_save_dict().items():
+            if name in DEPLOYED - used:
+                continue
+            try:
+                snapshots[name] = state_of()
+            except RuntimeError:  # a thread of the emulator changed it meanwhile
+                self._used.add(name)
+        return {name: state for name, state in snapshots.items() if state is not None}
+
+    def _write(self, snapshots: Mapping[str, Any]) -> None:
+        with self._writing:
+            for name, state in snapshots.items():
+                try:
+                    text = json.dumps(state, default=persistence._json_default)
+                except (TypeError, ValueError):
+                    continue  # nor could it be saved at the end
+                if self._written.get(name) != text:
+                    persistence.save_state(name, state)
+                    self._written[name] = text
 
 
 def _answer_failures_as_aws_does() -> None:
@@ -136,10 +217,6 @@ def _wait_less_for_log_lines() -> None:
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.003, 0.003, 0.25)
 
 
-def _save_state() -> None:
-    save_all(ministack._build_persistence_save_dict())
-
-
 def _has_ipv6_loopback() -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
@@ -151,6 +228,7 @@ def _has_ipv6_loopback() -> bool:
 
 async def main() -> None:
     """Serve until SIGTERM or SIGINT."""
+    os.umask(0o077)  # tokens are in the state
     port = os.environ["GATEWAY_PORT"]
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
@@ -159,20 +237,22 @@ async def main() -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
 
-    stopped = asyncio.Event()
+    state, stopped = State(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    loop.add_signal_handler(signal.SIGUSR1, _save_state)
+    loop.add_signal_handler(signal.SIGUSR1, state.save_all)
 
     _answer_failures_as_aws_does()
     _read_streams_from_their_beginning()
     _wait_less_for_log_lines()
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
     gateway = Gateway(
-        Path(os.environ["API_ID_FILE"]), concurrency=int(os.environ["API_CONCURRENCY"])
+        Path(os.environ["API_ID_FILE"]), int(os.environ["API_CONCURRENCY"]), state.used
     )
+    saving = asyncio.create_task(state.keep_saving())
     await serve(gateway, config, shutdown_trigger=stopped.wait)
+    saving.cancel()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 4566
 NAME = "billing"
 REGION = "us-east-1"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
@@ -60,7 +61,15 @@ class Stack:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
+            **without_proxy(),
         }
+
+
+def without_proxy() -> dict[str, str]:
+    """Settings by which no program asks a proxy for this machine itself."""
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host for host in said.split(",") if host and host not in LOOPBACK]
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join([*hosts, *LOOPBACK]))
 
 
 def from_environment() -> Stack:

@@ -1,9 +1,13 @@
 """The command line `billing`: tokens, demo data, audits, exports, replays."""
 
 import json
+import os
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO
 
 import click
@@ -13,7 +17,7 @@ from billing import clock
 from billing.adapters.documents import DocumentStore
 from billing.dialects.fields import Id
 from billing.dialects.v1.tokens import TokenRequestDTO
-from billing.domain.errors import BillingError
+from billing.domain.errors import NotFoundError
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role
 from billing.persistence.accounts import AccountRepository
@@ -28,6 +32,8 @@ from billing_cli.stack import StackGroup, outputs
 
 FORMATS = click.Choice(["csv", "jsonl"])
 DAY = click.DateTime(["%Y-%m-%d"])
+DELIMITERS = {",": ",", ";": ";", "tab": "\t"}
+SECONDS_BETWEEN_LINES = 5
 
 
 def _org(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -119,6 +125,7 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
 @org_option
 def list_tokens(org: str) -> None:
     """List the tokens of an org, without their secrets."""
+    _check_org(org)
     for grant in TokenRepository().list_grants(org):
         written = grant.reach.written
         accounts = "all accounts" if grant.reach.is_all else ",".join(written)
@@ -153,7 +160,7 @@ def rotate_token(org: str, keep: bool, token_id: str) -> None:
 @click.argument("token_id")
 def revoke_token(org: str, token_id: str) -> None:
     """Revoke a token."""
-    TokenRepository().revoke(org, token_id)
+    TokenRepository().revoke(org, _grant(org, token_id).id)
 
 
 @cli.command()
@@ -190,21 +197,23 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
 
     Every fault is printed; the exit status is 1 where there are some.
     """
-    documents = charges = erased = 0
+    _check_org(org)
+    documents = charges = 0
+    erased: list[str] = []
     found: list[tuple[str, str]] = []
     with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
         for each in audited:
             documents += 1
-            erased += each.erased
+            erased += [each.number] if each.erased else []
             found += [(each.number, fault) for fault in each.faults]
-            if each.erased and list_erased:
-                click.echo(f"{each.number}: its personal data was erased")
+    for number in erased if list_erased else ():
+        click.echo(f"{number}: its personal data was erased")
     for movement_id, faulty in audits.movements(org):
         charges += 1
         found += [(f"movement {movement_id}", fault) for fault in faulty]
     for name, fault in found:
         click.secho(f"{name}: {fault}", fg="red")
-    counted = f"{documents} documents, {erased} erased" if erased else f"{documents} documents"
+    counted = f"{documents} documents, {len(erased)} erased" if erased else f"{documents} documents"
     click.echo(f"{counted}, {charges} movements, {len(found)} faults")
     raise SystemExit(1 if found else 0)
 
@@ -221,6 +230,7 @@ def erase(org: str, account: str, before: datetime) -> None:
     Numbers, amounts and hashes stay, and the chain still verifies. Documents that the law still
     asks for are refused.
     """
+    _check_org(org)
     erased = erase_documents(
         org,
         account,
@@ -233,8 +243,8 @@ def erase(org: str, account: str, before: datetime) -> None:
     try:
         for number in erased:
             click.echo(number)
-    except BillingError as error:
-        raise click.ClickException(error.message) from error
+    except NotFoundError as error:
+        raise click.ClickException(f"{org} has no account {account}.") from error
 
 
 @cli.command()
@@ -260,9 +270,21 @@ def replay(context: click.Context, dry_run: bool) -> None:
 @click.option("--format", "kind", type=FORMATS, default="csv", show_default=True)
 @click.option("--from", "start", type=DAY, help="The first day of issue.")
 @click.option("--to", "end", type=DAY, help="The last day of issue.")
-@click.option("-o", "--output", type=click.File("w", atomic=True), default="-", help="A file.")
+@click.option(
+    "--delimiter",
+    type=click.Choice(list(DELIMITERS)),
+    default=",",
+    show_default=True,
+    help="What stands between the cells of CSV.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
 def export(
-    org: str, kind: str, start: datetime | None, end: datetime | None, output: IO[str]
+    org: str,
+    kind: str,
+    start: datetime | None,
+    end: datetime | None,
+    delimiter: str,
+    output: Path | None,
 ) -> None:
     """
     Write the documents of an org as CSV or JSONL.
@@ -270,30 +292,82 @@ def export(
     They are its invoices and credit notes, in the order of their numbers. CSV has a row for each;
     JSONL has a line for each, with the lines of the invoice in it. Amounts are decimal, in major
     units.
+
+    CSV is made for spreadsheets: it is UTF-8 with a byte order mark, and a text that a spreadsheet
+    would take for a formula begins with an apostrophe. JSONL has every text as it is.
     """
-    rows = exports.rows(org, start and start.date(), end and end.date())
-    with _progress(rows, audits.count(org)) as counted:
-        exports.write(counted, kind, output)
+    _check_org(org)
+    found = exports.rows(org, start and start.date(), end and end.date())
+    with (
+        _writing(output) as file,
+        _progress(found, audits.count(org), among=None if output else file) as rows,
+    ):
+        if kind == "csv":
+            exports.write_csv(rows, DELIMITERS[delimiter], file)
+        else:
+            exports.write_jsonl(rows, file)
 
 
 @contextmanager
-def _progress[T](items: Iterable[T], length: int) -> Iterator[Iterable[T]]:
-    """Show how far we are, where somebody is looking."""
-    stderr = click.get_text_stream("stderr")
-    if not stderr.isatty():
-        yield items
+def _writing(output: Path | None) -> Iterator[IO[str]]:
+    """Open a file that is there once it is whole, or standard output; both are UTF-8."""
+    if output is None:
+        yield click.get_text_stream("stdout", encoding="utf-8")
         return
-    with click.progressbar(
-        items, length=length, label="Documents", file=stderr, show_pos=True
-    ) as shown:
-        yield shown
+    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        partial.replace(output)
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress[T](
+    items: Iterable[T], length: int, among: IO[str] | None = None
+) -> Iterator[Iterable[T]]:
+    """
+    Show how far we are, on standard error: a bar, or a line now and then where that is no terminal.
+
+    Show nothing where `among`, which the items are written to, is a terminal itself.
+    """
+    if among is not None and among.isatty():
+        yield items
+    elif not sys.stderr.isatty():
+        yield _told(items, length)
+    else:
+        with click.progressbar(
+            items, length=length, label="Documents", file=sys.stderr, show_pos=True
+        ) as shown:
+            yield shown
+
+
+def _told[T](items: Iterable[T], length: int) -> Iterator[T]:
+    said = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            click.echo(f"{number} of {length} documents", err=True)
+            said = time.monotonic()
+
+
+def _check_org(org: str) -> None:
+    """Raise where there is no trace of an org: neither a profile nor a token."""
+    try:
+        AccountRepository().get_org(org)
+    except NotFoundError:
+        if not TokenRepository().list_page(org, None, 1):
+            raise click.ClickException(f"There is no org {org}.") from None
 
 
 def _grant(org: str, token_id: str) -> Grant:
     for grant in TokenRepository().list_grants(org):
         if grant.id == token_id:
             return grant
-    raise click.ClickException(f"{org} has no token {token_id}")
+    raise click.ClickException(f"{org} has no token {token_id}.")
 
 
 if __name__ == "__main__":

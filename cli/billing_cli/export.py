@@ -21,6 +21,11 @@ FIELDS = (
     "country", "description", "currency", "net", "tax", "gross", "paid", "credited", "remaining",
     "status", "corrects", "hash",
 )  # fmt: skip
+AMOUNTS = {"net", "tax", "gross", "paid", "credited", "remaining"}
+BYTE_ORDER_MARK = "\ufeff"
+"""By which spreadsheets know UTF-8."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with, also in full width, by OWASP's page on CSV injection."""
 
 
 def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | None]:
@@ -36,18 +41,26 @@ def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | No
                 yield None if outside else _row(invoice, summary)
 
 
-def write(found: Iterable[Row | None], kind: str, output: IO[str]) -> None:
-    """Write rows as CSV, or as JSONL with the lines of each invoice."""
-    table = csv.DictWriter(output, FIELDS, extrasaction="ignore", lineterminator="\n")
-    if kind == "csv":
-        table.writeheader()
+def write_csv(found: Iterable[Row | None], delimiter: str, output: IO[str]) -> None:
+    """Write rows for spreadsheets."""
+    output.write(BYTE_ORDER_MARK)
+    table = csv.writer(output, delimiter=delimiter, lineterminator="\n")
+    table.writerow(FIELDS)
     for row in found:
-        if row is None:
-            continue
-        if kind == "csv":
-            table.writerow(row)
-        else:
+        if row is not None:
+            table.writerow(row[name] if name in AMOUNTS else _text(row[name]) for name in FIELDS)
+
+
+def write_jsonl(found: Iterable[Row | None], output: IO[str]) -> None:
+    """Write a line of JSON for each row, with the lines of its invoice."""
+    for row in found:
+        if row is not None:
             output.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _text(value: str | None) -> str | None:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{value}" if value and value.startswith(FORMULA) else value
 
 
 def _row(invoice: IssuedInvoice, summary: InvoiceSummary) -> Row:

@@ -1,12 +1,15 @@
 """The command line, on the tables of the running stack."""
 
+import codecs
+import contextlib
 import csv
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +25,7 @@ from billing.persistence.dynamodb import key_of
 from billing.persistence.tokens import TokenRepository
 from billing_cli import dead_letters
 from billing_cli.__main__ import cli
+from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
 from billing_cli.stack import resources
 from local.stack import NAME, ROOT
 from tests.integration.conftest import Invoker
@@ -33,6 +37,14 @@ type Run = Callable[..., Result]
 def run(aws: None) -> Run:
     """Run a command; its last argument is the org that it is about."""
     return lambda *arguments: CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def apart(aws: None) -> Run:
+    """Run a command, and keep standard output and standard error apart."""
+    return lambda *arguments: CliRunner(mix_stderr=False).invoke(
+        cli, arguments, catch_exceptions=False
+    )
 
 
 @pytest.fixture
@@ -76,10 +88,9 @@ def test_it_can_be_installed(tmp_path: Path) -> None:
 
 
 def test_says_what_goes_wrong(run: Run, org_id: str) -> None:
-    assert run("token", "revoke", "--org", org_id, "nope").output == (
-        "Error: There is no such resource.\n"
-    )
-    assert run("token", "rotate", "--org", org_id, "nope").exit_code == 1
+    for command in ("revoke", "rotate"):
+        refused = run("token", command, "--org", org_id, "nope")
+        assert (refused.exit_code, refused.output) == (1, f"Error: {org_id} has no token nope.\n")
     assert "id nope does not exist" in run("--stack", "nope", "audit", "--org", "x").output
 
 
@@ -102,17 +113,147 @@ def test_tokens_are_made_listed_rotated_and_revoked(run: Run, org_id: str) -> No
         assert grant.reach == Reach.of(["1", "2"])
     for line in run("token", "list", *org).stdout.splitlines():
         assert run("token", "revoke", *org, line.split()[0]).exit_code == 0
-    assert run("token", "list", *org).stdout == ""
+    assert run("token", "list", *org).output == f"Error: There is no org {org_id}.\n"
+
+
+@pytest.mark.parametrize("command", [["export"], ["audit"], ["token", "list"]], ids=" ".join)
+def test_an_org_that_nobody_knows_is_an_error(apart: Run, org_id: str, command: list[str]) -> None:
+    refused = apart(*command, "--org", org_id)
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == f"Error: There is no org {org_id}.\n"
+
+
+def test_an_org_is_known_by_its_first_token(run: Run, org_id: str) -> None:
+    run("token", "create", "--org", org_id, "--role", "admin", "--name", "first")
+
+    assert run("audit", "--org", org_id).stdout == "0 documents, 0 movements, 0 faults\n"
+    assert len(_rows(run("export", "--org", org_id))) == 0
 
 
 def test_exports_csv(run: Run, two: Invoker) -> None:
     exported = run("export", "--org", two.org_id)
 
-    first, second = csv.DictReader(io.StringIO(exported.stdout))
+    first, second = _rows(exported)
     assert (first["gross"], first["paid"], first["remaining"]) == ("56.47", "20.00", "36.47")
     assert (first["status"], second["status"]) == ("PARTLY_PAID", "UNPAID")
     assert second["number"].endswith("-000002")
     assert second["tax_id"] == "12345678Z"
+
+
+def test_exports_every_number_once_and_in_order(run: Run, two: Invoker) -> None:
+    assert two("invoices_credit", invoiceId=2).status == 201
+    for number in (3, 4, 5):
+        body = {"external_invoice_unique_id": f"e{number}"}
+        assert two("invoices_create", body).status == 201
+
+    numbers = [row["number"][-8:] for row in _rows(run("export", "--org", two.org_id))]
+
+    # A series after the other: the sixth document of the account is the credit note.
+    invoices = [f"6-00000{number}" for number in range(1, 6)]
+    assert numbers in (["6-000001", *invoices], [*invoices, "6-000001"])
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\uff1d"])
+def test_no_cell_is_a_formula(run: Run, billed: Invoker, first: str) -> None:
+    text = f'{first}HYPERLINK("https://example.com"; "Factura")'
+    assert billed("invoices_create", {"description": text}).status == 201
+    assert billed("invoices_credit").status == 201
+
+    rows = _rows(run("export", "--org", billed.org_id))
+
+    by_number = {row["number"][0]: row for row in rows}
+    assert by_number["F"]["description"] == f"'{text}"
+    # Numbers stay numbers, also below zero.
+    assert by_number["R"]["gross"] == "-" + by_number["F"]["gross"]
+    assert json.loads(
+        run("export", "--org", billed.org_id, "--format", "jsonl").stdout.splitlines()[0]
+    )["description"] in (text, by_number["R"]["description"])
+
+
+@pytest.mark.parametrize("first", ["\t", "\r", "\n"])
+def test_no_cell_begins_with_what_hides_a_formula(first: str) -> None:
+    row = {**dict.fromkeys(FIELDS, "0"), "name": f"{first}=1+1", "net": "-12.10"}
+    file = io.StringIO()
+
+    write_csv([row, None], ",", file)
+
+    [written] = csv.DictReader(io.StringIO(file.getvalue().removeprefix(BYTE_ORDER_MARK)))
+    assert (written["name"][:2], written["net"]) == (f"'{first}", "-12.10")
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [(";", ";"), ("tab", "\t")])
+def test_csv_is_made_for_spreadsheets(
+    run: Run, two: Invoker, tmp_path: Path, name: str, delimiter: str
+) -> None:
+    command, file = ["export", "--org", two.org_id, "--delimiter", name], tmp_path / "all.csv"
+    printed = run(*command).stdout_bytes
+
+    run(*command, "--output", str(file))
+
+    assert printed == file.read_bytes()
+    assert printed.startswith(codecs.BOM_UTF8)
+    first, _ = csv.DictReader(io.StringIO(printed.decode("utf-8-sig")), delimiter=delimiter)
+    assert (first["number"][:1], first["name"]) == ("F", "Ana Pérez Ejemplo")
+
+
+def test_a_failed_export_leaves_the_file_as_it_was(
+    run: Run, two: Invoker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Iterator[None]:
+        yield None
+        raise OverflowError
+
+    file = tmp_path / "invoices.csv"
+    file.write_text("last month's")
+    monkeypatch.setattr("billing_cli.export.rows", fail)
+
+    with pytest.raises(OverflowError):
+        run("export", "--org", two.org_id, "-o", str(file))
+
+    assert file.read_text() == "last month's"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_says_where_it_cannot_write(apart: Run, two: Invoker, tmp_path: Path) -> None:
+    refused = apart("export", "--org", two.org_id, "-o", str(tmp_path / "nowhere" / "x.csv"))
+
+    assert refused.exit_code == 1
+    assert "No such file or directory" in refused.stderr
+
+
+@pytest.mark.parametrize("command", [["export"], ["audit"]], ids=" ".join)
+def test_progress_goes_to_standard_error(
+    apart: Run, two: Invoker, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    undisturbed = apart(*command, "--org", two.org_id)
+    monkeypatch.setattr("billing_cli.__main__.SECONDS_BETWEEN_LINES", 0)
+
+    told = apart(*command, "--org", two.org_id)
+
+    assert undisturbed.stderr == ""
+    assert told.stderr.splitlines() == ["1 of 2 documents", "2 of 2 documents"]
+    assert told.stdout == undisturbed.stdout
+
+
+@pytest.mark.parametrize("rows_on_it", [True, False], ids=["rows too", "a pipe for rows"])
+def test_a_terminal_shows_a_bar_or_rows_and_never_both(two: Invoker, rows_on_it: bool) -> None:
+    terminal, shown = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "billing_cli", "export", "--org", two.org_id],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'billing'}:{ROOT / 'cli'}"},
+        stdout=shown if rows_on_it else subprocess.PIPE,
+        stderr=shown,
+    )
+    os.close(shown)
+    piped = process.communicate()[0] or b""
+    on_terminal = _read_all(terminal)
+
+    assert process.returncode == 0
+    assert (b"Documents" in on_terminal) != rows_on_it
+    assert (b"-000002" in on_terminal) == rows_on_it
+    assert (b"-000002" in piped) != rows_on_it
 
 
 def test_exports_jsonl_of_some_days(run: Run, two: Invoker, tmp_path: Path) -> None:
@@ -227,6 +368,19 @@ def queue_pair(aws: None) -> Any:
     yield tuple(urls)
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
+
+
+def _rows(exported: Result) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(exported.stdout.removeprefix(BYTE_ORDER_MARK))))
+
+
+def _read_all(terminal: int) -> bytes:
+    """Read what a terminal shows, until nobody has it open any more."""
+    shown = b""
+    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as screen:
+        while more := screen.read(4096):
+            shown += more
+    return shown
 
 
 def _only_id(run: Run, org: list[str]) -> str:

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from billing.domain.errors import (
     CreditExceedsInvoiceError,
+    ErasedError,
     InvalidRequestError,
     InvoiceNotCreditableError,
     RefundNotCreditableError,
@@ -86,7 +87,13 @@ class Creditable:
     # ---------------------------------------------------------------- reserve for refunds
 
     def refundable_net(self, number: int) -> Money:
-        """Return the largest net amount of a line that a refund can still reserve."""
+        """
+        Return the largest net amount of a line that a refund can still reserve.
+
+        Nothing of an erased invoice: a credit note would have no texts.
+        """
+        if self.invoice.erased:
+            return Money.zero(self.invoice.currency)
         taken = _plus(self.credited, self.reserved)
         left_in_all = self.summary.net - sum(taken.values(), Money.zero(self.invoice.currency))
         most = min(self.left_of(number), left_in_all).minor
@@ -130,9 +137,10 @@ class Creditable:
         """
         Return all of each line that is neither credited nor reserved.
 
-        Raise CreditExceedsInvoiceError where that is nothing.
+        Raise CreditExceedsInvoiceError where that is nothing, ErasedError where the invoice was
+        erased.
         """
-        self._check_kind()
+        self._check_creditable()
         if self.left.minor <= 0:
             raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
         left = {number: self._rest(number) for number in range(1, len(self.invoice.lines) + 1)}
@@ -142,10 +150,10 @@ class Creditable:
         """
         Credit some lines.
 
-        Raises CreditExceedsInvoiceError where less is left of a line or of the whole, and
-        InvalidRequestError where there is no such line.
+        Raise CreditExceedsInvoiceError where less is left of a line or of the whole,
+        InvalidRequestError where there is no such line, and ErasedError as above.
         """
-        self._check_kind()
+        self._check_creditable()
         nets: dict[int, Money] = {}
         for index, each in enumerate(asked):
             if each.line > len(self.invoice.lines):
@@ -193,9 +201,11 @@ class Creditable:
         nothing = Money.zero(net.currency)
         return net - self.credited.get(number, nothing) - self.reserved.get(number, nothing)
 
-    def _check_kind(self) -> None:
+    def _check_creditable(self) -> None:
         if self.summary.is_credit:
             raise InvoiceNotCreditableError
+        if self.invoice.erased:
+            raise ErasedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ What their items are, invoice_items.py says; numbers and chains are kept by issu
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
 
 from billing import config
@@ -227,20 +227,27 @@ class InvoiceRepository:
 
     def list_unerased(self, org_id: str, account_id: str, before: date) -> Iterator[InvoiceSummary]:
         """List an account's documents issued before a day that were not erased."""
+        account, end = account_pk(org_id, account_id), joined("day", before.isoformat())
         days = query(
             self._table,
-            "pk = :pk AND sk BETWEEN :first AND :last",
-            {
-                ":pk": {"S": account_pk(org_id, account_id)},
-                ":first": {"S": joined("day", "")},
-                ":last": {"S": joined("day", (before - timedelta(days=1)).isoformat())},
-            },
+            "pk = :pk AND sk BETWEEN :first AND :end",
+            {":pk": {"S": account}, ":first": {"S": joined("day", "")}, ":end": {"S": end}},
         )
         for day in days:
-            for ordinal in range(int_of(day, "first_ordinal"), int_of(day, "last_ordinal") + 1):
-                key = InvoiceKey(org_id, account_id, ordinal)
-                item = self._get(summary_key(key))[summary_key(key)]
+            if day["sk"]["S"] == end:
+                return
+            documents = query(
+                self._table,
+                "pk = :pk AND sk BETWEEN :oldest AND :newest",
+                {
+                    ":pk": {"S": account},
+                    ":oldest": {"S": joined("invoice", padded(int_of(day, "first_ordinal")))},
+                    ":newest": {"S": joined("invoice", padded(int_of(day, "last_ordinal")))},
+                },
+            )
+            for item in documents:
                 if "erased_at" not in item:
+                    key = InvoiceKey(org_id, account_id, int_of(item, "ordinal"))
                     yield to_summary(key, item)
 
     def erase(self, key: InvoiceKey, now: datetime) -> None:

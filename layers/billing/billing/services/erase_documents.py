@@ -52,6 +52,7 @@ def erase_documents(
             f"only those issued before {latest} can be erased."
         )
     for summary in invoices.list_unerased(org_id, account_id, before):
+        # First, and recorded or not: while the document is listed, this is done again.
         store.delete(summary.key)
         invoices.erase(summary.key, now)
         yield summary.number
