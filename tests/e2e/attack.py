@@ -41,6 +41,7 @@ from local.stack import from_environment
 from tests import places
 from tests.e2e.conftest import ACCOUNT, ORG, Answer, Client
 
+NO_TOKEN = "bil_x"
 ACCOUNTS = 3
 ROUNDS = 25
 STEPS = 10
@@ -509,7 +510,7 @@ class World:
                 "403 ACCESS_DENIED",
             ),
             (replace(plan.client, token=None), plan.path, body, "401 UNAUTHENTICATED"),
-            (replace(plan.client, token="bil_x"), plan.path, body, "401 UNAUTHENTICATED"),
+            (replace(plan.client, token=NO_TOKEN), plan.path, body, "401 UNAUTHENTICATED"),
         ]
         if "amount" in body:
             text = {**body["amount"], "value_with_taxes": "1"}
