@@ -35,7 +35,7 @@ PRICES = {
     "dashboard-month": 3.00,
     "metric-month": 0.30,
 }
-STANDING = {"alarm-month": 16, "dashboard-month": 1, "metric-month": 3, "SQS request": 3 * 650_000}
+STANDING = {"alarm-month": 16, "dashboard-month": 1, "metric-month": 4, "SQS request": 3 * 650_000}
 """What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
 five at once."""
 

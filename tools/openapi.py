@@ -116,6 +116,10 @@ HEADERS: dict[str, tuple[str, Json]] = {
         {"type": "string", "examples": ["start=0,results=25,total=1"]},
     ),
     "Content-Disposition": ("Names the file.", {"type": "string"}),
+    "X-Content-Type-Options": (
+        "The body is of its content type, and nothing else.",
+        {"type": "string", "enum": ["nosniff"]},
+    ),
     "Cache-Control": ("The answer is not to be kept.", {"type": "string"}),
 }
 """The headers of answers; where one appears, the answers of events/ tell."""
