@@ -147,6 +147,39 @@ def test_a_proxy_is_not_asked_for_this_machine(
     assert environment["no_proxy"] == "example.com,localhost,127.0.0.1,::1"
 
 
+def test_logs_of_no_stack_are_an_error(own: Stack) -> None:
+    with pytest.raises(StackError, match=f"^No stack runs on port {own.port}: `make start` first"):
+        commands.logs(own)
+
+
+def test_status_says_what_runs_and_what_was_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    port = emulator.free_port()
+    own = Stack(port, tmp_path / ".local" / str(port))
+    own.directory.mkdir(parents=True)
+
+    commands.status(own)
+    emulator.start(own)
+    try:
+        _put(own, "first")
+        _wait_for(own, "first")
+        commands.status(own)
+        _kill(own)
+        commands.status(own)
+    finally:
+        emulator.stop(own)
+    commands.status(own)
+
+    said = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == ["status", "there is no stack"]
+    assert [number for number, _ in said[1:]] == [str(port)] * 3
+    told = (own.base_url, "was killed", "is stopped")
+    for (_, words), begins in zip(said[1:], told, strict=True):
+        assert words.startswith(f"{begins}, its state saved 0:00:")
+
+
 class Stranger(BaseHTTPRequestHandler):
     """A program that answers everything, and most amiably."""
 
