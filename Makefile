@@ -9,6 +9,7 @@
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
 # make api    the API from containers (PORT=3000)        both need Docker and a running stack
+# make status                                            what runs, and how old its state is
 #
 # Needs Python 3.13 and make. GATEWAY_PORT=4600 make run takes another port than 4566.
 
@@ -21,7 +22,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs invoke api token audit billing openapi test unit moto one nightly soak planted attack bench check format lock clean
+.PHONY: help setup run start stop logs status invoke api token audit billing openapi test unit moto one nightly soak planted attack bench check format lock clean
 .SILENT:
 
 help:
@@ -32,7 +33,7 @@ setup: .venv/ready $(EMULATOR)/ready
 run start: setup
 	$(BIN)/python -m local $@
 
-stop logs api: .venv/ready
+stop logs status api: .venv/ready
 	$(BIN)/python -m local $@
 
 # SAM_LOCAL names what stands in for `sam local` where no Docker runs.

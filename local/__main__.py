@@ -1,11 +1,12 @@
 """
-The commands behind the Makefile: start, run, stop, clean, logs, invoke, api, exec, with.
+The commands behind the Makefile: start, run, stop, clean, logs, status, invoke, api, exec, with.
 
     python -m local start     start, deploy and seed what is not yet; return when the API answers
     python -m local run       the same, then stay until Ctrl-C
     python -m local stop      end it and keep its state
     python -m local clean     end all and forget their state
     python -m local logs      follow what the functions log
+    python -m local status    say what runs, where, and how old its saved state is
     python -m local invoke FUNCTION EVENT   run one function on one event by `sam local invoke`
     python -m local api       serve the API by `sam local start-api`, until Ctrl-C
     python -m local exec COMMAND…   run a command with the settings of the running stack
@@ -29,7 +30,17 @@ from pathlib import Path
 from typing import Any
 
 from local import containers, deploy, emulator, seed
-from local.stack import NAME, ROOT, Stack, StackError, from_environment, say, step, without_proxy
+from local.stack import (
+    DEFAULT_PORT,
+    NAME,
+    ROOT,
+    Stack,
+    StackError,
+    from_environment,
+    say,
+    step,
+    without_proxy,
+)
 
 SEEDED = "/local/seeded"
 ANSWER_SECONDS = 60
@@ -87,6 +98,7 @@ def clean(_: Stack) -> None:
 
 def logs(stack: Stack) -> None:
     """Print what the functions log, and go on until Ctrl-C."""
+    _check_that_it_runs(stack)
     cloudwatch = deploy.client(stack, "logs")
     group = deploy.physical_id(stack, "LogGroup")
     since = int(time.time() - 300) * 1000
@@ -104,6 +116,21 @@ def logs(stack: Stack) -> None:
             time.sleep(1)
 
 
+def status(_: Stack) -> None:
+    """Say of each stack of this folder where it runs, if it does, and how old its state is."""
+    home = ROOT / ".local"
+    places = {DEFAULT_PORT: home, **{int(path.name): path for path in home.glob("[0-9]*")}}
+    stacks = [Stack(port, path) for port, path in sorted(places.items())]
+    for stack in stacks:
+        age = emulator.age(stack)
+        if age is not None:
+            runs = emulator.is_running(stack)
+            how = "was killed" if emulator.crashed(stack) else "is stopped"
+            say(str(stack.port), f"{stack.base_url if runs else how}, its state saved {age} ago")
+    if not any(stack.state.exists() for stack in stacks):
+        say("status", "there is no stack")
+
+
 def invoke(arguments: list[str]) -> int:
     """Run a function on an event, both given by name, in a container."""
     if len(arguments) != 2:
@@ -119,8 +146,7 @@ def api(_: list[str]) -> int:
 def run_here(command: list[str]) -> int:
     """Run a command with what it needs to reach the running stack's AWS."""
     stack = from_environment()
-    if not emulator.is_running(stack):
-        raise StackError("No stack runs: `make start` first")
+    _check_that_it_runs(stack)
     environment = {**os.environ, **stack.aws_environment()}
     return subprocess.run(command, env=environment, check=False).returncode
 
@@ -164,6 +190,11 @@ def _do_what_is_due(stack: Stack) -> None:
         _wait_for_api(stack)
     _seed_once(stack)
     emulator.save(stack)
+
+
+def _check_that_it_runs(stack: Stack) -> None:
+    if not emulator.is_running(stack):
+        raise StackError(f"No stack runs on port {stack.port}: `make start` first")
 
 
 def _start_emulator(stack: Stack) -> None:
@@ -253,7 +284,14 @@ def _interrupt(*_: object) -> None:
 def main() -> int:
     """Run the command named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m local", description=f"The local {NAME} stack")
-    commands = {"start": start, "run": run, "stop": stop, "clean": clean, "logs": logs}
+    commands = {
+        "start": start,
+        "run": run,
+        "stop": stop,
+        "clean": clean,
+        "logs": logs,
+        "status": status,
+    }
     with_status = {"invoke": invoke, "api": api, "exec": run_here, "with": run_with}
     parser.add_argument("command", choices=[*commands, *with_status])
     parser.add_argument("arguments", nargs=argparse.REMAINDER)

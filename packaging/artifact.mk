@@ -14,6 +14,9 @@ build-BillingLayer: target = $(ARTIFACTS_DIR)/python
 sources = $(target)
 build-DocumentsFunction: sources = $(target)/functions/documents
 
+# The languages of documents: of babel's data for a thousand locales the function takes only theirs.
+LANGUAGES := en es
+
 .SILENT:
 build-%:
 	mkdir -p $(sources)
@@ -23,5 +26,9 @@ build-%:
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile \
 			--require-hashes --requirement $(CURDIR)/requirements.txt --target $(target) \
 			--only-binary :all: $(PLATFORMS:%=--platform %) --python-version 3.13; \
+	fi
+	if [ -d $(target)/babel ]; then \
+		find $(target)/babel/locale-data -name '*.dat' ! -name root.dat \
+			$(foreach language,$(LANGUAGES),! -name $(language).dat ! -name '$(language)_*.dat') -delete; \
 	fi
 	$(PYTHON) -m compileall -q -j 0 -s $(target) --invalidation-mode unchecked-hash $(target)

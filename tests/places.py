@@ -22,7 +22,7 @@ from local import deploy, emulator
 from local.stack import NAME, REGION, ROOT, Stack, from_environment
 from tests import resources
 from tests.documents_here import DocumentsHere
-from tests.integration import roles
+from tests.integration import aws_model, roles
 
 type Settings = dict[str, str]
 
@@ -37,10 +37,11 @@ _here: Settings = {}
 
 
 def enter_tables(backend: str) -> None:
-    """Go where there are tables and no function; check what functions do against their roles."""
+    """Go where there are tables and no function; hold what is asked of AWS to roles and limits."""
     if _enter(_tables(backend)):
         for client in (aws.dynamodb(), aws.s3(), aws.sqs(), aws.lambda_()):
             client.meta.events.register("provide-client-params", roles.check)
+            client.meta.events.register("provide-client-params", aws_model.check)
         client_of_lambda: Any = aws.lambda_()
         client_of_lambda._endpoint.http_session = DocumentsHere(_executor(backend))
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.retries.quota import RetryQuota
 
 from billing.api.access import ALL_ACCOUNTS
-from tests.integration import callers, roles
+from tests.integration import aws_model, callers, roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -107,6 +107,7 @@ class Invoker:
         callers.know(event)
         answer = module.lambda_handler(event, Context(remaining_ms))
         body = answer.get("body") or ""
+        aws_model.measure("answer", len(json.dumps(answer).encode()))
         content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
         headers = {name.lower(): value for name, value in answer["headers"].items()}
         return Answer(int(answer["statusCode"]), headers, body, content)

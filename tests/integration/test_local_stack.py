@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +18,21 @@ import pytest
 
 from local import __main__ as commands
 from local import deploy, emulator
-from local.stack import Stack, StackError
+from local.stack import ROOT, Stack, StackError
 
 NAME = "/test/name"
 SECONDS = 20
+LOCAL = [sys.executable, "-m", "local"]
+ASK_AS_ANY_PROGRAM = """
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1] + "/_ministack/health")
+"""
+ASK_AS_WE_DO = """
+import sys
+from local import emulator
+from local.stack import from_environment
+sys.exit(not emulator.answers(from_environment()))
+"""
 
 
 @pytest.fixture
@@ -118,11 +131,53 @@ def test_a_proxy_is_not_asked_for_this_machine(
     emulator.start(own)
     _put(own, "first")
     environment = own.aws_environment()
+    asked = [
+        subprocess.run(
+            [*command, sys.executable, "-c", program, own.endpoint, str(own.directory)],
+            cwd=ROOT,
+            env={**os.environ, "GATEWAY_PORT": str(own.port), "LOCAL_DIR": str(own.directory)},
+            check=False,
+        ).returncode
+        for command, program in (([], ASK_AS_WE_DO), ([*LOCAL, "exec"], ASK_AS_ANY_PROGRAM))
+    ]
 
-    assert emulator.answers(own)
+    assert asked == [0, 0]
     assert _get(own) == "first"
     assert environment["no_proxy"] == environment["NO_PROXY"]
     assert environment["no_proxy"] == "example.com,localhost,127.0.0.1,::1"
+
+
+def test_logs_of_no_stack_are_an_error(own: Stack) -> None:
+    with pytest.raises(StackError, match=f"^No stack runs on port {own.port}: `make start` first"):
+        commands.logs(own)
+
+
+def test_status_says_what_runs_and_what_was_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    port = emulator.free_port()
+    own = Stack(port, tmp_path / ".local" / str(port))
+    own.directory.mkdir(parents=True)
+
+    commands.status(own)
+    emulator.start(own)
+    try:
+        _put(own, "first")
+        _wait_for(own, "first")
+        commands.status(own)
+        _kill(own)
+        commands.status(own)
+    finally:
+        emulator.stop(own)
+    commands.status(own)
+
+    said = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == ["status", "there is no stack"]
+    assert [number for number, _ in said[1:]] == [str(port)] * 3
+    told = (own.base_url, "was killed", "is stopped")
+    for (_, words), begins in zip(said[1:], told, strict=True):
+        assert words.startswith(f"{begins}, its state saved 0:00:")
 
 
 class Stranger(BaseHTTPRequestHandler):

@@ -1,0 +1,15 @@
+"""What goes into the build of a function is what the function needs."""
+
+import re
+from typing import get_args
+
+from billing.domain.texts import Language
+from local.stack import ROOT
+
+
+def test_the_build_keeps_the_locales_of_the_languages_there_are() -> None:
+    recipe = (ROOT / "packaging" / "artifact.mk").read_text()
+    kept = re.search(r"^LANGUAGES := (.*)$", recipe, flags=re.MULTILINE)
+
+    assert kept
+    assert set(kept[1].split()) == set(get_args(Language))
