@@ -3,6 +3,7 @@
 # make unit   what needs no deployed stack, in a minute  make check               format, lint, types
 # make one T=tests/…::test_x   one test, the quickest    make nightly             planted bugs, soak
 # make moto   plain paths on moto, a second opinion      make planted, make soak  each on its own
+# make attack racing writes of all kinds, ten minutes   SEED=7 SECONDS=60 make attack
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
 # make openapi, make docs      written from the code     the API's document, the page of tables
 # make billing ARGS='audit --org demo'                   the command line, on the local stack

@@ -92,6 +92,13 @@ BUGS = [
         "tests/integration/test_refund_reach.py::test_hides_another_account",
     ),
     Bug(
+        7, "a subscription that is nobody's is anybody's",
+        f"{BILLING}/domain/movements.py",
+        "reach.is_all if self.owner_id is None", "True if self.owner_id is None",
+        "tests/integration/test_subscriptions.py"
+        "::test_is_not_there_for_who_does_not_reach_its_account",
+    ),
+    Bug(
         8, "a link works for a day",
         f"{BILLING}/adapters/documents.py",
         "LINK_SECONDS = 15 * 60", "LINK_SECONDS = 24 * 3600",

@@ -32,7 +32,7 @@ from uuid import uuid4
 from billing import clock
 from billing.domain.invoices import IssuedInvoice
 from billing.domain.periods import next_billing_date
-from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role
+from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role, new_token
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
@@ -41,7 +41,6 @@ from local.stack import from_environment
 from tests import places
 from tests.e2e.conftest import ACCOUNT, ORG, Answer, Client
 
-NO_TOKEN = "bil_x"
 ACCOUNTS = 3
 ROUNDS = 25
 STEPS = 10
@@ -500,7 +499,7 @@ class World:
         body = plan.body
         wrong: list[tuple[Client, str, Any, str]] = [
             (plan.client, plan.path, {**body, "nick": 1}, "400 INVALID_REQUEST"),
-            (plan.client, plan.path, {**body, "description": " "}, "400 INVALID_REQUEST"),
+            (plan.client, plan.path, {**body, "description": "\u0007"}, "400 INVALID_REQUEST"),
             (plan.client, plan.path, [body], "400 INVALID_REQUEST"),
             (plan.client, plan.path, {}, "400 INVALID_REQUEST"),
             (
@@ -510,7 +509,7 @@ class World:
                 "403 ACCESS_DENIED",
             ),
             (replace(plan.client, token=None), plan.path, body, "401 UNAUTHENTICATED"),
-            (replace(plan.client, token=NO_TOKEN), plan.path, body, "401 UNAUTHENTICATED"),
+            (replace(plan.client, token=new_token()), plan.path, body, "401 UNAUTHENTICATED"),
         ]
         if "amount" in body:
             text = {**body["amount"], "value_with_taxes": "1"}
@@ -929,6 +928,10 @@ def _kind(failure: str) -> str:
     return re.sub(r"[0-9a-f-]*[0-9][0-9a-f-]*", "", failure)[:120]
 
 
+def _say(what: str) -> None:
+    print(what, flush=True)
+
+
 def main() -> int:
     """Attack the stack that runs, or the one that this is started with."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
@@ -936,8 +939,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     options = parser.parse_args()
     places.enter_stack()
-    failed = attack(from_environment().base_url, options.seed, options.seconds, print)
-    print(failed or "All came out as it must.")
+    failed = attack(from_environment().base_url, options.seed, options.seconds, _say)
+    _say(failed or "All came out as it must.")
     return int(failed is not None)
 
 
