@@ -114,14 +114,16 @@ class State:
         self._used: set[str] = set()
         self._written: dict[str, str] = {}
         self._writing = threading.Lock()
+        self._saves_of_all = 0
 
     def used(self, service: str) -> None:
         """Note that a service was called."""
         self._used.add(service)
 
-    def save_all(self) -> None:
-        """Write the state of every service now."""
+    def save_all(self, *_: object) -> None:
+        """Write the state of every service now; older snapshots are written no more."""
         with self._writing:
+            self._saves_of_all += 1
             self._used.clear()
             self._written.clear()
             persistence.save_all(ministack._build_persistence_save_dict())
@@ -133,9 +135,9 @@ class State:
             await asyncio.sleep(pause)
             if self._used:
                 began = time.monotonic()
-                snapshots = self._snapshots()
+                snapshots, saves = self._snapshots(), self._saves_of_all
                 pause = max(SAVE_SECONDS, PAUSE * (time.monotonic() - began))
-                await asyncio.to_thread(self._write, snapshots)
+                await asyncio.to_thread(self._write, snapshots, saves)
 
     def _snapshots(self) -> dict[str, Any]:
         used, self._used = self._used, set()
@@ -149,9 +151,9 @@ class State:
                 self._used.add(name)
         return {name: state for name, state in snapshots.items() if state is not None}
 
-    def _write(self, snapshots: Mapping[str, Any]) -> None:
+    def _write(self, snapshots: Mapping[str, Any], saves: int) -> None:
         with self._writing:
-            for name, state in snapshots.items():
+            for name, state in snapshots.items() if saves == self._saves_of_all else ():
                 try:
                     text = json.dumps(state, default=persistence._json_default)
                 except (TypeError, ValueError):
@@ -243,6 +245,7 @@ async def main() -> None:
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGUSR1, state.save_all)
 
+    ministack.save_all = state.save_all  # which it calls as it ends
     _answer_failures_as_aws_does()
     _read_streams_from_their_beginning()
     _wait_less_for_log_lines()

@@ -250,7 +250,7 @@ def test_a_terminal_shows_a_bar_or_rows_and_never_both(two: Invoker, rows_on_it:
     piped = process.communicate()[0] or b""
     on_terminal = _read_all(terminal)
 
-    assert process.returncode == 0
+    assert process.returncode == 0, on_terminal.decode()
     assert (b"Documents" in on_terminal) != rows_on_it
     assert (b"-000002" in on_terminal) == rows_on_it
     assert (b"-000002" in piped) != rows_on_it
