@@ -32,7 +32,7 @@ from uuid import uuid4
 from billing import clock
 from billing.domain.invoices import IssuedInvoice, Line
 from billing.domain.periods import next_billing_date
-from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role
+from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role, new_token
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.services.issue_token import issue_token
