@@ -30,7 +30,7 @@ from typing import Any
 from uuid import uuid4
 
 from billing import clock
-from billing.domain.invoices import IssuedInvoice
+from billing.domain.invoices import IssuedInvoice, Line
 from billing.domain.periods import next_billing_date
 from billing.domain.tokens import EVERY_ACCOUNT, Reach, Role, new_token
 from billing.persistence.invoices import InvoiceRepository
@@ -728,21 +728,26 @@ class World:
         documents: dict[str, IssuedInvoice],
     ) -> None:
         """Add a document up again, and compare what is listed of it."""
-        nets: dict[int, int] = {}
-        for line in document.lines:
-            percentage = int(line.tax.percentage)
-            nets[percentage] = nets.get(percentage, 0) + line.net.minor
-        net = sum(nets.values())
-        gross = sum(_gross(each, percentage) for percentage, each in nets.items())
+        net = sum(line.net.minor for line in document.lines)
+        gross = _gross_of(document.lines)
         id_ = str(document.key.ordinal)
         listed = (int(row["amountExclVAT"]), int(row["amountIncVAT"]))
+        if document.corrects:
+            # what is credited last takes the rest of the tax: they add up together
+            must(listed[0] == net, f"document {id_} says {listed}, its lines {net}")
+            return
         must(listed == (net, gross), f"document {id_} says {listed}, its lines {(net, gross)}")
-        if document.corrects is None and gross >= 0:
-            credited = -sum(
-                each.gross.minor
-                for each in documents.values()
-                if each.corrects and str(each.corrects.ordinal) == id_
-            )
+        corrections = [
+            each
+            for each in documents.values()
+            if each.corrects and str(each.corrects.ordinal) == id_
+        ]
+        if corrections:
+            returned = _gross_of(line for each in corrections for line in each.lines)
+            credited = sum(each.gross.minor for each in corrections)
+            must(credited == returned, f"credit notes of {id_} are {credited}, not {returned}")
+        if gross >= 0:
+            credited = -sum(each.gross.minor for each in corrections)
             paid = holder.paid.get(id_, 0)
             must(credited <= gross, f"{credited} of {gross} are credited on {id_}")
             told = (int(row["totalPaidAmount"]), int(row["remainingAmount"]))
@@ -831,6 +836,15 @@ def _gross(net: int, percentage: int) -> int:
     """Add tax, half up and away from zero."""
     tax = (abs(net) * percentage * 2 + 100) // 200
     return net + (tax if net >= 0 else -tax)
+
+
+def _gross_of(lines: Iterable[Line]) -> int:
+    """Add tax once for each rate."""
+    nets: dict[int, int] = {}
+    for line in lines:
+        percentage = int(line.tax.percentage)
+        nets[percentage] = nets.get(percentage, 0) + line.net.minor
+    return sum(_gross(net, percentage) for percentage, net in nets.items())
 
 
 def _amount(net: int, percentage: int) -> Json:
