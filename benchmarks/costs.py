@@ -34,6 +34,13 @@ PRICES = {
     "alarm-month": 0.10,
     "dashboard-month": 3.00,
     "metric-month": 0.30,
+    "GB-second of a snapshot": 0.0000015046,
+    "GB restored from a snapshot": 0.0001397998,
+    "DynamoDB backup GB-month": 0.10,
+    "S3 backup GB-month": 0.05,
+    "GB to another region": 0.02,
+    "key-month": 1.00,
+    "key request": 0.03 / 10_000,
 }
 STANDING = {"alarm-month": 16, "dashboard-month": 1, "metric-month": 4, "SQS request": 3 * 650_000}
 """What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
@@ -132,6 +139,11 @@ AUDIT_READS, AUDIT_MS = 1.05, 0.5
 """What that takes for each document: its record, and its number among a thousand in a page."""
 VOLUMES = (10_000, MILLION, 100 * MILLION)
 
+# ------------------------------------------------ what parameters add
+MONTH_SECONDS = 365 / 12 * 24 * 3600
+API_FUNCTIONS = 9
+"""Those that start from snapshots: tests/unit/test_costs.py counts them."""
+
 
 def month(invoices: int) -> dict[str, float]:
     """Add up a month, after a year of the same."""
@@ -203,6 +215,10 @@ An invoice costs the same whether they are few or many, and most of that is what
 kept. So at a hundred million a month the levers are provisioned capacity (0.18 $ for a million
 write units that are all used, where on demand they are 0.63 $), and how long usage is kept.
 
+## What parameters add
+
+{_options()}
+
 ## What is assumed
 
 - A warm function takes {READ_MS} ms to read, {WRITE_MS} ms to write and {PDF_MS} ms to make a
@@ -211,6 +227,38 @@ write units that are all used, where on demand they are 0.63 $), and how long us
   {CALLS_PER_TOKEN_AND_MINUTE} times a minute while it calls.
 - A PDF has {PDF_KB} KB, and is opened once.
 """
+
+
+def _backup() -> float:
+    """Return what backups of a million invoices a month cost, a copy of each included."""
+    kept = MILLION * MONTHS_KEPT * KB
+    gb = {"DynamoDB": KEPT_KB["DynamoDB"] * kept, "S3": KEPT_KB["S3"] * kept}
+    stored = sum(gb[name] * PRICES[f"{name} backup GB-month"] for name in gb)
+    return 2 * stored + sum(gb.values()) / MONTHS_KEPT * PRICES["GB to another region"]
+
+
+def _snapshots() -> float:
+    """Return what it costs a month to keep the snapshots of the functions of the API."""
+    return API_FUNCTIONS * MEMORY_GB * MONTH_SECONDS * PRICES["GB-second of a snapshot"]
+
+
+def _options() -> str:
+    """Write the table of what parameters add."""
+    starts = MEMORY_GB * PRICES["GB restored from a snapshot"] * MILLION
+    tables, pdfs = (PRICES[f"{name} backup GB-month"] for name in ("DynamoDB", "S3"))
+    asked = _money(PRICES["key request"] * MILLION)
+    rows = {
+        "`SnapStart`": f"{_money(_snapshots())} $ for the snapshots of {API_FUNCTIONS} functions, "
+        f"and {_money(starts)} $ for a million starts",
+        "`BackupDays`, with a copy in another region": f"{_money(_backup())} $ where a million "
+        f"invoices a month are kept for a year: {tables:.2f} $ for a GB of tables, {pdfs:.2f} $ "
+        "for one of PDFs, in each region",
+        "`TableKeyArn`": f"{_money(PRICES['key-month'])} $ for the key, and {asked} $ for a "
+        "million times that DynamoDB asks for it: every five minutes for each table and caller",
+        "`GradualDeployment`, `ObjectLockDays`, `DeletionProtection`, `DomainName`": "nothing",
+    }
+    lines = ["| parameter | a month |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {what} |" for name, what in rows.items())])
 
 
 def main() -> int:

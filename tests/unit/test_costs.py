@@ -18,3 +18,13 @@ def test_what_stands_while_nobody_calls_is_what_the_template_has() -> None:
     assert costs.STANDING["alarm-month"] == alarms
     assert costs.STANDING["dashboard-month"] == dashboards
     assert costs.STANDING["metric-month"] == metrics
+
+
+def test_snapshots_are_paid_for_by_the_function() -> None:
+    with_snapshots = [
+        name
+        for name, resource in template.resources().items()
+        if "SnapStart" in resource.get("Properties", {})
+    ]
+
+    assert len(with_snapshots) == costs.API_FUNCTIONS

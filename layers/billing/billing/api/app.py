@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from billing import clock, deadline
+from billing import clock, deadline, snapshots
 from billing.api.access import TOKEN, Caller
 from billing.api.authentication import authenticate
 from billing.api.errors import render, status_of
@@ -69,6 +69,7 @@ class BillingApp(APIGatewayHttpResolver):
         self.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_refuse)
         self.exception_handler(Exception)(_pass_on)
         self.not_found(_not_found)
+        snapshots.prepare()
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         deadline.start(context.get_remaining_time_in_millis())

@@ -1,0 +1,58 @@
+"""Functions that start from a snapshot have their client in it, and do not share what is random."""
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from billing import aws, snapshots
+from billing.api.app import BillingApp
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]:
+    """Stand in for the module that Lambda has, and collect what is registered."""
+    hooks: list[Callable[[], None]] = []
+    module = SimpleNamespace(register_after_restore=hooks.append)
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
+    monkeypatch.setenv("AWS_REGION", "eu-south-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-2")
+    aws.dynamodb.cache_clear()
+    yield hooks
+    aws.dynamodb.cache_clear()
+
+
+def test_a_snapshot_holds_the_client(
+    hooks: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+
+    BillingApp()
+
+    assert aws.dynamodb.cache_info().currsize == 1
+
+
+def test_two_that_start_from_a_snapshot_pause_differently(
+    hooks: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    snapshots.prepare()
+    snapshot = random.getstate()
+
+    drawn = []
+    for _ in range(2):
+        random.setstate(snapshot)
+        for hook in hooks:
+            hook()
+        drawn.append(random.random())
+
+    assert drawn[0] != drawn[1]
+
+
+def test_without_snapshots_nothing_is_made_at_import(hooks: list[Callable[[], None]]) -> None:
+    BillingApp()
+
+    assert hooks == []
+    assert aws.dynamodb.cache_info().currsize == 0
