@@ -7,10 +7,11 @@ Cycles of accounts, in the accounts' table.
                               cycle#<date>   a cycle that a billing run has closed, and the
                                              documents it issued for it
 
-`ends_on` of the open cycle is what every write depends on that falls into it. While the cycle
-before is being billed, `closing` says so, and which documents were planned and issued for it.
-`due_on` is the day from which on there is something to bill: the index `due` has the accounts of an
-org's lane in its order, and only these items are in it.
+`ends_on` of the open cycle is what every write depends on that falls into it; `starts_at` and
+`ends_at` are fixed when it is opened, whatever becomes of the profile. While the cycle before is
+being billed, `closing` says so, and which documents were planned and issued for it. `due_on` is the
+day from which on there is something to bill: the index `due` has the accounts of an org's lane in
+its order, and only these items are in it.
 """
 
 import json
@@ -30,6 +31,7 @@ from billing.domain.cycles import (
 )
 from billing.domain.issuing import LANE
 from billing.domain.parties import Account
+from billing.domain.periods import BillingPeriod
 from billing.domain.records import (
     Record,
     instant,
@@ -119,7 +121,8 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
             "org": {"S": due_key(org_id)},
             "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
-            "starts_at": {"S": instant(cycle.starts_at)},
+            "starts_at": {"S": instant(cycle.period.start)},
+            "ends_at": {"S": instant(cycle.period.end)},
         },
     )
 
@@ -135,7 +138,8 @@ def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
 
 
 def to_open_cycle(item: Item) -> OpenCycle:
-    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), to_instant(item["starts_at"]["S"]))
+    start, end = (to_instant(item[name]["S"]) for name in ("starts_at", "ends_at"))
+    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), BillingPeriod(start, end))
 
 
 def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
@@ -145,10 +149,12 @@ def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
         update(
             table,
             open_cycle_key(org_id, closing.account.id),
-            "SET ends_on = :ends_on, starts_at = :starts_at, closing = :closing",
+            "SET ends_on = :ends_on, starts_at = :starts_at, ends_at = :ends_at, "
+            "closing = :closing",
             {
                 ":ends_on": {"S": closing.following.ends_on.isoformat()},
-                ":starts_at": {"S": instant(closing.following.starts_at)},
+                ":starts_at": {"S": instant(closing.following.period.start)},
+                ":ends_at": {"S": instant(closing.following.period.end)},
                 ":closing": {"S": to_json(_closing_record(closing))},
             },
             expected={"ends_on": ends_on, "due_on": ends_on},
