@@ -175,7 +175,7 @@ class Table:
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId,
+        external: ExternalId | None,
     ) -> None:
         self._let_others()
         self.refund, self.original = replaced, original

@@ -130,5 +130,19 @@ class BillableAccount:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class BillingDetails:
+    """
+    An account with the version of its profile, and the cycle that is open.
+
+    `next_billing_date` is the day on which a run bills it, None where nothing will be billed.
+    """
+
+    account: Account
+    version: int
+    open: OpenCycle
+    next_billing_date: date | None
+
+
 type ClosedCycles = Mapping[date, ClosedCycle]
 """Closed cycles of one account by the day they ended on; what is not there is still open."""

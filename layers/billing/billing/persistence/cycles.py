@@ -68,6 +68,11 @@ class CycleRepository:
         cycles = [_to_closed_cycle(item) for item in found.values()]
         return {cycle.ends_on: cycle for cycle in cycles}
 
+    def is_empty(self, org_id: str, account_id: str, ends_on: date) -> bool:
+        """Return whether nothing falls into a cycle (yet)."""
+        table = config.movements_table()
+        return not any(True for _ in list_members(table, org_id, account_id, ends_on, Limit=1))
+
     def get_open(
         self, org_id: str, account_id: str, closed: date
     ) -> tuple[OpenCycle, ClosedCycle | None]:
@@ -101,14 +106,14 @@ def members(org_id: str, account_id: str, ends_on: date) -> str:
 
 
 def list_members(
-    table: str, org_id: str, account_id: str, ends_on: date, kind: str = ""
+    table: str, org_id: str, account_id: str, ends_on: date, kind: str = "", **options: Any
 ) -> Iterator[Item]:
     """List all that falls into a cycle, or one kind of it: `movement`, `refund` or `total`."""
     values = {":pk": {"S": members(org_id, account_id, ends_on)}}
     if not kind:
-        return query(table, "pk = :pk", values)
+        return query(table, "pk = :pk", values, **options)
     prefix = {":prefix": {"S": joined(kind, "")}}
-    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix})
+    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix}, **options)
 
 
 def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
