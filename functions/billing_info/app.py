@@ -21,11 +21,11 @@ from billing.dialects.v1.billing_info import (
 )
 from billing.dialects.v1.subscriptions import SubscriptionListDTO
 from billing.persistence.accounts import AccountRepository
-from billing.persistence.subscriptions import SubscriptionRepository
-from billing.services.register_subscription import register_subscription
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.orgs import OrgRepository
+from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.read_billing_details import read_billing_details
+from billing.services.register_subscription import register_subscription
 from billing.services.replace_profile import replace_account, replace_org
 
 app = BillingApp()
