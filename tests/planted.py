@@ -197,6 +197,19 @@ BUGS = [
         "tests/integration/test_access.py"
         "::test_a_token_comes_in_one_header_or_the_other_and_both_must_agree",
     ),
+    Bug(
+        17, "a profile is given back without its bank",
+        f"{BILLING}/dialects/v1/billing_info.py",
+        "            bic=account.bic,\n            closed=account.closed,\n",
+        "            closed=account.closed,\n",
+        "tests/integration/test_put_back.py::test_puts_back_what_get_gave",
+    ),
+    Bug(
+        17, "a version that nobody knows is replaced",
+        f"{BILLING}/domain/versions.py",
+        "    raise PreconditionFailedError", "    return",
+        "tests/integration/test_profiles.py::test_honours_if_match",
+    ),
 ]  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Billing info: the billing profiles of the org and of its accounts, and their subscriptions."""
 
+from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -10,8 +11,9 @@ from billing import clock
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_WRITER, READER, WRITER
 from billing.api.app import BillingApp, no_content
+from billing.api.etags import etag, versions_in
 from billing.api.logger import logger
-from billing.api.params import AccountId, Cursor, Limit, OrgId, SubscriptionId
+from billing.api.params import AccountId, Cursor, IfMatch, Limit, OrgId, SubscriptionId
 from billing.dialects.v1.billing_info import (
     AccountBillingDetailsRequestDTO,
     AccountBillingDetailsResponseDTO,
@@ -19,8 +21,12 @@ from billing.dialects.v1.billing_info import (
 )
 from billing.dialects.v1.subscriptions import SubscriptionListDTO
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.cycles import CycleRepository
+from billing.persistence.orgs import OrgRepository
 from billing.persistence.subscriptions import SubscriptionRepository
+from billing.services.read_billing_details import read_billing_details
 from billing.services.register_subscription import register_subscription
+from billing.services.replace_profile import replace_account, replace_org
 
 app = BillingApp()
 
@@ -30,32 +36,53 @@ SUBSCRIPTIONS = "/v1/orgs/<orgId>/accounts/<accountId>/subscriptions"
 
 
 @app.get(ORG, security=READER, tags=["v1 billing info"])
-def get_billing_info(org_id: OrgId) -> BillingInfo:
+def get_billing_info(org_id: OrgId) -> Response[BillingInfo]:
     """Get the org's own billing profile"""
-    return BillingInfo.from_domain(AccountRepository().get_org(org_id))
+    org, version = OrgRepository().get(org_id)
+    return _tagged(BillingInfo.from_domain(org), version)
 
 
 @app.put(ORG, security=ORG_ADMIN, status_code=204, tags=["v1 billing info"])
-def put_billing_info(org_id: OrgId, request: BillingInfo) -> Response[None]:
+def put_billing_info(
+    org_id: OrgId, request: BillingInfo, if_match: IfMatch = None
+) -> Response[None]:
     """Create or replace the org's own billing profile"""
-    AccountRepository().save_org(request.to_domain(org_id))
-    return no_content()
+    version = replace_org(
+        request.to_domain(org_id), versions=versions_in(if_match), orgs=OrgRepository()
+    )
+    return no_content(ETag=etag(version))
 
 
 @app.get(ACCOUNT, security=READER, tags=["v1 billing info"])
-def get_billing_details(org_id: OrgId, account_id: AccountId) -> AccountBillingDetailsResponseDTO:
+def get_billing_details(
+    org_id: OrgId, account_id: AccountId
+) -> Response[AccountBillingDetailsResponseDTO]:
     """Get an account's next billing date and its billing profile"""
-    account = AccountRepository().get_account(org_id, account_id)
-    return AccountBillingDetailsResponseDTO.from_domain(account, clock.now())
+    details = read_billing_details(
+        org_id,
+        account_id,
+        now=clock.now(),
+        accounts=AccountRepository(),
+        cycles=CycleRepository(),
+    )
+    return _tagged(AccountBillingDetailsResponseDTO.from_domain(details), details.version)
 
 
 @app.put(ACCOUNT, security=WRITER, status_code=204, tags=["v1 billing info"])
 def put_billing_details(
-    org_id: OrgId, account_id: AccountId, request: AccountBillingDetailsRequestDTO
+    org_id: OrgId,
+    account_id: AccountId,
+    request: AccountBillingDetailsRequestDTO,
+    if_match: IfMatch = None,
 ) -> Response[None]:
     """Create or replace an account's billing profile"""
-    AccountRepository().save_account(org_id, request.to_domain(account_id))
-    return no_content()
+    version = replace_account(
+        org_id,
+        request.to_domain(account_id),
+        versions=versions_in(if_match),
+        accounts=AccountRepository(),
+    )
+    return no_content(ETag=etag(version))
 
 
 @app.get(SUBSCRIPTIONS, security=READER, tags=["v1 billing info"])
@@ -94,3 +121,8 @@ def put_subscription(
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)
+
+
+def _tagged[T](body: T, version: int) -> Response[T]:
+    headers = {"ETag": etag(version)}
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, body, headers)

@@ -27,7 +27,7 @@ from billing.domain.consumptions import ConsumptionType, totals_by_type
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Account
-from billing.domain.periods import BillingPeriod, local_date, midnight
+from billing.domain.periods import local_date, midnight
 from billing.persistence.consumptions import ConsumptionRepository
 from billing.services.record_consumptions import record_consumptions
 
@@ -66,7 +66,7 @@ def get_consumptions(
     totals = consumptions.totals(org_id, account.id, cycle.ends_on, subscription_id)
     return ConsumptionTotalsResponseDTO.from_domain(
         cycle.ends_on,
-        BillingPeriod(cycle.starts_at, midnight(cycle.ends_on, account.time_zone)),
+        cycle.period,
         totals_by_type(totals),
     )
 
@@ -153,8 +153,8 @@ def _days(
     first: date | None, last: date | None, account: Account, cycle: OpenCycle
 ) -> tuple[date, date]:
     """Return the days that are asked for, both included; by default those of the open cycle."""
-    first = first or local_date(cycle.starts_at, account.time_zone)
-    last = last or cycle.ends_on - timedelta(days=1)
+    first = first or local_date(cycle.period.start, account.time_zone)
+    last = last or local_date(cycle.period.end - timedelta.resolution, account.time_zone)
     if first > last:
         raise InvalidRequestError.of("fromDate", f"is after toDate, which is {last}")
     if (last - first).days >= MAX_DAYS:

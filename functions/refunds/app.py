@@ -16,6 +16,7 @@ from billing.api.params import IfMatch, MovementId, OrgId, RefundId, Subscriptio
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.refunds import (
     RefundNonSubscribableProductsRequestDTO,
+    RefundReplacementDTO,
     RefundRequestDTO,
     RefundResponseDTO,
 )
@@ -82,16 +83,15 @@ def put_refund(
     subscription_id: SubscriptionId,
     movement_id: MovementId,
     refund_id: RefundId,
-    request: RefundRequestDTO,
+    request: RefundReplacementDTO,
     if_match: IfMatch = None,
 ) -> Response[None]:
     """Replace a pending refund; its external id stays"""
+    value = request.external_refund_unique_id
     version = replace_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         request.to_domain(),
-        request.external_id(
-            request.external_refund_unique_id, subscription_id, movement_id, refund_id
-        ),
+        request.external_id(value, subscription_id, movement_id, refund_id) if value else None,
         versions=versions_in(if_match),
         now=clock.now(),
         reach=app.caller.reach,

@@ -83,15 +83,17 @@ def close_cycle(org_id: str, documents: dict[str, Any] | None = NOTHING) -> date
     """
     table, closed = config.accounts_table(), open_cycle(org_id)
     attributes = {"documents": {"S": json.dumps(documents)}} if documents else {}
+    following = next_billing_date(31, closed)
     transact(
         [
             put(table, closed_cycle_key(org_id, ACCOUNT, closed), attributes),
             update(
                 table,
                 open_cycle_key(org_id, ACCOUNT),
-                "SET ends_on = :next, starts_at = :start",
+                "SET ends_on = :next, starts_at = :start, ends_at = :end",
                 {
-                    ":next": {"S": next_billing_date(31, closed).isoformat()},
+                    ":next": {"S": following.isoformat()},
+                    ":end": {"S": midnight(following, "Europe/Madrid").isoformat()},
                     ":start": {"S": midnight(closed, "Europe/Madrid").isoformat()},
                 },
                 expected={"ends_on": closed.isoformat()},

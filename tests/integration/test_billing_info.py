@@ -1,12 +1,23 @@
 """Billing profiles through the function's handler, on real tables."""
 
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from tests.integration.billing import Runs, issued
 from tests.integration.conftest import Invoker
 
 pytestmark = pytest.mark.moto
+
+ELSEWHERE = {
+    "billing_day": 15,
+    "time_zone": "Atlantic/Canary",
+}
+ADDRESS = {"street": "Gran Vía 1", "postal_code": "28013", "city": "Madrid", "country": "ES"}
+BERLIN = {"street": "Unter 1", "postal_code": "10115", "city": "Berlin", "country": "DE"}
 
 
 def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
@@ -37,8 +48,6 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
 
 
 def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import UTC, datetime
-
     monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 2, 27, 23, 30, tzinfo=UTC))
 
     answer = billed("billing_info_get_account")
@@ -53,6 +62,7 @@ def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.Monkey
             "end_datetime": "2026-03-30T22:00:00Z",
         },
         "name": "Ana Pérez Ejemplo",
+        "company_name": None,
         "tax_id": "12345678Z",
         "address": {
             "street": "Calle Mayor 2",
@@ -65,15 +75,85 @@ def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.Monkey
         "state_id": 28,
         "delivery_mode": "EMAIL",
         "payment_term_days": 15,
+        "currency": None,
         "iban": None,
         "bic": None,
+        "closed": False,
     }
 
 
-def test_a_closed_account_is_billed_no_more(billed: Invoker) -> None:
-    billed("billing_info_put_account", {"closed": True})
+def test_the_open_cycle_stays_when_the_profile_changes(
+    billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        details = billed("billing_info_get_account").json
+        return [details["next_billing_date"], *details["current_period"].values()]
 
-    assert billed("billing_info_get_account").json["next_billing_date"] is None
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 3, 10, tzinfo=UTC))
+    march = ["2026-03-31", "2026-02-27T23:00:00Z", "2026-03-30T22:00:00Z"]
+    assert told() == march
+    billed("movements_create")
+
+    assert billed("billing_info_put_account", ELSEWHERE).status == 204
+    before = told()
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 4, 2, tzinfo=UTC))
+    overdue = told()
+    runs.run(until="2026-04-02")
+    after = told()
+    [invoice] = issued(billed.org_id, "100001")
+
+    assert before == overdue == march
+    assert [_text(invoice.cycle.start), _text(invoice.cycle.end)] == march[1:]
+    assert after == ["2026-04-15", "2026-03-30T22:00:00Z", "2026-04-14T23:00:00Z"]
+
+
+def test_a_run_ahead_moves_the_next_billing_date(
+    billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 11, 10, tzinfo=UTC))
+    billed("movements_create")
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2027, 2, 1, tzinfo=UTC))
+    runs.run(until="2027-02-01")
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+
+    details = billed("billing_info_get_account").json
+
+    assert details["next_billing_date"] == "2027-02-28"
+    assert details["current_period"] == {
+        "start_datetime": "2027-01-30T23:00:00Z",
+        "end_datetime": "2027-02-27T23:00:00Z",
+    }
+
+
+def test_a_closed_account_is_billed_for_as_long_as_something_is_left(
+    billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def next_billing_date(**closed: bool) -> Any:
+        assert billed("billing_info_put_account", closed).status == 204
+        return billed("billing_info_get_account").json["next_billing_date"]
+
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    unused = next_billing_date(closed=True)
+    next_billing_date(closed=False)
+    movement_id = billed("movements_create").json["id"]
+    charged = next_billing_date(closed=True)
+    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 11, 30, 10, tzinfo=UTC))
+    runs.run()
+    billed_already = next_billing_date(closed=True)
+    assert billed("refunds_create", movementId=movement_id).status == 201
+    refunded = next_billing_date(closed=True)
+
+    assert (unused, charged, billed_already, refunded) == (None, "2026-11-30", None, "2026-12-31")
+
+
+def test_reads_an_account_and_its_cycle_in_one_request(
+    billed: Invoker, aws_calls: Callable[[], list[str]]
+) -> None:
+    billed("movements_create")
+    aws_calls()
+
+    assert billed("billing_info_get_account").status == 200
+    assert aws_calls() == ["BatchGetItem"]
 
 
 def test_replaces_a_profile(billed: Invoker) -> None:
@@ -126,7 +206,7 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
         ),
         pytest.param(
             "billing_info_put_account",
-            {"country": "DE", "tax_id": None},
+            {"country": "DE", "address": BERLIN, "tax_id": None},
             ["state_id"],
             id="a province of Spain in Germany",
         ),
@@ -134,6 +214,25 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
             "billing_info_put_account", {"billing_day": True}, ["billing_day"], id="true is not 1"
         ),
         pytest.param("billing_info_put_account", {"nick": "x"}, ["nick"], id="an unknown field"),
+        pytest.param(
+            "billing_info_put_account",
+            {"country": "DE", "tax_id": None, "state_id": None},
+            ["country"],
+            id="another country than the address",
+        ),
+        pytest.param(
+            "billing_info_put_account",
+            {"state_id": 35},
+            ["state_id"],
+            id="another province than the postal code",
+        ),
+        *(
+            pytest.param(
+                event, {"address": {**ADDRESS, "postal_code": code}}, ["address.country"], id=code
+            )
+            for event in ("billing_info_put_org", "billing_info_put_account")
+            for code in ("00001", "53001", "2801", "28013a")
+        ),
     ],
 )
 def test_refuses_a_malformed_profile(
@@ -144,3 +243,23 @@ def test_refuses_a_malformed_profile(
     assert answer.status == 400
     assert [detail["field"] for detail in answer.json["details"]] == fields
     assert invoke(event.replace("put", "get")).status == 404
+
+
+def test_refuses_one_series_for_both_kinds_where_one_is_left_out(invoke: Invoker) -> None:
+    body = json.loads(invoke.event("billing_info_put_org")["body"])
+    del body["credit_series"]
+
+    answer = invoke("billing_info_put_org", json.dumps({**body, "invoice_series": "R"}))
+
+    assert answer.status == 400
+    assert [detail["field"] for detail in answer.json["details"]] == ["credit_series"]
+
+
+def test_the_province_follows_from_the_postal_code(billed: Invoker) -> None:
+    billed("billing_info_put_account", {"state_id": None})
+
+    assert billed("billing_info_get_account").json["state_id"] == 28
+
+
+def _text(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")

@@ -110,13 +110,13 @@ def _named(way: tuple[Place, ...]) -> str:
 
 
 def _fields(schema: Json, *parents: str) -> Iterator[str]:
-    """Name the fields of a body, but for its own external ids."""
+    """Name the fields of a body, but for its own external ids and what is ignored in it."""
     if "$ref" in schema:
         schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for choice in [*schema.get("anyOf", []), *filter(None, [schema.get("items")])]:
         yield from _fields(choice, *parents)
     for name, field in schema.get("properties", {}).items():
-        if not openapi.EXTERNAL_ID.fullmatch(name):
+        if not (openapi.EXTERNAL_ID.fullmatch(name) or field.get("readOnly")):
             yield ".".join([*parents, name])
             yield from _fields(field, *parents, name)
 

@@ -12,6 +12,16 @@ from tests.integration.conftest import Answer, Invoker
 from tests.integration.faults import ANYWHERE, Fault, Faulty
 from tests.integration.usage import kept, receipt, record, send
 
+CANARIES = {
+    "state_id": 35,
+    "address": {
+        "street": "Calle Triana 1",
+        "postal_code": "35002",
+        "city": "Las Palmas de Gran Canaria",
+        "country": "ES",
+    },
+}
+
 
 def test_gives_the_shipped_tax_of_a_province(invoke: Invoker) -> None:
     answer = invoke("location_tax_get")
@@ -225,8 +235,7 @@ def test_costs_no_more_calls_than_promised(
 
 
 def test_an_invoice_line_is_charged_the_rate_of_its_day_of_supply(billed: Invoker) -> None:
-    canaries = {"state_id": 35}
-    billed("billing_info_put_account", canaries)
+    billed("billing_info_put_account", CANARIES)
     billed("location_tax_put")
     lines = [
         {"description": "October", "quantity": 1, "unit_price": 100, **_month("2026-10-31")},
@@ -286,7 +295,7 @@ def test_own_rates_cost_an_invoice_no_further_call(billed: Invoker, aws_calls: A
 def test_a_movement_is_charged_the_rate_of_its_day_of_supply(
     billed: Invoker, when: dict[str, str], kind: str, percentage: float
 ) -> None:
-    billed("billing_info_put_account", {"state_id": 35})
+    billed("billing_info_put_account", CANARIES)
     billed("location_tax_put")
     untaxed = {
         "value_with_taxes": 100 + percentage,
@@ -306,7 +315,7 @@ def test_a_movement_is_charged_the_rate_of_its_day_of_supply(
 
 
 def test_what_was_charged_stays_when_the_rate_changes(billed: Invoker) -> None:
-    billed("billing_info_put_account", {"state_id": 35})
+    billed("billing_info_put_account", CANARIES)
     amount = {"value_with_taxes": 107, "value_without_taxes": 100}
     created = billed("movements_create", {"amount": amount}).json
     billed("location_tax_put")
@@ -323,7 +332,7 @@ def test_what_was_charged_stays_when_the_rate_changes(billed: Invoker) -> None:
 
 
 def test_a_record_is_charged_the_rate_of_the_day_it_was_consumed(billed: Invoker) -> None:
-    billed("billing_info_put_account", {"state_id": 35})
+    billed("billing_info_put_account", CANARIES)
     billed("location_tax_put")
     billed("movements_create")
 

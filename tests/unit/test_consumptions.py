@@ -1,7 +1,7 @@
 """Usage records: told apart, added up, and divided into transactions."""
 
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +30,7 @@ from billing.persistence import consumptions as persistence
 from billing.persistence.consumptions import ConsumptionRepository
 from tests.sample_invoices import BUYER, IVA, SELLER
 
-CYCLE = OpenCycle(date(2026, 12, 1), datetime(2026, 10, 31, 23, tzinfo=UTC))
+CYCLE = OpenCycle.first(BUYER, datetime(2026, 11, 21, tzinfo=UTC))
 
 
 def _new(value: str, fingerprint: str = "same") -> NewConsumption:

@@ -38,7 +38,9 @@ from tests.sample_invoices import BUYER, CYCLE, IVA, SELLER
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
 ENDS_ON = date(2026, 3, 1)
-FOLLOWING = OpenCycle(date(2026, 4, 1), CYCLE.end)
+FOLLOWING = OpenCycle(
+    date(2026, 4, 1), BillingPeriod(CYCLE.end, datetime(2026, 3, 31, 22, tzinfo=UTC))
+)
 CLOSING = ClosingCycle(BUYER, ENDS_ON, CYCLE, CycleDocuments(), FOLLOWING)
 
 
@@ -248,26 +250,6 @@ def test_a_movement_and_its_refunds_stay_on_one_document() -> None:
     drafts, _ = _documents(CycleContents(movements, (), refunds))
 
     assert [len(draft.lines) for draft in drafts] == [MAX_LINES - 1, 4]
-
-
-@pytest.mark.parametrize(
-    ("billing_day", "ends_on", "following"),
-    [
-        pytest.param(31, date(2026, 1, 31), date(2026, 2, 28), id="a short month"),
-        pytest.param(31, date(2026, 2, 28), date(2026, 3, 31), id="the anchor stays"),
-        pytest.param(15, date(2026, 2, 28), date(2026, 3, 15), id="another anchor since then"),
-    ],
-)
-def test_a_cycle_begins_where_the_one_before_it_ends(
-    billing_day: int, ends_on: date, following: date
-) -> None:
-    start = datetime(2025, 12, 30, 23, tzinfo=UTC)
-    account = replace(BUYER, billing_day=billing_day)
-
-    closing = BillableAccount(account, OpenCycle(ends_on, start), None).close()
-
-    assert closing.following.ends_on == following
-    assert closing.period == BillingPeriod(start, closing.following.starts_at)
 
 
 def test_an_account_is_due_for_the_cycle_that_is_being_billed() -> None:

@@ -29,7 +29,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxedAmount, TaxType
 from tests.sample_invoices import BUYER, IVA, SELLER
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-CYCLE = OpenCycle(date(2026, 11, 30), datetime(2026, 10, 30, 23, tzinfo=UTC))
+CYCLE = OpenCycle.first(replace(BUYER, billing_day=30), NOW)
 
 
 def asked(gross: str, net: str, tax: Tax = IVA, currency: str | None = None) -> AskedAmount:

@@ -23,7 +23,7 @@ from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Line
 from billing.domain.money import Money
 from billing.domain.movements import Movement, MovementKey
-from billing.domain.periods import Moment
+from billing.domain.periods import BillingPeriod, Moment
 from billing.domain.refunds import NewRefund, Refund, RefundKey, RefundStatus, Reservation
 from billing.domain.tokens import EVERY_ACCOUNT, Reach
 from billing.services.change_refund import replace_refund, withdraw_refund
@@ -175,7 +175,7 @@ class Table:
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId,
+        external: ExternalId | None,
     ) -> None:
         self._let_others()
         self.refund, self.original = replaced, original
@@ -188,7 +188,7 @@ class Table:
         return closed(november=ISSUED) if self.open_cycle == DECEMBER else {}
 
     def get_open(self, *_: object) -> tuple[OpenCycle, ClosedCycle | None]:
-        return OpenCycle(self.open_cycle, NOW), self.find_closed().get(NOVEMBER)
+        return OpenCycle(self.open_cycle, BillingPeriod(NOW, NOW)), self.find_closed().get(NOVEMBER)
 
     def get_creditables(self, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Creditable]:
         return {key: self.original for key in keys if self.original}

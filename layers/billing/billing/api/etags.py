@@ -5,22 +5,27 @@ With `If-Match` no change is made on a stale one; with `If-None-Match` nothing i
 """
 
 import re
+from collections.abc import Collection
 
-_TAG = re.compile(r'"([0-9]{1,9})"', re.ASCII)
+_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
+_EVERY_VERSION = range(1, 10**9)
 
 
 def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def versions_in(if_match: str | None) -> frozenset[int] | None:
+def versions_in(if_match: str | None) -> Collection[int] | None:
     """
-    Read If-Match: the versions that it names, or None where any will do.
+    Read If-Match: the versions that it names, or None where any will do, or none at all.
 
-    A tag that is none of ours (a weak one, or any other text) names no version.
+    `*` names every version, so that the resource must exist. A tag that is none of ours (a weak
+    one, or any other text) names no version.
     """
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None:
         return None
+    if if_match.strip() == "*":
+        return _EVERY_VERSION
     tags = [_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
     return frozenset(int(tag[1]) for tag in tags if tag)
 

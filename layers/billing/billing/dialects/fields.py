@@ -244,6 +244,8 @@ Country = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"}),
 ]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
+ReadOnly = Annotated[None, BeforeValidator(lambda _: None), WithJsonSchema({"readOnly": True})]
+"""A field that a GET answers; whatever a PUT says of it is ignored."""
 Iban = Annotated[str, StringConstraints(max_length=42), AfterValidator(_iban)]
 Bic = Annotated[str, StringConstraints(max_length=11), AfterValidator(_bic)]
 

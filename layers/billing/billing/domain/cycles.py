@@ -19,11 +19,13 @@ class OpenCycle:
     """
     The one cycle of an account that writes fall into.
 
-    `ends_on` is the local day on which it ends and is billed, and its name; `starts_at` is UTC.
+    `ends_on` is the local day on which it ends and is billed, and its name. Both it and the
+    instants of `period` are fixed when the cycle is opened: another billing day or time zone of
+    the account takes effect with the next cycle.
     """
 
     ends_on: date
-    starts_at: datetime
+    period: BillingPeriod
 
     @classmethod
     def first(cls, account: Account, now: datetime) -> "OpenCycle":
@@ -31,8 +33,19 @@ class OpenCycle:
         today = local_date(now, account.time_zone)
         return cls(
             ends_on=next_billing_date(account.billing_day, today),
-            starts_at=period_at(account.billing_day, account.time_zone, now).start,
+            period=period_at(account.billing_day, account.time_zone, now),
         )
+
+    def following(self, account: Account) -> "OpenCycle":
+        """
+        Open the cycle that begins where this one ends, by the account's billing day and time zone.
+
+        A zone further east may have the next day by then: the cycle ends after both.
+        """
+        start, zone = self.period.end, account.time_zone
+        latest = max(self.ends_on, local_date(start, zone))
+        ends_on = next_billing_date(account.billing_day, latest)
+        return OpenCycle(ends_on, BillingPeriod(start, midnight(ends_on, zone)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +121,27 @@ class BillableAccount:
 
     def close(self) -> ClosingCycle:
         """Close the open cycle: the next one begins where it ends."""
-        ends_on, time_zone = self.open.ends_on, self.account.time_zone
-        end = midnight(ends_on, time_zone)
         return ClosingCycle(
             account=self.account,
-            ends_on=ends_on,
-            period=BillingPeriod(self.open.starts_at, end),
+            ends_on=self.open.ends_on,
+            period=self.open.period,
             documents=CycleDocuments(),
-            following=OpenCycle(next_billing_date(self.account.billing_day, ends_on), end),
+            following=self.open.following(self.account),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BillingDetails:
+    """
+    An account with the version of its profile, and the cycle that is open.
+
+    `next_billing_date` is the day on which a run bills it, None where nothing will be billed.
+    """
+
+    account: Account
+    version: int
+    open: OpenCycle
+    next_billing_date: date | None
 
 
 type ClosedCycles = Mapping[date, ClosedCycle]

@@ -19,6 +19,7 @@ All errors, named by meaning.
     │   ├── RefundWithdrawnError
     │   ├── CycleBeingBilledError
     │   ├── SeriesTakenError
+    │   ├── TaxpayerFixedError
     │   ├── PaymentExceedsInvoiceError
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
@@ -32,7 +33,8 @@ All errors, named by meaning.
         ├── UpstreamTimeoutError   did not answer in time
         └── UpstreamBusyError      throttled, or kept conflicting
             ├── ContentionError    somebody else wrote first; read again and retry
-            └── CycleMovedError    another cycle is open than was assumed
+            ├── CycleMovedError    another cycle is open than was assumed
+            └── SellerChangedError the org's profile is not the one that was read
 """
 
 from collections.abc import Iterable
@@ -169,6 +171,14 @@ class SeriesTakenError(ConflictError):
         )
 
 
+class TaxpayerFixedError(ConflictError):
+    code = "TAXPAYER_FIXED"
+
+    def __init__(self, field: str, value: str) -> None:
+        message = f"stays {value}; for another taxpayer, create another org"
+        super().__init__(f"{field}: {message}", FieldError(field, message))
+
+
 class RefundNotPendingError(ConflictError):
     code = "REFUND_NOT_PENDING"
 
@@ -275,3 +285,12 @@ class CycleMovedError(UpstreamBusyError):
     def __init__(self, open_cycle: date) -> None:
         super().__init__("Too many writes at once; send the same request again.")
         self.open_cycle = open_cycle
+
+
+class SellerChangedError(UpstreamBusyError):
+    """The org's profile was replaced while the first document of a series was being issued."""
+
+    code = "SELLER_CHANGED"
+
+    def __init__(self) -> None:
+        super().__init__("The org's profile has just changed; send the same request again.")

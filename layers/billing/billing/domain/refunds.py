@@ -103,7 +103,7 @@ class Refund:
 
     def says(self, request: NewRefund) -> bool:
         """Return whether a replacement would change nothing."""
-        return self.request == self._of_same_type(request)
+        return self._in_full(self.request) == self._in_full(self._of_same_type(request))
 
     def replaced(self, request: NewRefund, movement: Movement, now: datetime) -> "Refund":
         """
@@ -122,6 +122,12 @@ class Refund:
             version=self.version + 1,
             updated_at=now,
         )
+
+    def _in_full(self, request: NewRefund) -> NewRefund:
+        """Name the tax and the currency that a request leaves to the movement."""
+        amount = request.amount
+        tax, currency = amount.tax or self.tax, amount.currency or self.currency
+        return replace(request, amount=replace(amount, tax=tax, currency=currency))
 
     def _of_same_type(self, request: NewRefund) -> NewRefund:
         return replace(request, transaction_type_id=self.request.transaction_type_id)

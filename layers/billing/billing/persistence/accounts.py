@@ -5,6 +5,10 @@ Billing profiles.
     org#<org>                 profile    the org's own profile
     account#<org>#<account>   profile    the profile of one of its accounts
     orgs                      <org>      that there is such an org
+
+The version of a profile counts how often it was written. What the first documents of an org fix
+(`tax_id`, `invoice_series`, `credit_series`) stands beside its profile too, so that conditions can
+name it.
 """
 
 import json
@@ -12,19 +16,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from billing import config
+from billing.domain.cycles import BillableAccount
 from billing.domain.errors import NotFoundError
 from billing.domain.parties import Account, Org
-from billing.domain.records import account_record, org_record, to_account, to_json, to_org
+from billing.domain.records import (
+    Record,
+    account_record,
+    org_record,
+    to_account,
+    to_json,
+    to_org,
+)
 from billing.domain.tax_rates import OwnRates
+from billing.persistence.cycles import open_cycle_key, to_billable_account
 from billing.persistence.dynamodb import (
     Item,
     Key,
+    check,
     get_item,
     get_items,
     joined,
     key_of,
     put,
-    put_item,
     query,
     transact,
 )
@@ -68,19 +81,26 @@ class AccountRepository:
         items = query(self._table, "pk = :pk", {":pk": {"S": _ORGS}}, **options)
         return (item["sk"]["S"] for item in items)
 
-    def save_org(self, org: Org) -> None:
-        """Write an org's profile, and that there is such an org: both or none."""
-        profile = {"profile": {"S": to_json(org_record(org))}}
-        transact(
-            [
-                put(self._table, org_key(org.id), profile, new=False),
-                put(self._table, (_ORGS, org.id), {}, new=False),
-            ]
-        )
+    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int]:
+        """Read an account and the version of its profile; None and 0 where there is none."""
+        item = get_item(self._table, account_key(org_id, account_id))
+        return (account_of(item), version_of(item)) if item else (None, 0)
 
-    def save_account(self, org_id: str, account: Account) -> None:
-        profile = {"profile": {"S": to_json(account_record(account))}}
-        put_item(self._table, account_key(org_id, account.id), profile)
+    def get_with_cycle(
+        self, org_id: str, account_id: str
+    ) -> tuple[Account, int, BillableAccount | None]:
+        """Read an account, its profile's version, and its cycle if one is open; in one request."""
+        profile, cycle = account_key(org_id, account_id), open_cycle_key(org_id, account_id)
+        found = get_items({self._table: [profile, cycle]})
+        item, opened = (found.get((self._table, *key)) for key in (profile, cycle))
+        account = account_of(item)
+        billable = to_billable_account(account, opened) if opened else None
+        return account, version_of(item), billable
+
+    def replace_account(self, org_id: str, account: Account, version: int) -> None:
+        """Write a profile in the place of a version. Raise ContentionError where it is another."""
+        profile = account_record(account)
+        transact([_put_profile(self._table, account_key(org_id, account.id), profile, version)])
 
 
 def org_of(item: Item | None) -> Org:
@@ -93,12 +113,54 @@ def account_of(item: Item | None) -> Account:
     return to_account(_profile(item, "account"))
 
 
+def version_of(item: Item | None) -> int:
+    """Read the version of a profile; 0 is that of none."""
+    return int(item["version"]["N"]) if item else 0
+
+
+def put_org(table: str, org: Org, version: int) -> list[Any]:
+    """Write an org's profile in the place of a version, and that there is such an org."""
+    fixed = {name: {"S": value} for name, value in _fixed(org).items()}
+    return [
+        _put_profile(table, org_key(org.id), org_record(org), version, fixed),
+        put(table, (_ORGS, org.id), {}, new=False),
+    ]
+
+
+def check_seller(table: str, org: Org) -> dict[str, Any]:
+    """Make a transaction depend on what the first documents of an org fix."""
+    return check(table, org_key(org.id), _fixed(org))
+
+
 def org_key(org_id: str) -> Key:
     return joined("org", org_id), "profile"
 
 
 def account_key(org_id: str, account_id: str) -> Key:
     return joined("account", org_id, account_id), "profile"
+
+
+def _fixed(org: Org) -> dict[str, str]:
+    return {
+        "tax_id": org.tax_id,
+        "invoice_series": org.invoice_series,
+        "credit_series": org.credit_series,
+    }
+
+
+def _put_profile(
+    table: str, key: Key, profile: Record, version: int, beside: Item | None = None
+) -> dict[str, Any]:
+    return put(
+        table,
+        key,
+        {
+            "profile": {"S": to_json(profile)},
+            "version": {"N": str(version + 1)},
+            **(beside or {}),
+        },
+        expected={"version": version} if version else None,
+    )
 
 
 def _profile(item: Item | None, what: str) -> dict[str, Any]:

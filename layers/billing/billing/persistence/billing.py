@@ -43,6 +43,7 @@ from billing.persistence.issuing import (
     WRITES_OF_INVOICE,
     WRITES_OF_JOURNAL,
     IssuingRepository,
+    transact_documents,
 )
 from billing.persistence.movements import to_movement
 from billing.persistence.refunds import to_refund
@@ -152,7 +153,7 @@ class BillingRepository:
         if count := len(journal.issued):
             writes.append(self._count(batch, invoices_issued=count))
         try:
-            transact(writes)
+            transact_documents(writes)
         except ConditionFailedError as error:
             moved = [item for place, item in error.failed.items() if place in conditions]
             if moved:

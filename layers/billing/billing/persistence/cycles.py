@@ -7,10 +7,11 @@ Cycles of accounts, in the accounts' table.
                               cycle#<date>   a cycle that a billing run has closed, and the
                                              documents it issued for it
 
-`ends_on` of the open cycle is what every write depends on that falls into it. While the cycle
-before is being billed, `closing` says so, and which documents were planned and issued for it.
-`due_on` is the day from which on there is something to bill: the index `due` has the accounts of an
-org's lane in its order, and only these items are in it.
+`ends_on` of the open cycle is what every write depends on that falls into it; `starts_at` and
+`ends_at` are fixed when it is opened, whatever becomes of the profile. While the cycle before is
+being billed, `closing` says so, and which documents were planned and issued for it. `due_on` is the
+day from which on there is something to bill: the index `due` has the accounts of an org's lane in
+its order, and only these items are in it.
 """
 
 import json
@@ -30,6 +31,7 @@ from billing.domain.cycles import (
 )
 from billing.domain.issuing import LANE
 from billing.domain.parties import Account
+from billing.domain.periods import BillingPeriod
 from billing.domain.records import (
     Record,
     instant,
@@ -66,6 +68,11 @@ class CycleRepository:
         cycles = [_to_closed_cycle(item) for item in found.values()]
         return {cycle.ends_on: cycle for cycle in cycles}
 
+    def is_empty(self, org_id: str, account_id: str, ends_on: date) -> bool:
+        """Return whether nothing falls into a cycle (yet)."""
+        table = config.movements_table()
+        return not any(True for _ in list_members(table, org_id, account_id, ends_on, Limit=1))
+
     def get_open(
         self, org_id: str, account_id: str, closed: date
     ) -> tuple[OpenCycle, ClosedCycle | None]:
@@ -99,14 +106,14 @@ def members(org_id: str, account_id: str, ends_on: date) -> str:
 
 
 def list_members(
-    table: str, org_id: str, account_id: str, ends_on: date, kind: str = ""
+    table: str, org_id: str, account_id: str, ends_on: date, kind: str = "", **options: Any
 ) -> Iterator[Item]:
     """List all that falls into a cycle, or one kind of it: `movement`, `refund` or `total`."""
     values = {":pk": {"S": members(org_id, account_id, ends_on)}}
     if not kind:
-        return query(table, "pk = :pk", values)
+        return query(table, "pk = :pk", values, **options)
     prefix = {":prefix": {"S": joined(kind, "")}}
-    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix})
+    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix}, **options)
 
 
 def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
@@ -119,7 +126,8 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
             "org": {"S": due_key(org_id)},
             "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
-            "starts_at": {"S": instant(cycle.starts_at)},
+            "starts_at": {"S": instant(cycle.period.start)},
+            "ends_at": {"S": instant(cycle.period.end)},
         },
     )
 
@@ -135,7 +143,8 @@ def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
 
 
 def to_open_cycle(item: Item) -> OpenCycle:
-    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), to_instant(item["starts_at"]["S"]))
+    start, end = (to_instant(item[name]["S"]) for name in ("starts_at", "ends_at"))
+    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), BillingPeriod(start, end))
 
 
 def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
@@ -145,10 +154,12 @@ def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
         update(
             table,
             open_cycle_key(org_id, closing.account.id),
-            "SET ends_on = :ends_on, starts_at = :starts_at, closing = :closing",
+            "SET ends_on = :ends_on, starts_at = :starts_at, ends_at = :ends_at, "
+            "closing = :closing",
             {
                 ":ends_on": {"S": closing.following.ends_on.isoformat()},
-                ":starts_at": {"S": instant(closing.following.starts_at)},
+                ":starts_at": {"S": instant(closing.following.period.start)},
+                ":ends_at": {"S": instant(closing.following.period.end)},
                 ":closing": {"S": to_json(_closing_record(closing))},
             },
             expected={"ends_on": ends_on, "due_on": ends_on},

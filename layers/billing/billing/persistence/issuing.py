@@ -20,7 +20,7 @@ from datetime import date, datetime
 from typing import Any
 
 from billing import config
-from billing.domain.errors import TooLargeError
+from billing.domain.errors import SellerChangedError, TooLargeError
 from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey, InvoiceKind, InvoiceSummary, Settlement
 from billing.domain.issuing import (
@@ -35,9 +35,12 @@ from billing.domain.issuing import (
     series_of,
 )
 from billing.domain.parties import Org
+from billing.persistence.accounts import check_seller
 from billing.persistence.dynamodb import (
+    ConditionFailedError,
     Item,
     Key,
+    check,
     check_any,
     delete,
     get_items,
@@ -70,8 +73,8 @@ MAX_WRITES = 100
 DOCUMENT_BYTES = 380_000
 """The largest record, compressed, that is sure to fit into an item (400 KB)."""
 
-WRITES_OF_JOURNAL = 3
-"""The end of the lane, and of its two series."""
+WRITES_OF_JOURNAL = 4
+"""The end of the lane and of its two series, and what the first number of a series depends on."""
 WRITES_OF_ACCOUNT = 3
 """Its totals, and at most one day and one block of ordinals."""
 WRITES_OF_INVOICE = 4
@@ -134,14 +137,15 @@ class IssuingRepository:
         Write what a journal issued, all or nothing; its first document takes the external id.
 
         Raise ContentionError where a place or the external id was taken meanwhile, or something
-        has happened to an original; TooLargeError where a record does not fit into the table.
+        has happened to an original; SellerChangedError where the org's profile has changed before
+        its first document; TooLargeError where a record does not fit into the table.
         """
         writes = self.writes(journal)
         if external:
             first = journal.issued[0].invoice
             key = external_key(journal.org.id, _EXTERNAL_KINDS[first.kind], external.value)
             writes.append(put_external(self._table, key, str(first.key.ordinal), external))
-        transact(writes)
+        transact_documents(writes)
 
     def writes(self, journal: Journal) -> list[Any]:
         """Return the writes of all that a journal issued, each item once."""
@@ -158,6 +162,8 @@ class IssuingRepository:
         if not journal.issued:
             return documents
         ends = [self._end_chain(journal), *self._end_series(journal)]
+        if journal.ends.series.keys() != journal.read.series.keys():
+            ends.append(check_seller(config.accounts_table(), journal.org))
         accounts = [
             write
             for account_id, change in changes.items()
@@ -328,6 +334,26 @@ def settle(
         change = changes.setdefault(summary.key.account_id, AccountChanges())
         change.count_unpaid(summary.key.ordinal, -1)
     return writes
+
+
+def transact_documents(writes: list[Any]) -> None:
+    """
+    Write documents, and what is written with them, all or nothing.
+
+    Raise ConditionFailedError, and SellerChangedError where it is the one condition on what is not
+    written: the seller that the first documents of an org depend on.
+    """
+    try:
+        transact(writes)
+    except ConditionFailedError as error:
+        if any("ConditionCheck" in writes[place] for place in error.failed):
+            raise SellerChangedError from error
+        raise
+
+
+def check_nothing_issued(table: str, org_id: str) -> dict[str, Any]:
+    """Make a transaction depend on an org's having issued nothing yet."""
+    return check(table, (joined("lane", org_id), LANE), {})
 
 
 def check_series(table: str, org: Org) -> list[Any]:

@@ -176,7 +176,7 @@ class RefundRepository:
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId,
+        external: ExternalId | None,
     ) -> None:
         """
         Put a refund in the place of its earlier version, all or nothing; and move its reservation.

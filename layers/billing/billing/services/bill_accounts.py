@@ -14,7 +14,13 @@ from billing import deadline
 from billing.domain.billing_runs import Batch, Failure
 from billing.domain.cycle_invoices import CycleContents, Step, draft_bill, next_step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
-from billing.domain.errors import BillingError, ContentionError, CycleMovedError, UpstreamError
+from billing.domain.errors import (
+    BillingError,
+    ContentionError,
+    CycleMovedError,
+    SellerChangedError,
+    UpstreamError,
+)
 from billing.domain.invoices import InvoiceKey
 from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Org
@@ -97,7 +103,7 @@ def _bill(batch: Batch, account_ids: Sequence[str], now: datetime, billing: Bill
         return not due or _bill_next_cycles(batch, org, due, now, billing) or None
 
     while True:
-        done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError))
+        done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError, SellerChangedError))
         if done is not None:
             return done
 

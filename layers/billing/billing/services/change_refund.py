@@ -8,11 +8,12 @@ from typing import Protocol
 from billing import deadline
 from billing.domain.credit_notes import Creditable
 from billing.domain.cycles import ClosedCycles
-from billing.domain.errors import NotFoundError, PreconditionFailedError, RefundNotPendingError
+from billing.domain.errors import NotFoundError, RefundNotPendingError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 from billing.domain.tokens import Reach
+from billing.domain.versions import check_version
 from billing.services.refund_originals import (
     Invoices,
     original_of,
@@ -32,7 +33,7 @@ class Refunds(Protocol):
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId,
+        external: ExternalId | None,
     ) -> None: ...
 
     def remove(self, refund: Refund, movement: Movement, original: Creditable | None) -> None: ...
@@ -45,7 +46,7 @@ class Cycles(Protocol):
 def replace_refund(
     key: RefundKey,
     request: NewRefund,
-    external: ExternalId,
+    external: ExternalId | None,
     *,
     versions: Collection[int] | None,
     now: datetime,
@@ -58,8 +59,7 @@ def replace_refund(
     Replace a pending refund and return its new version.
 
     `versions` are those that the caller knows, None where any will do. What is said already is
-    not written again, also where the caller knows only the version before: that is how a request
-    looks whose first answer was lost.
+    not written again.
     """
     org_id = key.movement.org_id
 
@@ -68,15 +68,12 @@ def replace_refund(
         if not reach.includes(refund.account_id):
             raise NotFoundError
         is_said = refund.says(request)
-        if versions is not None and not (
-            refund.version in versions or (is_said and refund.version - 1 in versions)
-        ):
-            raise PreconditionFailedError
+        check_version(refund.version, versions, is_said=is_said)
         if is_said:
             if cycles.find_closed(org_id, refund.account_id, [refund.cycle]):
                 raise RefundNotPendingError
             return refund.version
-        if refund.request.external_id is None:
+        if external and refund.request.external_id is None:
             external.replay(record)
         replaced = refund.replaced(request, movement, now)
         original = original_reserved(refund, invoices)
@@ -116,8 +113,7 @@ def withdraw_refund(
             raise
         if not reach.includes(refund.account_id):
             raise NotFoundError
-        if versions is not None and refund.version not in versions:
-            raise PreconditionFailedError
+        check_version(refund.version, versions)
         was_there = True
         refunds.remove(refund, movement, original_reserved(refund, invoices))
 

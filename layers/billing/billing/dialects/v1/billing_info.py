@@ -1,6 +1,5 @@
 """v1 billing: the billing profiles of orgs and accounts."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -15,12 +14,15 @@ from billing.dialects.fields import (
     Iban,
     Instant,
     Name,
+    ReadOnly,
     TimeZone,
     check_tax_id,
 )
 from billing.dialects.v1.common import AddressDTO
+from billing.domain.cycles import BillingDetails
 from billing.domain.parties import Account, DeliveryMode, Org
-from billing.domain.periods import BillingPeriod, local_date, next_billing_date, period_at
+from billing.domain.periods import BillingPeriod
+from billing.domain.regimes.es import province_of
 
 TaxId = Annotated[Name, Field(max_length=32)]
 Series = Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")]
@@ -44,7 +46,9 @@ class BillingInfo(Dto):
     iban: Iban | None = Field(None, description="Where customers pay to.")
     bic: Bic | None = Field(None, description="The bank of the IBAN.")
     invoice_series: Series = Field("F", description="Begins the numbers of invoices.")
-    credit_series: Series = Field("R", description="Begins the numbers of credit notes.")
+    credit_series: Series = Field(
+        "R", validate_default=True, description="Begins the numbers of credit notes."
+    )
     accent: Colour | None = Field(None, description="The colour of its documents: `#0b5394`.")
 
     @field_validator("tax_id")
@@ -62,7 +66,7 @@ class BillingInfo(Dto):
 
     @classmethod
     def from_domain(cls, org: Org) -> "BillingInfo":
-        return cls(
+        return cls.model_construct(
             legal_name=org.legal_name,
             tax_id=org.tax_id,
             address=AddressDTO.from_domain(org.address),
@@ -99,16 +103,20 @@ class BillingInfo(Dto):
         )
 
 
-class AccountBillingDetailsRequestDTO(Dto):
-    """The billing profile of an account."""
+class _AccountProfileDTO(Dto):
+    """What a client says of an account."""
 
     name: Name = Field(description="Who is billed.")
     company_name: Name | None = Field(None, description="The company, where it is one.")
     email: Email = Field(description="Where invoices go.")
     address: AddressDTO = Field(description="The billing address.")
-    country: Country = Field(description="ISO 3166-1 alpha-2; decides the tax.")
+    country: Country = Field(description="ISO 3166-1 alpha-2, that of `address`; decides the tax.")
     tax_id: TaxId | None = Field(None, description="Checked by the rules of `country`.")
-    state_id: StateId | None = Field(None, description="In Spain the INE province code.")
+    state_id: StateId | None = Field(
+        None,
+        validate_default=True,
+        description="In Spain the INE province code; by default that of the postal code.",
+    )
     billing_day: Annotated[int, Field(ge=1, le=31)] = Field(
         description="Day of the month; short months bill on their last day."
     )
@@ -122,6 +130,14 @@ class AccountBillingDetailsRequestDTO(Dto):
     bic: Bic | None = Field(None, description="The bank of the IBAN.")
     closed: bool = Field(False, description="Nothing more can be charged to a closed account.")
 
+    @field_validator("country")
+    @classmethod
+    def _country_of_the_address(cls, country: str, earlier: ValidationInfo) -> str:
+        address = earlier.data.get("address")
+        if address and address.country != country:
+            raise ValueError(f"must be that of the address, which is {address.country}")
+        return country
+
     @field_validator("tax_id")
     @classmethod
     def _valid_tax_id(cls, tax_id: str | None, earlier: ValidationInfo) -> str | None:
@@ -131,9 +147,25 @@ class AccountBillingDetailsRequestDTO(Dto):
     @field_validator("state_id")
     @classmethod
     def _province(cls, state_id: int | None, earlier: ValidationInfo) -> int | None:
-        if state_id is not None and earlier.data.get("country", "ES") != "ES":
-            raise ValueError("is a province of Spain; leave it out elsewhere")
-        return state_id
+        country, address = earlier.data.get("country"), earlier.data.get("address")
+        if country is None or address is None:
+            return state_id
+        if country != "ES":
+            if state_id is not None:
+                raise ValueError("is a province of Spain; leave it out elsewhere")
+            return None
+        province = province_of(address.postal_code)
+        if state_id not in (None, province):
+            raise ValueError(f"the postal code {address.postal_code} is in province {province}")
+        return province
+
+
+class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
+    """The billing profile of an account; what a GET answers can be sent back."""
+
+    account_id: ReadOnly = Field(None, description="As in the path.")
+    next_billing_date: ReadOnly = Field(None, description="Follows from the open cycle.")
+    current_period: ReadOnly = Field(None, description="Follows from the open cycle.")
 
     def to_domain(self, account_id: str) -> Account:
         return Account(
@@ -167,48 +199,38 @@ class PeriodDTO(Dto):
         return cls(start_datetime=period.start, end_datetime=period.end)
 
 
-class AccountBillingDetailsResponseDTO(Dto):
-    """When an account is billed next, and its billing profile."""
+class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
+    """When an account is billed next, and its billing profile as it was put."""
 
     account_id: str = Field(description="The account.")
     next_billing_date: Date | None = Field(
-        description="The first billing day after today in its time zone; null once closed."
+        description="The day that ends the open cycle, in the zone that it was opened in: a run "
+        "bills it then. Null once the account is closed and nothing is left to bill."
     )
-    billing_day: int = Field(description="Day of the month it is anchored on.")
-    time_zone: str = Field(description="IANA.")
-    current_period: PeriodDTO = Field(description="The period that today is in.")
-    name: str = Field(description="Who is billed.")
-    tax_id: str | None = Field(description="Its tax id.")
-    address: AddressDTO = Field(description="The billing address.")
-    email: str = Field(description="Where invoices go.")
-    country: str = Field(description="ISO 3166-1 alpha-2.")
-    state_id: int | None = Field(description="In Spain the INE province code.")
-    delivery_mode: DeliveryMode = Field(description="How invoices are delivered.")
-    payment_term_days: int = Field(description="Days from issue to due date.")
-    iban: str | None = Field(description="The account's own.")
-    bic: str | None = Field(description="The bank of the IBAN.")
+    current_period: PeriodDTO = Field(
+        description="The open cycle. Another billing day or time zone takes effect with the next."
+    )
 
     @classmethod
-    def from_domain(cls, account: Account, now: datetime) -> "AccountBillingDetailsResponseDTO":
-        today = local_date(now, account.time_zone)
-        return cls(
+    def from_domain(cls, details: BillingDetails) -> "AccountBillingDetailsResponseDTO":
+        account = details.account
+        return cls.model_construct(
             account_id=account.id,
-            next_billing_date=None
-            if account.closed
-            else next_billing_date(account.billing_day, today),
+            next_billing_date=details.next_billing_date,
+            current_period=PeriodDTO.from_domain(details.open.period),
+            name=account.name,
+            company_name=account.company_name,
+            email=account.email,
+            address=AddressDTO.from_domain(account.address),
+            country=account.country,
+            tax_id=account.tax_id,
+            state_id=account.state_id,
             billing_day=account.billing_day,
             time_zone=account.time_zone,
-            current_period=PeriodDTO.from_domain(
-                period_at(account.billing_day, account.time_zone, now)
-            ),
-            name=account.name,
-            tax_id=account.tax_id,
-            address=AddressDTO.from_domain(account.address),
-            email=account.email,
-            country=account.country,
-            state_id=account.state_id,
             delivery_mode=account.delivery_mode,
             payment_term_days=account.payment_term_days,
+            currency=account.currency,
             iban=account.iban,
             bic=account.bic,
+            closed=account.closed,
         )

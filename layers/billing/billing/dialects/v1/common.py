@@ -16,6 +16,7 @@ from billing.dialects.fields import (
 )
 from billing.domain.parties import Address
 from billing.domain.periods import Moment, MomentPeriod
+from billing.domain.regimes.es import province_of
 from billing.domain.tax import AskedAmount, Tax, TaxType
 
 
@@ -129,9 +130,17 @@ class AddressDTO(Dto):
     city: Name = Field(description="The town or city.")
     country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
 
+    @field_validator("country")
+    @classmethod
+    def _postal_code_of_its_own(cls, country: str, earlier: ValidationInfo) -> str:
+        code = earlier.data.get("postal_code")
+        if country == "ES" and code and not province_of(code):
+            raise ValueError("in ES a postal_code has five digits, from 01001 to 52999")
+        return country
+
     @classmethod
     def from_domain(cls, address: Address) -> "AddressDTO":
-        return cls(
+        return cls.model_construct(
             street=address.street,
             postal_code=address.postal_code,
             city=address.city,

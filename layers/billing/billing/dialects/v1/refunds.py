@@ -2,7 +2,16 @@
 
 from pydantic import Field
 
-from billing.dialects.fields import Date, Dto, ExactInstant, ExternalIdText, Instant, Name, Text
+from billing.dialects.fields import (
+    Date,
+    Dto,
+    ExactInstant,
+    ExternalIdText,
+    Instant,
+    Name,
+    ReadOnly,
+    Text,
+)
 from billing.dialects.v1.common import AmountRequestDTO, BillableAmountRequestDTO, PeriodRequestDTO
 from billing.domain.cycles import ClosedCycles
 from billing.domain.refunds import NewRefund, Refund, RefundStatus
@@ -71,6 +80,38 @@ class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
             billable=self.amount.billable,
             external_id=self.external_refund_unique_id,
             transaction_type_id=self.transaction_type_id,
+        )
+
+
+class RefundReplacementAmountDTO(AmountRequestDTO):
+    """The amount of a refund as it is to be."""
+
+    billable: ReadOnly = Field(None, description="As beside the amount.")
+
+
+class RefundReplacementDTO(_RefundDTO):
+    """A pending refund as it is to be; what a GET answers can be sent back."""
+
+    amount: RefundReplacementAmountDTO = Field(
+        description="How much, with the movement's tax and currency."
+    )
+    external_refund_unique_id: ExternalIdText | None = Field(
+        description="As it is; a refund without one may get its first, or null."
+    )
+    billable: bool = Field(description="True: the next billing run credits it.")
+    id: ReadOnly = Field(None, description="As in the path.")
+    movement_id: ReadOnly = Field(None, description="As in the path.")
+    subscription_id: ReadOnly = Field(None, description="As in the path.")
+    transaction_type_id: ReadOnly = Field(None, description="Stays as it is.")
+    status: ReadOnly = Field(None, description="How far it is.")
+    invoice_cycle_date: ReadOnly = Field(None, description="The day that ends its cycle.")
+    invoice_id: ReadOnly = Field(None, description="The document that credits it.")
+    created_at: ReadOnly = Field(None, description="When it was issued.")
+    updated_at: ReadOnly = Field(None, description="When it was last replaced.")
+
+    def to_domain(self) -> NewRefund:
+        return self._to_domain(
+            self.amount, billable=self.billable, external_id=self.external_refund_unique_id
         )
 
 

@@ -8,10 +8,13 @@ Spain: its provinces by INE code, with IVA, IGIC or IPSI, and how long invoices 
 - Keeping invoices: Código de Comercio, art. 30.
 """
 
+import re
+
 from billing.domain.regimes.regime import Regime, Region, history
 from billing.domain.tax import TaxType
 
 RETENTION_YEARS = 6
+_POSTAL_CODE = re.compile(r"(0[1-9]|[1-4][0-9]|5[0-2])[0-9]{3}", re.ASCII)
 
 _IVA = history(TaxType.IVA, "2016-01-01 21")
 _IGIC = history(TaxType.IGIC, "2016-01-01 7, 2019-01-01 6.5, 2020-01-01 7")
@@ -43,3 +46,9 @@ SPAIN = Regime(
     retention_years=RETENTION_YEARS,
 )
 REGIMES = (SPAIN,)
+
+
+def province_of(postal_code: str) -> int | None:
+    """Return the province that a postal code begins with, None where it is no code of Spain."""
+    match = _POSTAL_CODE.fullmatch(postal_code)
+    return int(match[1]) if match else None

@@ -1,0 +1,60 @@
+"""Create or replace the profile of an org or of an account."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from billing import deadline
+from billing.domain.errors import TaxpayerFixedError
+from billing.domain.parties import Account, Org
+from billing.domain.versions import check_version
+
+
+class Orgs(Protocol):
+    def find(self, org_id: str) -> tuple[Org | None, int]: ...
+
+    def replace(self, org: Org, known: Org | None, version: int) -> None: ...
+
+
+class Accounts(Protocol):
+    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int]: ...
+
+    def replace_account(self, org_id: str, account: Account, version: int) -> None: ...
+
+
+def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> int:
+    """
+    Create or replace an org's profile and return its version.
+
+    `versions` are those that the caller knows, None where any will do; what is said already is not
+    written again. Its country never changes: another taxpayer is another org.
+    """
+
+    def change() -> int:
+        known, version = orgs.find(org.id)
+        is_said = known == org
+        check_version(version, versions, is_said=is_said)
+        if is_said:
+            return version
+        if known and known.address.country != org.address.country:
+            raise TaxpayerFixedError("address.country", known.address.country)
+        orgs.replace(org, known, version)
+        return version + 1
+
+    return deadline.retry(change)
+
+
+def replace_account(
+    org_id: str, account: Account, *, versions: Collection[int] | None, accounts: Accounts
+) -> int:
+    """Create or replace an account's profile and return its version; as replace_org() does."""
+
+    def change() -> int:
+        known, version = accounts.find_account(org_id, account.id)
+        is_said = known == account
+        check_version(version, versions, is_said=is_said)
+        if is_said:
+            return version
+        accounts.replace_account(org_id, account, version)
+        return version + 1
+
+    return deadline.retry(change)
