@@ -46,9 +46,10 @@ ROUNDS = 25
 STEPS = 10
 TURNS = 6
 """How large a story is, and how often it bills."""
-SECONDS = 420
-SHRINKING_SECONDS = 120
-"""How long stories begin, and are shortened: with the last one within ten minutes in all."""
+SECONDS = 360
+SHRINKING_SECONDS = 60
+RUN_SECONDS = 60
+"""How long stories begin and are shortened, and a run may take: ten minutes in all at most."""
 IN_TIME_SECONDS = 29
 UNKNOWN = (502, 503, 504)
 """Answers after which nobody knows what was done: the same request is sent again."""
@@ -623,7 +624,7 @@ class World:
         return Plan(self.admin, "POST", f"{self._org}/billing_runs", body, allowed, taken)
 
     def _wait(self, run_id: str) -> None:
-        ends = time.monotonic() + 90
+        ends = time.monotonic() + RUN_SECONDS
         while time.monotonic() < ends:
             run = self._done(self.admin.get(f"{self._org}/billing_runs/{run_id}"), 200).json
             if run["status"] == "completed":
