@@ -14,6 +14,7 @@ import yaml
 
 from billing.api.messages import MAX_RECEIVES
 from billing.dialects.registry import dialect_of
+from billing.persistence.dynamodb import EXPIRES_AT
 from local.stack import ROOT
 from tests import template
 
@@ -153,6 +154,21 @@ def test_functions_have_one_policy_of_aws_and_others_what_their_service_asks_for
         assert managed == OTHERS_MANAGED.get(name, MANAGED), name
 
 
+def test_functions_write_to_one_log_group_only() -> None:
+    [(name, boundary)] = of_type("IAM::ManagedPolicy").items()
+    all_else, logs = boundary["PolicyDocument"]["Statement"]
+
+    for role_name, role in of_type("IAM::Role").items():
+        expected = None if role_name in OTHERS_MANAGED else {"Ref": name}
+        assert role.get("PermissionsBoundary") == expected, role_name
+    assert all_else == {"Effect": "Allow", "NotAction": "logs:*", "Resource": "*"}
+    assert logs == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
+    }
+
+
 def test_functions_are_called_by_the_gateway_only_each_by_its_own_route() -> None:
     for name, permission in of_type("Lambda::Permission").items():
         assert permission["Principal"] == "apigateway.amazonaws.com", name
@@ -184,6 +200,18 @@ def test_a_table_is_encrypted_and_can_be_restored(name: str) -> None:
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_what_is_of_no_use_any_more_ends_by_itself() -> None:
+    ending = {
+        name: table["TimeToLiveSpecification"]
+        for name, table in of_type("DynamoDB::Table").items()
+        if "TimeToLiveSpecification" in table
+    }
+
+    assert ending.keys() == {"BillingRunsTable", "TokensTable"}
+    for each in ending.values():
+        assert each == {"AttributeName": EXPIRES_AT, "Enabled": True}
 
 
 def test_the_bucket_is_private_encrypted_and_versioned() -> None:
