@@ -166,8 +166,10 @@ class _PlainParser(JSONParser):
 
 
 class _PlainParserFactory(ResponseParserFactory):
-    def create_parser(self, _: str) -> JSONParser:
-        return _PlainParser()
+    def create_parser(self, protocol_name: str) -> Any:
+        """Create our parser for DynamoDB's JSON, and botocore's own for all else it may speak."""
+        stock = super().create_parser(protocol_name)
+        return _PlainParser() if type(stock) is JSONParser else stock
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
