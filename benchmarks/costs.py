@@ -29,7 +29,6 @@ PRICES = {
     "S3 GB-month": 0.023,
     "SQS request": 0.40 / MILLION,
     "log GB": 0.50,
-    "X-Ray trace": 5.00 / MILLION,
     "GB to the internet": 0.09,
     "alarm-month": 0.10,
     "dashboard-month": 3.00,
@@ -42,7 +41,7 @@ PRICES = {
     "key-month": 1.00,
     "key request": 0.03 / 10_000,
 }
-STANDING = {"alarm-month": 16, "dashboard-month": 1, "metric-month": 4, "SQS request": 3 * 650_000}
+STANDING = {"alarm-month": 17, "dashboard-month": 1, "metric-month": 5, "SQS request": 3 * 650_000}
 """What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
 five at once."""
 
@@ -50,10 +49,8 @@ five at once."""
 MEMORY_GB = 1.0
 READ_MS, WRITE_MS, PDF_MS = 15, 30, 120
 """How long a warm function takes."""
-LOG_KB = 1.0
-"""What a call logs: the gateway's line, and the function's report."""
-TRACED = 0.05
-"""Of all calls; the default of X-Ray."""
+LOG_KB = 1.6
+"""What a call logs: the gateway's line, the function's own, and Lambda's report."""
 CALLS_PER_TOKEN_AND_MINUTE = 10
 """The function reads a token once a minute, in each of its execution environments."""
 PDF_KB = 60
@@ -90,7 +87,7 @@ class Operation:
             "S3, SQS": self.s3_puts * PRICES["S3 PUT"]
             + self.s3_gets * PRICES["S3 GET"]
             + self.messages * PRICES["SQS request"],
-            "logs, traces": LOG_KB * KB * PRICES["log GB"] + TRACED * PRICES["X-Ray trace"],
+            "logs": LOG_KB * KB * PRICES["log GB"],
             "out": self.out_kb * KB * PRICES["GB to the internet"],
         }
 
@@ -223,7 +220,7 @@ write units that are all used, where on demand they are 0.63 $), and how long us
 
 - A warm function takes {READ_MS} ms to read, {WRITE_MS} ms to write and {PDF_MS} ms to make a
   PDF, at {MEMORY_GB:g} GB on arm64.
-- A call logs {LOG_KB:g} KB, {TRACED:.0%} of the calls are traced, and a token calls
+- A call logs {LOG_KB:g} KB, and a token calls
   {CALLS_PER_TOKEN_AND_MINUTE} times a minute while it calls.
 - A PDF has {PDF_KB} KB, and is opened once.
 """

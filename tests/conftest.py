@@ -85,21 +85,37 @@ class _Lines(logging.Handler):
         self.setFormatter(logger.registered_formatter)
         self.lines: list[str] = []
 
+        self.requests: list[str] = []
+        """The line that there is for each request, so that tests see what else there is."""
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        lines = self.requests if record.getMessage() == "request" else self.lines
+        lines.append(self.format(record))
 
 
 @pytest.fixture(autouse=True)
-def logged() -> Iterator[list[str]]:
+def _all_logged() -> Iterator[_Lines]:
     """Keep what a test has logged, and fail it where that is something secret."""
     root, handler = logging.getLogger(), _Lines()
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    yield handler.lines
+    yield handler
     root.setLevel(level)
     root.removeHandler(handler)
-    assert secrets_in(handler.lines) == []
+    assert secrets_in([*handler.lines, *handler.requests]) == []
+
+
+@pytest.fixture
+def logged(_all_logged: _Lines) -> list[str]:
+    """Read what was logged besides the requests."""
+    return _all_logged.lines
+
+
+@pytest.fixture
+def requests_logged(_all_logged: _Lines) -> list[str]:
+    """Read what was logged of requests."""
+    return _all_logged.requests
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,6 +12,9 @@ from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.services.run_billing import list_accounts, start_daily_runs
 
+STARTED = "daily runs started"
+"""What is logged of each day; the template's alarm misses it."""
+
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
@@ -40,3 +43,4 @@ def _start_daily_runs(after: str, hops: int) -> None:
         runs=BillingRunRepository(),
         queue=RunsQueue(hops),
     )
+    logger.info(STARTED)

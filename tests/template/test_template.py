@@ -14,6 +14,7 @@ import yaml
 
 from billing.api.messages import MAX_RECEIVES
 from billing.dialects.registry import dialect_of
+from billing.persistence.dynamodb import EXPIRES_AT
 from local.stack import ROOT
 from tests import template
 
@@ -24,7 +25,7 @@ GATEWAY_SECONDS = 30
 """How long an HTTP API waits for a function."""
 FORTNIGHT = 14 * 24 * 3600
 """The longest that a queue keeps a message."""
-MANAGED = ["service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"]
+MANAGED = ["service-role/AWSLambdaBasicExecutionRole"]
 OTHERS_MANAGED = {
     "SchedulesRole": [],
     "BackupRole": [
@@ -147,10 +148,25 @@ def _grants(role: Json) -> dict[str, list[str]]:
     return {where: sorted(set(what)) for where, what in grants.items()}
 
 
-def test_functions_have_two_policies_of_aws_and_others_what_their_service_asks_for() -> None:
+def test_functions_have_one_policy_of_aws_and_others_what_their_service_asks_for() -> None:
     for name, role in of_type("IAM::Role").items():
         managed = [named(arn).split("policy/")[1] for arn in role.get("ManagedPolicyArns", [])]
         assert managed == OTHERS_MANAGED.get(name, MANAGED), name
+
+
+def test_functions_write_to_one_log_group_only() -> None:
+    [(name, boundary)] = of_type("IAM::ManagedPolicy").items()
+    all_else, logs = boundary["PolicyDocument"]["Statement"]
+
+    for role_name, role in of_type("IAM::Role").items():
+        expected = None if role_name in OTHERS_MANAGED else {"Ref": name}
+        assert role.get("PermissionsBoundary") == expected, role_name
+    assert all_else == {"Effect": "Allow", "NotAction": "logs:*", "Resource": "*"}
+    assert logs == {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["LogGroup", "Arn"]},
+    }
 
 
 def test_functions_are_called_by_the_gateway_only_each_by_its_own_route() -> None:
@@ -184,6 +200,18 @@ def test_a_table_is_encrypted_and_can_be_restored(name: str) -> None:
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_what_is_of_no_use_any_more_ends_by_itself() -> None:
+    ending = {
+        name: table["TimeToLiveSpecification"]
+        for name, table in of_type("DynamoDB::Table").items()
+        if "TimeToLiveSpecification" in table
+    }
+
+    assert ending.keys() == {"BillingRunsTable", "TokensTable"}
+    for each in ending.values():
+        assert each == {"AttributeName": EXPIRES_AT, "Enabled": True}
 
 
 def test_the_bucket_is_private_encrypted_and_versioned() -> None:
@@ -361,7 +389,9 @@ def test_alarms_count_what_the_filters_find() -> None:
         for each in of_type("Logs::MetricFilter").values()
     }
 
-    assert counted == found == {"Failures", "Breaches", "Loops", "Throttles"}
+    assert counted == found == {
+        "Failures", "Breaches", "DailyRuns", "Loops", "Throttles",
+    }  # fmt: skip
 
 
 def test_calls_turned_away_are_counted_by_what_the_access_log_has() -> None:
@@ -374,13 +404,24 @@ def test_calls_turned_away_are_counted_by_what_the_access_log_has() -> None:
     assert filter_["LogGroupName"] == {"Ref": "AccessLogGroup"}
 
 
+def test_a_day_without_runs_raises_an_alarm() -> None:
+    alarm = of_type("CloudWatch::Alarm")["RunsMissingAlarm"]
+    [transformation] = of_type("Logs::MetricFilter")["DailyRunsFilter"]["MetricTransformations"]
+
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 25 * 3600
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["MetricName"] == transformation["MetricName"]
+    assert "DatapointsToAlarm" not in alarm  # all of them
+
+
 @pytest.mark.parametrize("name", of_type("CloudWatch::Alarm"))
 def test_an_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
     alarm = of_type("CloudWatch::Alarm")[name]
     page = re.search(r"docs/runbooks/[\w-]+\.md$", alarm["AlarmDescription"])
 
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-    assert alarm["TreatMissingData"] == "notBreaching"
+    missing = "breaching" if name == "RunsMissingAlarm" else "notBreaching"
+    assert alarm["TreatMissingData"] == missing
     assert page, alarm["AlarmDescription"]
     assert f"`{name}`" in (ROOT / page[0]).read_text()
 

@@ -8,7 +8,7 @@ from local.stack import ROOT
 
 
 def test_the_build_keeps_the_locales_of_the_languages_there_are() -> None:
-    recipe = (ROOT / "packaging" / "artifact.mk").read_text()
+    recipe = (ROOT / "packaging" / "arm64" / "Makefile").read_text()
     kept = re.search(r"^LANGUAGES := (.*)$", recipe, flags=re.MULTILINE)
 
     assert kept

@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from billing.aws import _PlainParser
+from billing.aws import _PlainParser, _PlainParserFactory
 
 ITEM = {"pk": {"S": "a"}, "n": {"N": "1"}, "none": {"NULL": True}, "record": {"B": "AAEC/w=="}}
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
@@ -65,3 +65,9 @@ def test_survives_an_answer_that_is_no_json(body: bytes) -> None:
     parsed = _PlainParser().parse(answer, shape)
 
     assert parsed["Error"]["Code"] == "502"
+
+
+@pytest.mark.parametrize("protocol", ["rest-json", "rest-xml", "query", "smithy-rpc-v2-cbor"])
+def test_what_is_not_its_json_is_left_to_botocore(protocol: str) -> None:
+    assert type(_PlainParserFactory().create_parser("json")) is _PlainParser
+    assert type(_PlainParserFactory().create_parser(protocol)) is type(create_parser(protocol))

@@ -93,19 +93,24 @@ def test_an_error_within_an_error_is_not_told_either(logged: list[str]) -> None:
     assert len(logged) == 1  # which is searched, like those of all tests
 
 
-def test_the_gateway_logs_no_path_no_header_and_nobody() -> None:
+def test_the_gateway_logs_where_a_call_came_from_but_no_path_and_no_header() -> None:
     access_log = template.resources()["Api"]["Properties"]["AccessLogSettings"]["Format"]
 
     assert set(re.findall(r"\$context\.([\w.]+)", access_log)) <= {
         "error.responseType",
+        "identity.sourceIp",
         "integrationErrorMessage",
         "integrationLatency",
         "integrationStatus",
         "requestId",
+        "requestTime",
         "responseLatency",
         "routeKey",
         "status",
     }
+    assert {"identity.sourceIp", "requestTime", "integrationLatency"} <= set(
+        re.findall(r"\$context\.([\w.]+)", access_log)
+    )
     assert access_log.count("$") == access_log.count("$context.")
 
 

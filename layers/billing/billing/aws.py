@@ -7,6 +7,8 @@ and of AWS becomes an UpstreamError.
 """
 
 import json
+import logging
+import time
 from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 1
 READ_SECONDS = 2
+SLOW_SECONDS = 1
+"""What takes longer is logged."""
 
 _BUSY = {
     "PriorRequestNotComplete",
@@ -122,7 +126,27 @@ def _client(service: str, **options: Any) -> Any:
     once = settings["connect_timeout"] + settings["read_timeout"]
     needed = max(once, deadline.CALL_SECONDS)
     client.meta.events.register("before-send", lambda **_: deadline.check(needed))
+    client.meta.events.register("before-call", _begin)
+    for end in ("after-call", "after-call-error"):
+        client.meta.events.register(end, _end)
     return client
+
+
+def _begin(context: dict[str, Any], **_: Any) -> None:
+    context["began"] = time.monotonic()
+
+
+def _end(
+    event_name: str, context: dict[str, Any], parsed: dict[str, Any] | None = None, **_: Any
+) -> None:
+    """Log a call that took long, or was tried several times."""
+    service, operation = event_name.split(".")[1:]
+    seconds = time.monotonic() - context["began"]
+    retries = parsed["ResponseMetadata"].get("RetryAttempts", 0) if parsed else 0
+    if retries or seconds > SLOW_SECONDS:
+        called = {"service_id": service, "operation": operation}
+        took = {"ms": round(seconds * 1000), "retries": retries}
+        logging.getLogger(__name__).warning("slow call", extra=called | took)
 
 
 class _PlainParser(JSONParser):
@@ -142,8 +166,10 @@ class _PlainParser(JSONParser):
 
 
 class _PlainParserFactory(ResponseParserFactory):
-    def create_parser(self, _: str) -> JSONParser:
-        return _PlainParser()
+    def create_parser(self, protocol_name: str) -> Any:
+        """Create our parser for DynamoDB's JSON, and botocore's own for all else it may speak."""
+        stock = super().create_parser(protocol_name)
+        return _PlainParser() if type(stock) is JSONParser else stock
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ It authenticates and authorises before any route runs, reads JSON exactly, and w
 in the dialect of the path.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,14 +74,16 @@ class BillingApp(APIGatewayHttpResolver):
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         deadline.start(context.get_remaining_time_in_millis())
+        began, who = time.monotonic(), dict[str, str]()
         try:
-            with self._authorised(event):
+            with self._authorised(event, who):
                 answer = super().resolve(_checked(event), context)
         except Exception as error:
             answer = _failure(event, error)
         finally:
             deadline.clear()
         answer["headers"] = {**SHARED, **answer["headers"], "x-request-id": _request_id(event)}
+        _log(event, answer, began, who)
         return answer
 
     def has_cached(self, tag: str) -> bool:
@@ -106,8 +109,8 @@ class BillingApp(APIGatewayHttpResolver):
         raise NotFoundError
 
     @contextmanager
-    def _authorised(self, event: Mapping[str, Any]) -> Iterator[None]:
-        """Let a call in, and know for as long as it lasts who is calling."""
+    def _authorised(self, event: Mapping[str, Any], who: dict[str, str]) -> Iterator[None]:
+        """Let a call in, and know for as long as it lasts who is calling; note that for the log."""
         is_routed = event["routeKey"] != UNROUTED
         scopes = self.required_scopes(event["routeKey"]) if is_routed else []
         parameters = event.get("pathParameters") or {}
@@ -116,6 +119,7 @@ class BillingApp(APIGatewayHttpResolver):
             headers = event.get("headers") or {}
             grant = authenticate(headers, clock.now(), anew=self._hands_out_access)
             caller = Caller(grant)
+            who |= {"org_id": caller.org_id, "token_id": caller.token_id}
         # Powertools routes as if a line feed at the end were not there.
         if any("/" in value or "\n" in value for value in parameters.values()):
             raise NotFoundError
@@ -219,6 +223,23 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         headers["allow"] = error.allow
     body = render(event["rawPath"], error, message, _request_id(event))
     return {"statusCode": status.value, "headers": headers, "body": body}
+
+
+def _log(
+    event: Mapping[str, Any], answer: Mapping[str, Any], began: float, who: Mapping[str, str]
+) -> None:
+    """Log one line for each request: what was asked by which token, and no value of it."""
+    logger.info(
+        "request",
+        extra={
+            "method": event["requestContext"]["http"]["method"],
+            "route": event["routeKey"],
+            "status": answer["statusCode"],
+            "ms": round((time.monotonic() - began) * 1000),
+            "trace_id": _request_id(event),
+            **who,
+        },
+    )
 
 
 def _is_read(event: Mapping[str, Any]) -> bool:

@@ -160,7 +160,7 @@ class BillingRepository:
                 raise CycleMovedError(date.fromisoformat(moved[0]["ends_on"]["S"])) from error
             raise
 
-    def finish(self, batch: Batch, failures: Iterable[Failure]) -> None:
+    def finish(self, batch: Batch, failures: Iterable[Failure], now: datetime) -> None:
         """Count a batch in its run, once, and name those of its accounts that failed."""
         done = update(
             self._runs,
@@ -169,7 +169,7 @@ class BillingRepository:
             {":done": {"N": "1"}},
             expected={"done": 0},
         )
-        named = [put_failure(self._runs, batch, failure) for failure in failures]
+        named = [put_failure(self._runs, batch, failure, now) for failure in failures]
         count = self._count(batch, accounts_done=len(batch.account_ids), batches_done=1)
         try:
             transact([done, *named, count])

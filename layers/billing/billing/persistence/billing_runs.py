@@ -9,13 +9,15 @@ Billing runs, and how far they are.
                                       run                         the run, and its counters
     external#<org>#billing_run#<id>   external                    the one with that external id
 
+Batches and failures are deleted after 400 days: the run tells enough of itself by then.
+
 A counter moves in the transaction that does what it counts. `run` sorts behind the failures, so
 that one query answers both.
 """
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import batched, islice
 from typing import Any
 
@@ -31,6 +33,7 @@ from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
     Key,
+    expiring,
     get_item,
     get_items,
     joined,
@@ -40,6 +43,9 @@ from billing.persistence.dynamodb import (
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+
+KEPT = timedelta(days=400)
+"""Batches and failures are kept until a year later, and a month."""
 
 LISTED_AT_ONCE = 500
 """Accounts that are listed at once: their batches fit into one transaction."""
@@ -160,6 +166,7 @@ class BillingRunRepository:
         ]
         for number, accounts in enumerate(batches, run.batches + 1):
             record = {"accounts": {"S": to_json(accounts)}, "done": {"N": "0"}}
+            record |= expiring(run.created_at + KEPT)
             writes.append(put(self._table, batch_key(run.org_id, run.id, number), record))
         transact(writes)
 
@@ -198,11 +205,11 @@ def batch_key(org_id: str, run_id: str, number: int) -> Key:
     return joined("run", org_id, run_id), joined("batch", f"{number:08}")
 
 
-def put_failure(table: str, batch: Batch, failure: Failure) -> Any:
+def put_failure(table: str, batch: Batch, failure: Failure, now: datetime) -> Any:
     """Write, within a transaction, why an account was not billed."""
     key = joined("run", batch.org_id, batch.run_id), joined("failure", failure.account_id)
-    attributes = {"code": {"S": failure.code}, "message": {"S": failure.message}}
-    return put(table, key, attributes, new=False)
+    said = {"code": {"S": failure.code}, "message": {"S": failure.message}}
+    return put(table, key, {**said, **expiring(now + KEPT)}, new=False)
 
 
 def _external_key(org_id: str, external: ExternalId) -> Key:

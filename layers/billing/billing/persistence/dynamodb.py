@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,9 @@ _PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConf
 
 SEPARATOR = "#"
 """No id can contain it, so no two keys of several parts are alike."""
+
+EXPIRES_AT = "expires_at"
+"""Where it says when DynamoDB deletes an item, a day or two later: TimeToLiveSpecification."""
 
 
 class ConditionFailedError(ContentionError):
@@ -54,6 +58,11 @@ def joined(*parts: str | int) -> str:
 def key_of(key: Key) -> dict[str, Any]:
     """Write a key as DynamoDB wants it."""
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def expiring(at: datetime) -> Item:
+    """Return the attribute of an item that DynamoDB deletes some time after an instant."""
+    return {EXPIRES_AT: {"N": str(int(at.timestamp()))}}
 
 
 def get_item(table: str, key: Key) -> Item | None:

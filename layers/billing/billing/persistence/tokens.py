@@ -1,5 +1,5 @@
 """
-Tokens, known by their hash only.
+Tokens, known by their hash only. DynamoDB deletes them a month after they expired.
 
     pk             sk            what
     token#<hash>   grant         what the token reaches
@@ -8,6 +8,7 @@ Tokens, known by their hash only.
 
 import json
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 from typing import Any
 
 from billing import config
@@ -18,6 +19,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     delete,
+    expiring,
     get_item,
     get_items,
     joined,
@@ -26,6 +28,9 @@ from billing.persistence.dynamodb import (
     query,
     transact,
 )
+
+KEPT_EXPIRED = timedelta(days=30)
+"""How long a token that has expired is listed."""
 
 
 class TokenRepository:
@@ -42,6 +47,8 @@ class TokenRepository:
 
     def add(self, grant: Grant) -> None:
         record = {"grant": {"S": _to_json(grant)}}
+        if grant.expires_at:
+            record |= expiring(grant.expires_at + KEPT_EXPIRED)
         transact(
             [
                 put(self._table, _hash_key(grant.token_hash), record),

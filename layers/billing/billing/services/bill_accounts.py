@@ -43,7 +43,7 @@ class Billing(Protocol):
         self, batch: Batch, billed: Sequence[tuple[Step, CycleDocuments]], journal: Journal
     ) -> None: ...
 
-    def finish(self, batch: Batch, failures: Iterable[Failure]) -> None: ...
+    def finish(self, batch: Batch, failures: Iterable[Failure], now: datetime) -> None: ...
 
 
 class RunsQueue(Protocol):
@@ -87,7 +87,7 @@ def _bill_and_count(batch: Batch, now: datetime, billing: Billing) -> Mapping[st
                 raise
             except Exception as error:
                 errors[account_id] = error
-    billing.finish(batch, [_failure(*each) for each in errors.items()])
+    billing.finish(batch, [_failure(*each) for each in errors.items()], now)
     return errors
 
 

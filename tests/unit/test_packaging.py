@@ -1,0 +1,113 @@
+"""That one folder of packaging/ builds: in a container `sam build` has no more of it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import botocore
+import pytest
+
+from local.stack import ROOT
+
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+"""Where python3.13 is, as it is in a container."""
+
+
+def _makefile(architecture: str) -> str:
+    return (ROOT / "packaging" / architecture / "Makefile").read_text()
+
+
+def test_both_processors_are_built_for_alike() -> None:
+    heads, bodies = zip(*(_makefile(each).split("\n", 1) for each in MACHINES), strict=True)
+
+    assert list(heads) == [f"MACHINE := {machine}" for machine in MACHINES.values()]
+    assert len(set(bodies)) == 1
+    assert {each.name for each in (ROOT / "packaging").iterdir()} == MACHINES.keys()
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_a_function_is_built_where_nothing_else_of_the_project_is(
+    architecture: str, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "packaging" / architecture, tmp_path / "manifest")
+    shutil.copytree(ROOT / "functions" / "tokens", tmp_path / "source")
+
+    subprocess.run(
+        ["make", "--makefile", str(tmp_path / "manifest" / "Makefile"), "build-TokensFunction"],
+        cwd=tmp_path / "source",
+        env={**os.environ, "PATH": PATH, "ARTIFACTS_DIR": str(tmp_path / "artifacts")},
+        check=True,
+    )
+
+    assert (tmp_path / "artifacts" / "app.py").exists()
+    assert list((tmp_path / "artifacts").glob("__pycache__/app.*.pyc"))
+
+
+def test_the_sdk_is_cut_to_what_the_code_calls() -> None:
+    source = (ROOT / "layers" / "billing" / "billing" / "aws.py").read_text()
+    [services] = re.findall(r"^SERVICES := (.*)$", _makefile("arm64"), re.MULTILINE)
+
+    assert set(re.findall(r'_client\("(\w+)"', source)) == set(services.split())
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a layer of botocore alone, with one service more than is called."""
+    folder = tmp_path_factory.mktemp("layer")
+    whole = Path(botocore.__file__).parent
+    kept = {"acm", "dynamodb", "lambda", "s3", "sqs"}
+
+    def others(where: str, names: list[str]) -> set[str]:
+        is_data = Path(where) == whole / "data"
+        return {each for each in names if is_data and "." not in each and each not in kept}
+
+    shutil.copytree(whole, folder / "source" / "botocore", ignore=others)
+    makefile = ROOT / "packaging" / "x86_64" / "Makefile"
+    subprocess.run(
+        ["make", "--makefile", str(makefile), "build-BillingLayer"],
+        cwd=folder / "source",
+        env={**os.environ, "PATH": PATH, "ARTIFACTS_DIR": str(folder / "artifacts")},
+        check=True,
+    )
+    return folder / "artifacts" / "python"
+
+
+def test_nothing_else_is_left_of_its_data(layer: Path) -> None:
+    data = layer / "botocore" / "data"
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    services = {name for each in endpoints["partitions"] for name in each["services"]}
+
+    assert {each.name for each in data.iterdir() if each.is_dir()} == services
+    assert services == {"dynamodb", "lambda", "s3", "sqs"}
+    assert len(endpoints["partitions"]) > 3
+
+
+def test_what_is_left_finds_the_same_hosts(layer: Path) -> None:
+    """In regions of three partitions, one of them newer than the rules that botocore once had."""
+    script = """if True:
+        import botocore.session, sys
+        session = botocore.session.Session()
+        for region in ("us-east-1", "eu-south-2", "cn-north-1", "us-gov-west-1"):
+            for service in ("dynamodb", "lambda", "s3", "sqs"):
+                print(session.create_client(service, region).meta.endpoint_url)
+        print(botocore.__file__, file=sys.stderr)
+        """
+    environment = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
+
+    def hosts(**more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script]
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        return subprocess.run(
+            command, env=environment | keys | more, capture_output=True, text=True, check=True
+        )
+
+    cut, whole = hosts(PYTHONPATH=str(layer)), hosts()
+
+    assert cut.stdout == whole.stdout
+    assert cut.stderr.startswith(str(layer))
+    assert "dynamodb.eu-south-2" in cut.stdout
