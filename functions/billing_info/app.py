@@ -6,7 +6,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing import clock
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_WRITER, READER, WRITER
 from billing.api.app import BillingApp, no_content
@@ -38,7 +37,7 @@ def get_billing_info(org_id: OrgId) -> BillingInfo:
 @app.put(ORG, security=ORG_ADMIN, status_code=204, tags=["v1 billing info"])
 def put_billing_info(org_id: OrgId, request: BillingInfo) -> Response[None]:
     """Create or replace the org's own billing profile"""
-    AccountRepository().save_org(request.to_domain(org_id))
+    AccountRepository().save_org(request.to_domain(org_id, sandbox=app.caller.grant.sandbox))
     return no_content()
 
 
@@ -46,7 +45,7 @@ def put_billing_info(org_id: OrgId, request: BillingInfo) -> Response[None]:
 def get_billing_details(org_id: OrgId, account_id: AccountId) -> AccountBillingDetailsResponseDTO:
     """Get an account's next billing date and its billing profile"""
     account = AccountRepository().get_account(org_id, account_id)
-    return AccountBillingDetailsResponseDTO.from_domain(account, clock.now())
+    return AccountBillingDetailsResponseDTO.from_domain(account, app.org_time())
 
 
 @app.put(ACCOUNT, security=WRITER, status_code=204, tags=["v1 billing info"])
