@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.workers import Json, Worker
 from local.stack import ROOT
 
+SANDBOX = "sandbox"
 ACCOUNT = "100001"
 """The account of the events."""
 
@@ -33,8 +34,13 @@ def event(name: str, org_id: str, account_id: str = ACCOUNT, **path: str | int) 
 
 @cache
 def token(org_id: str, accounts: str) -> str:
-    """Make an admin's token, by the command line as an operator does: v3 takes one account's."""
-    options = ("--org", org_id, "--role", "admin", "--accounts", accounts, "--name", "bench")
+    """
+    Make an admin's token, by the command line as an operator does: v3 takes one account's.
+
+    Where it is the org's first, the org is a sandbox if its name says so.
+    """
+    options = ["--org", org_id, "--role", "admin", "--accounts", accounts, "--name", "bench"]
+    options += ["--sandbox"] if SANDBOX in org_id else []
     command = [sys.executable, "-m", "billing_cli", "token", "create", *options]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return told.split()[-1]

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import boto3
 
-from benchmarks.accounts import event, new_invoices, set_up, with_body
+from benchmarks.accounts import SANDBOX, event, new_invoices, set_up, with_body
 from benchmarks.figures import Figure, figure, ratio, table
 from benchmarks.workers import Call, Json, Workers
 from local.stack import Stack
@@ -38,9 +38,10 @@ def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
     Write the section about billing runs.
 
     Accounts with a movement each are billed in batches, and as many invoices are issued one by one.
+    The org is a sandbox, so that a month can be over at once: each batch reads its clock besides.
     The run has queues of its own, and its messages go to the functions as Lambda hands them over.
     """
-    org_id, accounts = f"bench-run-{run}", [str(500_000 + number) for number in range(size)]
+    org_id, accounts = f"bench-{SANDBOX}-{run}", [str(500_000 + number) for number in range(size)]
     billing_info, movements = (
         workers.start("BillingInfoFunction"),
         workers.start("MovementsFunction"),
@@ -61,7 +62,10 @@ def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
     dispatch = workers.start("DispatchBillingFunction", **queues)
     bill = workers.start("BillAccountsFunction", **queues)
     invoices = workers.start("InvoicesFunction")
-    until = (datetime.now(UTC) + timedelta(days=31)).date().isoformat()
+    in_a_month = datetime.now(UTC) + timedelta(days=31)
+    put_clock = with_body(event("sandbox_clock_put", org_id), now=in_a_month.isoformat())
+    workers.start("SandboxClockFunction")(put_clock, expect=204)
+    until = in_a_month.date().isoformat()
     run_id = runs(with_body(event("billing_run_create", org_id), until=until), expect=201).json[
         "id"
     ]

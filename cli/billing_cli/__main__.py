@@ -17,7 +17,7 @@ from billing import clock
 from billing.adapters.documents import DocumentStore
 from billing.dialects.fields import Id
 from billing.dialects.v1.tokens import TokenRequestDTO
-from billing.domain.errors import NotFoundError
+from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role
 from billing.persistence.accounts import AccountRepository
@@ -95,7 +95,14 @@ def token() -> None:
     help="The accounts it reaches, with commas.",
 )
 @click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
-def create_token(org: str, role: str, name: str, accounts: str, expires: datetime | None) -> None:
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Make the org a sandbox, with its first token: it has a clock that can be set.",
+)
+def create_token(
+    org: str, role: str, name: str, accounts: str, expires: datetime | None, sandbox: bool
+) -> None:
     """Make a token and print it: the only time it is shown."""
     asked = {
         "name": name,
@@ -109,15 +116,19 @@ def create_token(org: str, role: str, name: str, accounts: str, expires: datetim
         wrong = error.errors()[0]
         option = str(wrong["loc"][0]).removesuffix("_at")
         raise click.UsageError(f"--{option}: {wrong['msg']}") from error
-    _, secret = issue_token(
-        org,
-        request.name,
-        request.role,
-        request.accounts,
-        request.expires_at,
-        now=clock.now(),
-        tokens=TokenRepository(),
-    )
+    try:
+        _, secret = issue_token(
+            org,
+            request.name,
+            request.role,
+            request.accounts,
+            request.expires_at,
+            now=clock.now(),
+            tokens=TokenRepository(),
+            sandbox=sandbox,
+        )
+    except NotSandboxError as error:
+        raise click.ClickException(error.message) from error
     click.echo(secret)
 
 

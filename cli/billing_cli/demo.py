@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -201,14 +202,12 @@ def fill(facts: Json) -> None:
     demo.put("billing_info", DEMO_ORG)
     for customer in DEMO_CUSTOMERS:
         demo.put(f"accounts/{customer.id}/billing_details", customer.profile)
-    for month, customer in _in_order_of_issue(DEMO_CUSTOMERS, today):
-        _issue(demo, customer, month, today, facts["accounts"][customer.id])
+    _bill(demo, DEMO_CUSTOMERS, today, facts["accounts"])
 
     client = Client(facts["base_url"], other["org_id"], other["admin_token"])
     client.put("billing_info", OTHER_ORG)
     client.put(f"accounts/{OTHER_CUSTOMER.id}/billing_details", OTHER_CUSTOMER.profile)
-    for month, customer in _in_order_of_issue((OTHER_CUSTOMER,), today):
-        _issue(client, customer, month, today, other["account_token"])
+    _bill(client, (OTHER_CUSTOMER,), today, {other["account_id"]: other["account_token"]})
 
 
 def make_tokens() -> Json:
@@ -241,6 +240,13 @@ class Client:
         """Create or replace."""
         self._send("PUT", f"{self._org}/{path}", self._token, body)
 
+    def live_at(self, now: date | None) -> None:
+        """Set the clock of the org, which stays where somebody has set it further on."""
+        body = {"now": f"{now}T00:00:00Z" if now else None}
+        self._send(
+            "PUT", f"{self._org}/sandbox_clock", self._token, body, unless=HTTPStatus.CONFLICT
+        )
+
     def create(self, path: str, body: Json) -> str:
         """Create, and return the id."""
         return str(self._send("POST", f"{self._org}/{path}", self._token, body)["id"])
@@ -250,7 +256,16 @@ class Client:
         invoice = self._send("GET", f"/v3/account/invoice/{invoice_id}", account_token)[0]
         return Decimal(invoice["amountIncVat"]) / 100
 
-    def _send(self, method: str, path: str, token: str, body: Json | None = None) -> Any:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: Json | None = None,
+        *,
+        unless: HTTPStatus | None = None,
+    ) -> Any:
+        """Send a request and return the answer; one of the status `unless` is as good as none."""
         request = urllib.request.Request(
             self._base_url + path,
             method=method,
@@ -261,6 +276,8 @@ class Client:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
+            if error.code == unless:
+                return None
             raise click.ClickException(
                 f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
             ) from error
@@ -269,16 +286,31 @@ class Client:
         return json.loads(content) if content else None
 
 
-def _issue(
-    client: Client, customer: Customer, month: date, today: date, account_token: str
+def _bill(
+    client: Client, customers: tuple[Customer, ...], today: date, tokens: dict[str, str]
 ) -> None:
-    """Issue the invoice of one month, and pay it as this customer pays."""
-    end = month.replace(day=calendar.monthrange(month.year, month.month)[1])
+    """Issue the invoices of the last months, each on the first day behind its month; then pay."""
+    issued = []
+    for month, customer in _in_order_of_issue(customers, today):
+        client.live_at(_end(month) + timedelta(days=1))
+        issued.append((month, customer, _issue(client, customer, month)))
+    client.live_at(None)
+    for month, customer, invoice_id in issued:
+        _pay(client, customer, month, today, invoice_id, tokens[customer.id])
+
+
+def _end(month: date) -> date:
+    return month.replace(day=calendar.monthrange(month.year, month.month)[1])
+
+
+def _issue(client: Client, customer: Customer, month: date) -> str:
+    """Issue the invoice of one month."""
+    end = _end(month)
     due = end + timedelta(days=customer.profile["payment_term_days"])
     # The same draw for the same month, whenever it is made.
     draw = random.Random(f"{customer.id} {month}")
     label = f"{month:%Y-%m}"
-    invoice_id = client.create(
+    return client.create(
         f"accounts/{customer.id}/invoices",
         {
             "external_invoice_unique_id": f"demo-{customer.id}-{label}",
@@ -296,6 +328,19 @@ def _issue(
             ],
         },
     )
+
+
+def _pay(
+    client: Client,
+    customer: Customer,
+    month: date,
+    today: date,
+    invoice_id: str,
+    account_token: str,
+) -> None:
+    """Pay the invoice of one month, as this customer pays."""
+    # The same draw for the same invoice, whenever it is made.
+    draw, label = random.Random(f"{customer.id} {month} paid"), f"{month:%Y-%m}"
     age = (today.year - month.year) * 12 + today.month - month.month
     if not customer.pays or age < MONTHS_TO_PAY:
         return
@@ -305,7 +350,7 @@ def _issue(
         f"accounts/{customer.id}/invoices/{invoice_id}/payments",
         {
             "amount": float(amount),
-            "paid_datetime": f"{end + timedelta(days=draw.randint(1, 10))}T10:00:00Z",
+            "paid_datetime": f"{_end(month) + timedelta(days=draw.randint(1, 10))}T10:00:00Z",
             "method": draw.choice(["direct_debit", "card", "transfer"]),
             "external_payment_unique_id": f"demo-{customer.id}-{label}",
         },
@@ -327,4 +372,5 @@ def _token(org_id: str, role: Role, account_id: str | None = None) -> str:
     reach = Reach.of([account_id]) if account_id else EVERY_ACCOUNT
     name = account_id or role.value
     now, tokens = clock.now(), TokenRepository()
-    return issue_token(org_id, name, role, reach, None, now=now, tokens=tokens)[1]
+    _, token = issue_token(org_id, name, role, reach, None, now=now, tokens=tokens, sandbox=True)
+    return token

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from itertools import batched
 from typing import IO, Any
 
@@ -12,6 +12,7 @@ from billing import clock
 from billing.domain.invoices import InvoiceSummary, IssuedInvoice, Line
 from billing.persistence.chains import ChainRepository
 from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.org_time import get_clock
 
 type Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 
 def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | None]:
     """Read all documents of an org in the order of their numbers; None for one out of range."""
-    invoices = InvoiceRepository()
+    invoices, now = InvoiceRepository(), get_clock(org_id).now or clock.now()
     keys = ChainRepository().list_keys(org_id)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for batch in batched(keys, 10 * AT_ONCE, strict=False):
@@ -38,7 +39,7 @@ def rows(org_id: str, start: date | None, end: date | None) -> Iterator[Row | No
                 outside = (start and invoice.issue_date < start) or (
                     end and invoice.issue_date > end
                 )
-                yield None if outside else _row(invoice, summary)
+                yield None if outside else _row(invoice, summary, now)
 
 
 def write_csv(found: Iterable[Row | None], delimiter: str, output: IO[str]) -> None:
@@ -63,7 +64,7 @@ def _text(value: str | None) -> str | None:
     return f"'{value}" if value and value.startswith(FORMULA) else value
 
 
-def _row(invoice: IssuedInvoice, summary: InvoiceSummary) -> Row:
+def _row(invoice: IssuedInvoice, summary: InvoiceSummary, now: datetime) -> Row:
     buyer, settlement = invoice.buyer, summary.settlement
     return {
         "number": invoice.number,
@@ -83,7 +84,7 @@ def _row(invoice: IssuedInvoice, summary: InvoiceSummary) -> Row:
         "paid": str(settlement.paid.major),
         "credited": str(settlement.credited.major),
         "remaining": str(summary.remaining.major),
-        "status": "OVERDUE" if summary.is_overdue(clock.now()) else summary.payment_status.value,
+        "status": "OVERDUE" if summary.is_overdue(now) else summary.payment_status.value,
         "corrects": invoice.corrects and invoice.corrects.number,
         "hash": summary.hash,
         "lines": [_line(line) for line in invoice.lines],

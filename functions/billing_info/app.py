@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing import clock
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_WRITER, READER, WRITER
 from billing.api.app import BillingApp, no_content
@@ -47,9 +46,8 @@ def put_billing_info(
     org_id: OrgId, request: BillingInfo, if_match: IfMatch = None
 ) -> Response[None]:
     """Create or replace the org's own billing profile"""
-    version = replace_org(
-        request.to_domain(org_id), versions=versions_in(if_match), orgs=OrgRepository()
-    )
+    org = request.to_domain(org_id, sandbox=app.caller.grant.sandbox)
+    version = replace_org(org, versions=versions_in(if_match), orgs=OrgRepository())
     return no_content(ETag=etag(version))
 
 
@@ -61,7 +59,7 @@ def get_billing_details(
     details = read_billing_details(
         org_id,
         account_id,
-        now=clock.now(),
+        now=app.org_time(),
         accounts=AccountRepository(),
         cycles=CycleRepository(),
     )

@@ -33,6 +33,7 @@ def create_billing_run(
         request.until,
         request.external_id(request.external_billing_run_unique_id),
         now=clock.now(),
+        org_time=app.org_time(),
         runs=BillingRunRepository(),
         queue=RunsQueue(),
     )

@@ -47,6 +47,7 @@ def create_consumptions(
         subscription_id,
         request.to_domain(subscription_id),
         now=clock.now(),
+        org_time=app.org_time(),
         reach=app.caller.reach,
         consumptions=ConsumptionRepository(),
     )
@@ -128,7 +129,7 @@ def _account_and_cycle(
 ) -> tuple[Account, OpenCycle]:
     to, _ = consumptions.surroundings(org_id, subscription_id)
     app.caller.must_find(to.account.id)
-    return to.account, to.cycle or OpenCycle.first(to.account, clock.now())
+    return to.account, to.cycle or OpenCycle.first(to.account, app.org_time())
 
 
 def _place(place: str, account: Account) -> tuple[date, date, tuple[int, str]]:

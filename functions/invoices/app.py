@@ -138,7 +138,7 @@ def list_invoices_of_period(
     ] = None,
 ) -> InvoiceInfoList:
     """List the invoices of an account that were issued between two dates"""
-    now, accounts = clock.now(), AccountRepository()
+    now, accounts = app.org_time(), AccountRepository()
     if end_date is None:
         end_date = local_date(now, accounts.get_both(org_id, account_id)[0].time_zone)
     start_date = start_date or years_before(end_date, 1)
@@ -160,7 +160,7 @@ def create_invoice(
     issued = issue_invoice(
         request.to_domain(org_id, account_id),
         request.external_id(request.external_invoice_unique_id, account_id),
-        now=clock.now(),
+        now=app.org_time(),
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
@@ -223,6 +223,7 @@ def create_payment(
         request.paid_datetime,
         request.method,
         request.external_id(request.external_payment_unique_id, account_id, invoice_id),
+        now=app.org_time(),
         payments=PaymentRepository(),
     )
     path = _path(org_id, account_id, invoice_id)
@@ -244,7 +245,7 @@ def create_credit_note(
         request.description,
         request.to_domain(),
         request.external_id(request.external_credit_note_unique_id, account_id, invoice_id),
-        now=clock.now(),
+        now=app.org_time(),
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )

@@ -7,7 +7,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing import clock
 from billing.api.access import ORG_ADMIN, READER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
@@ -41,7 +40,7 @@ def list_location_taxes(
 ) -> list[LocationTaxDTO]:
     """List today's tax of every country of the EU and of Spain's provinces"""
     own = LocationTaxRepository().get(org_id)
-    taxes = location_taxes(country, clock.now().date(), own)
+    taxes = location_taxes(country, app.org_time().date(), own)
     return [LocationTaxDTO.from_domain(each) for each in taxes]
 
 
@@ -49,7 +48,7 @@ def list_location_taxes(
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
     """Get the tax of a province on a day"""
     own = LocationTaxRepository().get(org_id)
-    return LocationTaxDTO.from_domain(region_tax("ES", state_id, day or clock.now().date(), own))
+    return LocationTaxDTO.from_domain(region_tax("ES", state_id, day or app.org_time().date(), own))
 
 
 @app.put(f"{LOCATION_TAXES}/<stateId>", security=ORG_ADMIN, status_code=204, tags=TAGS)

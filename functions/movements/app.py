@@ -47,6 +47,7 @@ def create_movement(
         request.external_id(request.external_movement_unique_id, subscription_id),
         now=clock.now(),
         reach=app.caller.reach,
+        org_time=app.org_time(),
         movements=MovementRepository(),
     )
     location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"

@@ -134,6 +134,7 @@ def _issue(
         request,
         external,
         now=clock.now(),
+        org_time=app.org_time(),
         reach=app.caller.reach,
         refunds=RefundRepository(),
         cycles=CycleRepository(),

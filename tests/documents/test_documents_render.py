@@ -138,6 +138,28 @@ def test_writes_numbers_as_the_buyer_does(sample: IssuedInvoice, texts: list[str
     assert [text for text in texts if text not in shown] == []
 
 
+def test_every_page_of_a_sandbox_is_marked_as_a_sample() -> None:
+    sandbox = replace(SELLER, sandbox=True)
+    sample = replace(many(60), seller=sandbox)
+    english = replace(sample, buyer=GERMAN)
+
+    pages = _pages(render(sample))
+
+    assert len(pages) > 1
+    assert all("MUESTRA" in page for page in pages)
+    assert all("SAMPLE" in page for page in _pages(render(english)))
+    assert "MUESTRA" not in _shows(many(60))
+    assert render(sample) == render(sample)
+    assert "MUESTRA" not in " ".join(_marked_texts(render(sample)))
+
+
+def _marked_texts(pdf: bytes) -> list[str]:
+    """Return the content streams without what is marked as an artifact."""
+    contents: list[Any] = [page.get_contents() for page in _reader(pdf).pages]
+    streams = [each.get_data().decode("latin-1") for each in contents]
+    return [re.sub(r"/Artifact.*?EMC", "", each, flags=re.DOTALL) for each in streams]
+
+
 def test_keeps_the_last_lines_with_the_totals() -> None:
     for count in (13, 14, 18, 22, 23, 24, 47):
         *_, last = _pages(render(many(count)))

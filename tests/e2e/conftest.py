@@ -105,12 +105,19 @@ ACCOUNT = {
 
 @pytest.fixture
 def make_client(stack: dict[str, Any], aws: None, org_id: str) -> Callable[..., Client]:
-    """Make clients of a new org, with tokens of any role and reach."""
+    """Make clients of a new sandbox org, with tokens of any role and reach."""
 
     def make(role: Role, account_id: str = "100001", accounts: str = "all") -> Client:
         reach = EVERY_ACCOUNT if accounts == "all" else Reach.of(accounts.split(","))
         _, token = issue_token(
-            org_id, "e2e", role, reach, None, now=clock.now(), tokens=TokenRepository()
+            org_id,
+            "e2e",
+            role,
+            reach,
+            None,
+            now=clock.now(),
+            tokens=TokenRepository(),
+            sandbox=True,
         )
         return Client(stack["base_url"], token, org_id, account_id)
 

@@ -34,8 +34,10 @@ def _amount(net: int) -> dict[str, Any]:
 
 
 def _bill(admin: Client, days_ahead: int) -> dict[str, Any]:
-    """Run billing, and wait until it is completed."""
+    """Set the org's clock ahead, run billing, and wait until it is completed."""
     until = (datetime.now(UTC) + timedelta(days=days_ahead)).date()
+    put = admin.put(f"/v1/orgs/{admin.org_id}/sandbox_clock", {"now": f"{until}T12:00:00Z"})
+    assert put.status == 204, put
     runs = f"/v1/orgs/{admin.org_id}/billing_runs"
     started = admin.post(
         runs, {"until": until.isoformat(), "external_billing_run_unique_id": uuid4().hex}

@@ -51,9 +51,17 @@ class Runs:
     batches_queue: str
     delivered: list[tuple[str, Json]] = field(default_factory=list)
     """Every message, with the function that took it."""
+    began: datetime = NOW
+    """When the clock says that the test began; it is set on, never back."""
+
+    def reach(self, day: str) -> None:
+        """Let it be noon of a day, if that is still to come."""
+        self.began = max(self.began, datetime.fromisoformat(f"{day}T12:00:00Z"))
 
     def start(self, **body: Any) -> str:
-        """Start a run with an external id of its own."""
+        """Start a run with an external id of its own, on the day until which it bills."""
+        if "until" in body:
+            self.reach(body["until"])
         answer = self.invoke(
             "billing_run_create", {"external_billing_run_unique_id": uuid4().hex, **body}
         )
@@ -144,13 +152,13 @@ def runs(billed: "Invoker", monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     batches_queue = sqs().create_queue(
         QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "1"}
     )["QueueUrl"]
-    began = time.monotonic()
+    made, began = Runs(billed, runs_queue, batches_queue), time.monotonic()
     monkeypatch.setattr(
-        "billing.clock.now", lambda: NOW + timedelta(seconds=time.monotonic() - began)
+        "billing.clock.now", lambda: made.began + timedelta(seconds=time.monotonic() - began)
     )
     monkeypatch.setenv("RUNS_QUEUE", runs_queue)
     monkeypatch.setenv("BATCHES_QUEUE", batches_queue)
-    yield Runs(billed, runs_queue, batches_queue)
+    yield made
     for queue in (runs_queue, batches_queue):
         sqs().delete_queue(QueueUrl=queue)
 

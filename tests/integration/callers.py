@@ -33,9 +33,11 @@ def token_of(
     accounts: str,
     token_id: str = TOKEN_ID,
     expires_at: str | None = None,
+    *,
+    sandbox: bool = False,
 ) -> str:
     """Return the one token of a caller; of its accounts, `*` are all."""
-    caller = (org_id, role, accounts, token_id, str(expires_at))
+    caller = (org_id, role, accounts, token_id, str(expires_at), str(sandbox))
     number, body = int(sha256("\n".join(caller).encode()).hexdigest(), 16), ""
     while len(body) < 32:
         number, digit = divmod(number, 62)
@@ -51,6 +53,7 @@ def token_of(
         last_four=token[-4:],
         created_at=LONG_AGO,
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        sandbox=sandbox,
     )
     return token
 

@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.integration.billing import NOW, Runs, Subscriber, audited, call, subscribers
+from billing import clock
+from tests.integration.billing import Runs, Subscriber, audited, call, subscribers
 from tests.integration.conftest import Invoker, Json
 from tests.integration.faults import Fault, Faulty, lose_the_answer, reset
 
@@ -144,13 +146,13 @@ def test_messages_that_come_twice_late_and_in_any_order(
 
 
 def _deliver_and_die(
-    environment: dict[str, str], function: str, event: Json, nth: int, sent: bool
+    environment: dict[str, str], now: datetime, function: str, event: Json, nth: int, sent: bool
 ) -> None:
     """Deliver an event, and kill this process at its nth write: before it is sent, or after."""
     from billing import aws, clock
 
     os.environ.update(environment)
-    clock.now = lambda: NOW
+    clock.now = lambda: now
     writes = 0
 
     def kill(client: Any, request: Any) -> None:
@@ -172,7 +174,7 @@ def _deliver_and_die(
 def _is_killed(function: str, event: Json, nth: int, sent: bool) -> bool:
     # The server that they fork from finds what it preloads by this alone.
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    arguments = (dict(os.environ), function, event, nth, sent)
+    arguments = (dict(os.environ), clock.now(), function, event, nth, sent)
     process = _PROCESSES.Process(target=_deliver_and_die, args=arguments)
     process.start()
     process.join(30)

@@ -44,6 +44,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "invoice_series": "F",
         "credit_series": "R",
         "accent": None,
+        "sandbox": False,
     }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from billing import clock
 from billing.adapters.queues import BatchesQueue
 from billing.domain.billing_runs import Batch
 from billing.domain.credit_notes import Creditable
@@ -388,6 +387,7 @@ def test_a_cycle_of_many_documents_is_billed_in_several_transactions(
 def test_a_run_is_started_once_for_one_external_id(billed: Invoker, runs: Runs) -> None:
     charge(billed)
     body = {"external_billing_run_unique_id": "monthly", "until": CYCLES[0]}
+    runs.reach(CYCLES[1])
     first = billed("billing_run_create", body)
     again = billed("billing_run_create", body)
     other = billed("billing_run_create", {**body, "until": CYCLES[1]})
@@ -401,15 +401,17 @@ def test_a_run_is_started_once_for_one_external_id(billed: Invoker, runs: Runs) 
     assert runs.get(first.json["id"])["invoices_issued"] == 1
 
 
-def test_a_run_bills_until_today_and_no_more_than_a_year_ahead(billed: Invoker, runs: Runs) -> None:
+def test_a_run_bills_until_today_and_never_ahead(billed: Invoker, runs: Runs) -> None:
     charge(billed)
-    ahead = clock.now().date() + timedelta(days=369)
+    runs.began = datetime(2026, 11, 29, 22, 59, tzinfo=UTC)  # the cycle ends at midnight, in Madrid
 
     assert runs.run()["accounts_total"] == 0
-    refused = billed("billing_run_create", {"until": ahead.isoformat()})
+    refused = billed("billing_run_create", {"until": "2026-11-30"})
+    runs.began += timedelta(minutes=2)
 
     assert refused.status == 400
     assert [each["field"] for each in refused.json["details"]] == ["until"]
+    assert _ended(runs, "2026-11-30") == (1, 1, [])
     assert billed("billing_run_get", runId="nothing").status == 404
     assert billed("billing_run_create", caller={"role": "writer"}).status == 403
     assert billed("billing_run_get", caller={"role": "writer"}).status == 403

@@ -131,6 +131,20 @@ def test_an_org_is_known_by_its_first_token(run: Run, org_id: str) -> None:
     assert len(_rows(run("export", "--org", org_id))) == 0
 
 
+def test_the_first_token_makes_an_org_a_sandbox(run: Run, org_id: str) -> None:
+    def create(org: str, *options: str) -> Result:
+        return run("token", "create", "--org", org, "--role", "admin", "--name", "n", *options)
+
+    made = [create(org_id, "--sandbox"), create(org_id), create(f"{org_id}-real")]
+    refused = create(f"{org_id}-real", "--sandbox")
+
+    hashes = [token_hash(each.stdout.strip()) for each in made]
+    found = TokenRepository().find_all(hashes)
+    assert [found[each].sandbox for each in hashes] == [True, True, False]
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: {org_id}-real is no sandbox")
+
+
 def test_exports_csv(run: Run, two: Invoker) -> None:
     exported = run("export", "--org", two.org_id)
 

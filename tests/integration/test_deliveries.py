@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -336,6 +337,7 @@ def _go_on(world: World) -> None:
     world.drain()
     world.charge("afterwards")
     world.issue("afterwards")
+    world.now = datetime(2027, 1, 27, 12, tzinfo=UTC)
     world.start_runs(until="2027-01-27")
     world.drain()
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -218,6 +219,47 @@ def test_payments_show_in_all_dialects(billed: Invoker) -> None:
     assert billed("invoices_list_unpaid").json == []
 
 
+def test_it_is_paid_when_the_latest_payment_came_in_whatever_was_recorded_last(
+    billed: Invoker,
+) -> None:
+    billed("invoices_create")
+    late = {"paid_datetime": "2026-11-21T10:00:00Z", "external_payment_unique_id": "late"}
+    early = {"paid_datetime": "2026-11-01T10:00:00Z", "external_payment_unique_id": "early"}
+
+    billed("invoices_pay", late)
+    billed("invoices_pay", {**early, "amount": 36.47})
+
+    [paid] = billed("invoices_list").json
+    [details] = billed("invoices_get").json
+    [in_v2] = billed("invoices_list_of_period").json["invoices"]
+    assert _payment(paid) == (1, 1795255200, "0", "5647")
+    assert details["paymentDate"] == 1795255200
+    assert in_v2["pay_date"] == "2026-11-21T10:00:00Z"
+
+
+def test_what_was_credited_without_a_payment_was_never_paid(billed: Invoker) -> None:
+    billed("invoices_create")
+    billed("invoices_credit")
+
+    documents = billed("invoices_list").json
+    in_v2 = billed("invoices_list_of_period").json["invoices"]
+
+    assert [(each["paymentStatus"], each["paymentDate"]) for each in documents] == [(1, 0)] * 2
+    assert [each for each in in_v2 if "pay_date" in each] == []
+    assert billed("invoices_list_unpaid").json == []
+
+
+def test_a_payment_may_lie_a_day_ahead(billed: Invoker) -> None:
+    billed("invoices_create")
+
+    def paid_in(hours: int) -> int:
+        at = (clock.now() + timedelta(hours=hours)).isoformat()
+        body = {"paid_datetime": at, "external_payment_unique_id": str(hours), "amount": 1}
+        return billed("invoices_pay", body).status
+
+    assert [paid_in(hours) for hours in (23, 25)] == [201, 400]
+
+
 def _payment(invoice: dict[str, Any]) -> tuple[Any, ...]:
     return (
         invoice["paymentStatus"],
@@ -246,6 +288,7 @@ def test_refuses_to_be_paid_more_than_remains(billed: Invoker) -> None:
         pytest.param({"currency": "USD"}, "currency", id="another currency"),
         pytest.param({"amount": 0}, "amount", id="nothing"),
         pytest.param({"paid_datetime": "2026-11-20"}, "paid_datetime", id="no instant"),
+        pytest.param({"paid_datetime": "2926-11-20T10:00:00Z"}, "paid_datetime", id="ahead"),
     ],
 )
 def test_refuses_a_malformed_payment(billed: Invoker, body: Any, field: str) -> None:
@@ -608,6 +651,7 @@ def _pay_at_once(billed: Invoker, external_id: str) -> bool:
             clock.now(),
             None,
             ExternalId(external_id, "fingerprint"),
+            now=clock.now(),
             payments=PaymentRepository(),
         )
     except PaymentExceedsInvoiceError:

@@ -236,6 +236,7 @@ def test_twins_give_one_movement(billed: Invoker) -> None:
             external,
             reach=EVERY_ACCOUNT,
             now=now(),
+            org_time=now(),
             movements=MovementRepository(),
         )
 

@@ -59,6 +59,7 @@ class Hands:
             request.to_domain(),
             request.external_id(external_id, self.movement.id),
             now=now(),
+            org_time=now(),
             reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             cycles=CycleRepository(),

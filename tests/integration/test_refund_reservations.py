@@ -185,7 +185,7 @@ def invoiced(billed: Invoker, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> st
     """Invoice a charge of 121 EUR, and let December begin; return the charge."""
     movement = charge(billed)
     assert runs.run(until=FIRST)["invoices_issued"] == 1
-    monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 12, 5, tzinfo=UTC))
+    runs.reach("2026-12-05")
     monkeypatch.setattr("time.sleep", lambda _: None)
     return movement
 

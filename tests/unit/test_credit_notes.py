@@ -33,7 +33,7 @@ def _credit(creditable: Creditable, *lines: tuple[int, str]) -> tuple[CreditNote
     asked = [LineCredit(number, Decimal(amount)) for number, amount in lines]
     nets = creditable.lines_left(asked) if asked else creditable.all_left()
     note = CreditNote.of(creditable, nets, SELLER, BUYER, "Credit")
-    summary = replace(creditable.summary, settlement=note.settlement(NOW))
+    summary = replace(creditable.summary, settlement=note.settlement)
     return note, replace(creditable, summary=summary, credited=note.credited)
 
 
@@ -169,7 +169,7 @@ def test_no_sequence_of_credits_gives_back_more_than_the_invoice(
         net = min(Money(minor, "EUR"), creditable.refundable_net(number))
         if net:
             note = CreditNote.of(creditable, {number: net}, SELLER, BUYER, "Part")
-            summary = replace(creditable.summary, settlement=note.settlement(NOW))
+            summary = replace(creditable.summary, settlement=note.settlement)
             creditable = replace(creditable, summary=summary, credited=note.credited)
             credited += -note.draft.gross
         assert credited <= issued.gross

@@ -2,12 +2,12 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from billing.domain.billing_runs import Batch, BillingRun, RunStatus, run_until
+from billing.domain.billing_runs import Batch, BillingRun, RunStatus, is_due, run_until
 from billing.domain.consumptions import ConsumptionTotal, ConsumptionType, Unit
 from billing.domain.cycle_invoices import MAX_LINES, CycleContents, draft_bill, next_step
 from billing.domain.cycles import (
@@ -280,9 +280,24 @@ def test_a_run_bills_until_today_where_the_org_is() -> None:
     late = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
 
     assert run_until(None, SELLER, late) == date(2026, 3, 1)
-    assert run_until(date(2027, 3, 2), SELLER, late) == date(2027, 3, 2)
+    assert run_until(date(2026, 3, 1), SELLER, late) == date(2026, 3, 1)
+    assert run_until(date(2025, 3, 2), SELLER, late) == date(2025, 3, 2)
     with pytest.raises(InvalidRequestError):
-        run_until(date(2027, 3, 3), SELLER, late)
+        run_until(date(2026, 3, 2), SELLER, late)
+
+
+def test_a_run_bills_no_cycle_that_has_not_ended_where_the_account_is() -> None:
+    midnight = datetime(2026, 3, 1, 5, tzinfo=UTC)  # in New York
+    cycle = OpenCycle(
+        date(2026, 3, 1), BillingPeriod(datetime(2026, 2, 1, 5, tzinfo=UTC), midnight)
+    )
+
+    def due(until: date, now: datetime) -> bool:
+        return is_due(cycle, until, now)
+
+    assert not due(date(2026, 3, 1), midnight - timedelta(microseconds=1))
+    assert due(date(2026, 3, 1), midnight)
+    assert not due(date(2026, 2, 28), midnight)
 
 
 def test_messages_say_all_of_a_batch() -> None:

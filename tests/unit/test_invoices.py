@@ -1,7 +1,7 @@
 """Invoices: their totals, numbers and chain."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -201,25 +201,28 @@ def test_refuses_totals_that_are_no_invoice(lines: tuple[NewLine, ...]) -> None:
         _draft(*lines)
 
 
-def test_an_invoice_of_nothing_is_settled_at_once() -> None:
+def test_an_invoice_of_nothing_is_paid_at_once_by_nothing() -> None:
     summary = InvoiceSummary.of(_draft(_line("1", "0")), "hash")
 
     assert summary.payment_status is PaymentStatus.PAID
-    assert summary.settlement.settled_at == NOON
+    assert summary.paid_at is None
 
 
 def test_payments_add_up_until_nothing_remains() -> None:
     unpaid = InvoiceSummary.of(_draft(), "hash")
 
     part = replace(unpaid, settlement=unpaid.settlement.plus_payment(_eur("4"), NOON, _eur("10")))
-    paid = replace(part, settlement=part.settlement.plus_payment(_eur("6"), NOON, part.remaining))
+    earlier = NOON - timedelta(days=3)
+    paid = replace(
+        part, settlement=part.settlement.plus_payment(_eur("6"), earlier, part.remaining)
+    )
 
     assert [each.payment_status for each in (unpaid, part, paid)] == [
         PaymentStatus.UNPAID,
         PaymentStatus.PARTLY_PAID,
         PaymentStatus.PAID,
     ]
-    assert (part.settlement.settled_at, paid.settlement.settled_at) == (None, NOON)
+    assert (part.paid_at, paid.paid_at) == (None, NOON)
     with pytest.raises(PaymentExceedsInvoiceError):
         paid.settlement.plus_payment(_eur("0.01"), NOON, paid.remaining)
 

@@ -38,6 +38,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "words": texts(language),
         "accent": readable(seller.accent or DEFAULT_ACCENT),
         "is_credit": is_credit,
+        "is_sample": seller.sandbox,
         "number": invoice.number,
         "issue_date": formats.day(invoice.issue_date, locale),
         "due_date": None if is_credit else formats.day(invoice.due_date, locale),

@@ -68,6 +68,11 @@ class Caller:
         if not self.reach.includes(account_id):
             raise NotFoundError
 
+    def must_be_in_sandbox(self) -> None:
+        """Check that the org is a sandbox: what only those have is not there elsewhere."""
+        if not self.grant.sandbox:
+            raise NotFoundError
+
     def must_reach_path(self, parameters: Mapping[str, str]) -> None:
         """Check the org and the account in a path before anything is looked up."""
         if parameters.get("orgId", self.org_id) != self.org_id:

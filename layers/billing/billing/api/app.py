@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -40,6 +41,7 @@ from billing.domain.errors import (
 )
 from billing.domain.idempotency import Created
 from billing.domain.tokens import Role
+from billing.persistence.org_time import org_time
 
 UNROUTED = "$default"
 """The route of whatever no other route of the gateway takes."""
@@ -94,6 +96,15 @@ class BillingApp(APIGatewayHttpResolver):
     def caller(self) -> Caller:
         """Who is calling. Raises LookupError outside of a call, and in one that is open to all."""
         return _caller.get()
+
+    def org_time(self) -> datetime:
+        """
+        Return the time that the caller's org lives at: the `now` of all business dates.
+
+        Ids, tokens, links and when something was recorded go by the present.
+        """
+        grant = self.caller.grant
+        return org_time(grant.org_id, clock.now(), is_sandbox=grant.sandbox)
 
     def required_scopes(self, route_key: str) -> list[str]:
         """

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 
+from billing.domain.cycles import OpenCycle
 from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Org
 from billing.domain.periods import local_date
-
-MAX_DAYS_AHEAD = 366
-"""How far ahead a run may bill, so that it can be tried at once."""
 
 MAX_DOCUMENTS = 10
 """Documents that are issued together: as many as one transaction can hold."""
@@ -97,11 +95,16 @@ class Batch:
 
 def run_until(asked: date | None, org: Org, now: datetime) -> date:
     """
-    Tell until when a run bills: until today in the org's zone, where nothing else is asked.
+    Return until when a run bills: until today in the org's zone, where nothing else is asked.
 
-    Raises InvalidRequestError where that is too far ahead.
+    Raise InvalidRequestError where that is ahead.
     """
     today = local_date(now, org.time_zone)
-    if asked and asked > today + timedelta(days=MAX_DAYS_AHEAD):
-        raise InvalidRequestError.of("until", f"is more than {MAX_DAYS_AHEAD} days ahead")
+    if asked and asked > today:
+        raise InvalidRequestError.of("until", f"must not be after {today}, the org's today")
     return asked or today
+
+
+def is_due(cycle: OpenCycle, until: date, now: datetime) -> bool:
+    """Return whether a run until a day bills a cycle: it has ended, in the account's own zone."""
+    return cycle.ends_on <= until and cycle.period.end <= now

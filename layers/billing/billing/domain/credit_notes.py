@@ -10,7 +10,6 @@ to exactly the whole.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 
 from billing.domain.errors import (
@@ -267,10 +266,10 @@ class CreditNote:
             return self.original.reserved
         return _plus(self.original.reserved, {number: -net for number, net in self.nets.items()})
 
-    def settlement(self, now: datetime) -> Settlement:
+    @property
+    def settlement(self) -> Settlement:
         """Return what has happened to the original from then on."""
-        summary = self.original.summary
-        return summary.settlement.plus_credit(-self.draft.gross, now, summary.remaining)
+        return self.original.summary.settlement.plus_credit(-self.draft.gross)
 
 
 def _turned(line: Line, net: Money) -> Line:

@@ -24,6 +24,8 @@ All errors, named by meaning.
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
     │   ├── TokenLineTooLongError
+    │   ├── ClockBackwardsError
+    │   ├── NotSandboxError
     │   └── DocumentNotReadyError
     ├── ErasedError                it was erased, for ever
     ├── PreconditionFailedError    the caller's If-Match is out of date
@@ -217,6 +219,25 @@ class TokenLineTooLongError(ConflictError):
         super().__init__(
             f"This token comes from {ancestors} others, as many as can be; make the new one with a "
             "token nearer to the first."
+        )
+
+
+class ClockBackwardsError(ConflictError):
+    code = "CLOCK_BACKWARDS"
+
+    def __init__(self, earliest: str) -> None:
+        super().__init__(
+            f"The org has issued documents, so its clock only moves forward: to {earliest} or "
+            "later, and to null once the present has reached that."
+        )
+
+
+class NotSandboxError(ConflictError):
+    code = "NOT_SANDBOX"
+
+    def __init__(self, org_id: str) -> None:
+        super().__init__(
+            f"{org_id} is no sandbox; its first token decided that. Choose another org."
         )
 
 

@@ -1,7 +1,7 @@
 """Invoices: lines, totals and settlement. issuing.py numbers and chains them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -154,7 +154,7 @@ class IssuedInvoice:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """
-    What has happened to an invoice since it was issued; `settled_at`: when nothing remained.
+    What has happened to an invoice since it was issued; `paid_at` is its latest payment's.
 
     What was paid is never more than what remained. What was credited is never more than the whole,
     but a paid invoice can be credited: the money goes back.
@@ -162,7 +162,7 @@ class Settlement:
 
     paid: Money
     credited: Money
-    settled_at: datetime | None
+    paid_at: datetime | None = None
 
     def plus_payment(self, amount: Money, paid_at: datetime, remaining: Money) -> "Settlement":
         """
@@ -174,14 +174,12 @@ class Settlement:
             raise PaymentExceedsInvoiceError(
                 f"{remaining} remain to be paid on this invoice, {amount} are more than that."
             )
-        return Settlement(
-            self.paid + amount, self.credited, paid_at if amount == remaining else None
-        )
+        latest = max(self.paid_at or paid_at, paid_at)
+        return Settlement(self.paid + amount, self.credited, latest)
 
-    def plus_credit(self, amount: Money, credited_at: datetime, remaining: Money) -> "Settlement":
+    def plus_credit(self, amount: Money) -> "Settlement":
         """Add a credit, which may be more than remains to be paid."""
-        settled_at = self.settled_at or (credited_at if remaining <= amount else None)
-        return Settlement(self.paid, self.credited + amount, settled_at)
+        return replace(self, credited=self.credited + amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +203,7 @@ class InvoiceSummary:
 
     @classmethod
     def of(cls, invoice: IssuedInvoice, invoice_hash: str) -> "InvoiceSummary":
-        """Summarise an invoice as it is issued; one that asks for no money is settled at once."""
+        """Summarise an invoice as it is issued."""
         zero = Money.zero(invoice.currency)
         return cls(
             key=invoice.key,
@@ -221,7 +219,7 @@ class InvoiceSummary:
             gross=invoice.gross,
             delivery_mode=invoice.buyer.delivery_mode,
             cycle=invoice.cycle,
-            settlement=Settlement(zero, zero, None if zero < invoice.gross else invoice.issued_at),
+            settlement=Settlement(zero, zero),
         )
 
     @property
@@ -234,6 +232,11 @@ class InvoiceSummary:
         settled = self.settlement.paid.minor + self.settlement.credited.minor
         owed = 0 if self.is_credit else max(0, self.gross.minor - settled)
         return Money(owed, self.gross.currency)
+
+    @property
+    def paid_at(self) -> datetime | None:
+        """When the money had arrived; None while something remains, and where none ever came."""
+        return None if self.remaining else self.settlement.paid_at
 
     @property
     def payment_status(self) -> PaymentStatus:

@@ -21,7 +21,8 @@ class Org:
 
     `currency` and `payment_term_days` are the defaults of its accounts; `time_zone` decides
     which day an invoice is dated; the two series number its invoices and its credit notes.
-    `accent` is the colour of its documents, as #rrggbb.
+    `accent` is the colour of its documents, as #rrggbb. A `sandbox` has a clock of its own, and its
+    documents are marked as samples.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Org:
     invoice_series: str
     credit_series: str
     accent: str | None = None
+    sandbox: bool = False
 
 
 class DeliveryMode(StrEnum):

@@ -56,6 +56,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "reference": {"en": "Reference", "es": "Referencia"},
     "scan": {"en": "Scan with your banking app", "es": "Escanéelo con la aplicación de su banco"},
     "qr": {"en": "QR code for a SEPA credit transfer", "es": "Código QR de transferencia SEPA"},
+    "sample": {"en": "SAMPLE", "es": "MUESTRA"},
     "page": {"en": "Page", "es": "Página"},
     "of": {"en": "of", "es": "de"},
     "data": {

@@ -86,7 +86,7 @@ class Grant:
 
     `last_four` are the token's last characters, to be recognised by; `expires_at` None is never.
     `ancestors` are the hashes of the tokens that it comes from, the oldest first: it ends with the
-    first of them that ends.
+    first of them that ends. `sandbox`: its org is one; that was decided with the org's first token.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Grant:
     created_at: datetime
     expires_at: datetime | None
     ancestors: tuple[str, ...] = ()
+    sandbox: bool = False
 
     @classmethod
     def new(
@@ -111,6 +112,8 @@ class Grant:
         expires_at: datetime | None,
         now: datetime,
         maker: "Grant | None" = None,
+        *,
+        sandbox: bool = False,
     ) -> "Grant":
         """
         Grant something to a new token; `maker` is the grant of the token that makes it.
@@ -144,6 +147,7 @@ class Grant:
             now,
             expires_at,
             ancestors,
+            maker.sandbox if maker else sandbox,
         )
 
     def has_expired(self, now: datetime) -> bool:

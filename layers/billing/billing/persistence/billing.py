@@ -46,6 +46,7 @@ from billing.persistence.issuing import (
     transact_documents,
 )
 from billing.persistence.movements import to_movement
+from billing.persistence.org_time import org_time
 from billing.persistence.refunds import to_refund
 
 _MAX_WRITES = MAX_WRITES - WRITES_OF_JOURNAL - 1
@@ -109,6 +110,10 @@ class BillingRepository:
             usage=list(map(to_total, members["total"])),
             refunds=list(map(to_refund, members["refund"])),
         )
+
+    def org_time(self, org: Org, now: datetime) -> datetime:
+        """Return the time that an org lives at; only a sandbox costs a read."""
+        return org_time(org.id, now, is_sandbox=org.sandbox)
 
     def packs(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
         """Divide what is to be issued so that each part fits into one transaction."""

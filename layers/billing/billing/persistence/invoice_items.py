@@ -129,19 +129,19 @@ def summary_item(summary: InvoiceSummary) -> dict[str, Any]:
         "head": {"S": to_json(head)},
         "paid": {"N": str(summary.settlement.paid.minor)},
         "credited": {"N": str(summary.settlement.credited.minor)},
-        "settled_at": settled_at(summary.settlement),
+        "paid_at": paid_at(summary.settlement),
     }
 
 
-def settled_at(settlement: Settlement) -> Mapping[str, Any]:
-    at = settlement.settled_at
+def paid_at(settlement: Settlement) -> Mapping[str, Any]:
+    at = settlement.paid_at
     return {"S": instant(at)} if at else {"NULL": True}
 
 
 def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
     head = json.loads(item["head"]["S"])
     currency = head["currency"]
-    at = item["settled_at"].get("S")
+    at = item["paid_at"].get("S")
     return InvoiceSummary(
         key=key,
         number=head["number"],
@@ -159,7 +159,7 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
         settlement=Settlement(
             paid=Money(int_of(item, "paid"), currency),
             credited=Money(int_of(item, "credited"), currency),
-            settled_at=to_instant(at) if at else None,
+            paid_at=to_instant(at) if at else None,
         ),
     )
 

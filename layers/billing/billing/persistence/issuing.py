@@ -16,6 +16,7 @@ Sequences are written with ten digits, so that they sort.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -59,8 +60,8 @@ from billing.persistence.invoice_items import (
     document_key,
     int_of,
     padded,
+    paid_at,
     put_credits,
-    settled_at,
     summary_item,
     summary_key,
     to_creditable,
@@ -105,7 +106,7 @@ class IssuingRepository:
 
         `originals` are read with it, and what has the external id of a document of that kind.
         """
-        keys, lane = list(originals), (joined("lane", org.id), LANE)
+        keys, lane = list(originals), lane_key(org.id, LANE)
         series = {
             name: (joined("series", org.id), name)
             for name in (series_of(org, kind) for kind in InvoiceKind)
@@ -157,7 +158,7 @@ class IssuingRepository:
         ]
         for note in journal.credited:
             original = note.original.summary
-            documents += settle(self._table, original, note.settlement(journal.now), changes)
+            documents += settle(self._table, original, note.settlement, changes)
             documents.append(put_credits(self._table, note.original, note.credited, note.reserved))
         if not journal.issued:
             return documents
@@ -210,7 +211,7 @@ class IssuingRepository:
         before, after = journal.read.chain, journal.ends.chain
         return update(
             self._table,
-            (joined("lane", journal.org.id), journal.lane),
+            lane_key(journal.org.id, journal.lane),
             "SET last_position = :position, last_hash = :hash, issue_date = :day",
             {
                 ":position": {"N": str(after.position)},
@@ -306,6 +307,10 @@ class AccountChanges:
                 )
 
 
+def lane_key(org_id: str, lane: str) -> Key:
+    return joined("lane", org_id), lane
+
+
 def settle(
     table: str,
     summary: InvoiceSummary,
@@ -317,11 +322,11 @@ def settle(
         update(
             table,
             summary_key(summary.key),
-            "SET paid = :paid, credited = :credited, settled_at = :settled_at",
+            "SET paid = :paid, credited = :credited, paid_at = :paid_at",
             {
                 ":paid": {"N": str(settlement.paid.minor)},
                 ":credited": {"N": str(settlement.credited.minor)},
-                ":settled_at": settled_at(settlement),
+                ":paid_at": paid_at(settlement),
             },
             expected={
                 "paid": summary.settlement.paid.minor,
@@ -329,7 +334,7 @@ def settle(
             },
         )
     ]
-    if settlement.settled_at and not summary.settlement.settled_at:
+    if summary.remaining and not replace(summary, settlement=settlement).remaining:
         writes.append(delete(table, unpaid_key(summary.key)))
         change = changes.setdefault(summary.key.account_id, AccountChanges())
         change.count_unpaid(summary.key.ordinal, -1)

@@ -4,6 +4,7 @@ Tokens, known by their hash only. DynamoDB deletes them a month after they expir
     pk             sk            what
     token#<hash>   grant         what the token reaches
     org#<org>      token#<id>    the same grant, to be listed and revoked; ids sort by time
+                   kind          whether the org is a sandbox, for ever
 """
 
 import json
@@ -45,16 +46,28 @@ class TokenRepository:
         grants = map(_to_grant, items.values())
         return {grant.token_hash: grant for grant in grants}
 
-    def add(self, grant: Grant) -> None:
+    def find_sandbox(self, org_id: str) -> bool | None:
+        """Return whether an org is a sandbox; None where it has never had a token."""
+        item = get_item(self._table, _kind_key(org_id))
+        return item["sandbox"]["BOOL"] if item else None
+
+    def add(self, grant: Grant, *, is_first: bool = False) -> None:
+        """
+        Keep a new grant; the first one of an org decides whether that is a sandbox.
+
+        Raise ContentionError where another was the first meanwhile.
+        """
         record = {"grant": {"S": _to_json(grant)}}
         if grant.expires_at:
             record |= expiring(grant.expires_at + KEPT_EXPIRED)
-        transact(
-            [
-                put(self._table, _hash_key(grant.token_hash), record),
-                put(self._table, _id_key(grant.org_id, grant.id), record),
-            ]
-        )
+        writes = [
+            put(self._table, _hash_key(grant.token_hash), record),
+            put(self._table, _id_key(grant.org_id, grant.id), record),
+        ]
+        if is_first:
+            kind = {"sandbox": {"BOOL": grant.sandbox}}
+            writes.append(put(self._table, _kind_key(grant.org_id), kind))
+        transact(writes)
 
     def list_page(self, org_id: str, after: str | None, limit: int) -> list[Grant]:
         """Return at most `limit` grants of an org, newest first, from the one before `after` on."""
@@ -64,8 +77,10 @@ class TokenRepository:
 
     def list_grants(self, org_id: str) -> Iterator[Grant]:
         """Return all grants of an org, oldest first."""
-        pk, _ = _id_key(org_id, "")
-        return map(_to_grant, query(self._table, "pk = :pk", {":pk": {"S": pk}}))
+        pk, prefix = _id_key(org_id, "")
+        values = {":pk": {"S": pk}, ":prefix": {"S": prefix}}
+        items = query(self._table, "pk = :pk AND begins_with(sk, :prefix)", values)
+        return map(_to_grant, items)
 
     def revoke(self, org_id: str, token_id: str, reach: Reach = EVERY_ACCOUNT) -> None:
         """
@@ -93,6 +108,10 @@ def _id_key(org_id: str, token_id: str) -> Key:
     return joined("org", org_id), joined("token", token_id)
 
 
+def _kind_key(org_id: str) -> Key:
+    return joined("org", org_id), "kind"
+
+
 def _to_json(grant: Grant) -> str:
     return to_json(
         {
@@ -106,6 +125,7 @@ def _to_json(grant: Grant) -> str:
             "created_at": instant(grant.created_at),
             "expires_at": grant.expires_at and instant(grant.expires_at),
             "ancestors": grant.ancestors,
+            "sandbox": grant.sandbox,
         }
     )
 
@@ -123,4 +143,5 @@ def _to_grant(item: Item) -> Grant:
         created_at=to_instant(record["created_at"]),
         expires_at=to_instant(record["expires_at"]) if record["expires_at"] else None,
         ancestors=tuple(record["ancestors"]),
+        sandbox=record.get("sandbox", False),
     )

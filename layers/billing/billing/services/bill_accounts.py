@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.billing_runs import Batch, Failure
+from billing.domain.billing_runs import Batch, Failure, is_due
 from billing.domain.cycle_invoices import CycleContents, Step, draft_bill, next_step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import (
@@ -30,6 +30,8 @@ class Billing(Protocol):
     def get_batch(
         self, batch: Batch, account_ids: Sequence[str]
     ) -> tuple[Org, list[BillableAccount]] | None: ...
+
+    def org_time(self, org: Org, now: datetime) -> datetime: ...
 
     def close(self, org_id: str, cycles: Iterable[ClosingCycle]) -> None: ...
 
@@ -99,8 +101,14 @@ def _bill(batch: Batch, account_ids: Sequence[str], now: datetime, billing: Bill
         if found is None:
             return False
         org, accounts = found
-        due = [each for each in accounts if each.due_on <= batch.until]
-        return not due or _bill_next_cycles(batch, org, due, now, billing) or None
+        today = billing.org_time(org, now)
+        due = [
+            each
+            for each in accounts
+            if each.due_on <= batch.until
+            and (each.closing or is_due(each.open, batch.until, today))
+        ]
+        return not due or _bill_next_cycles(batch, org, due, today, billing) or None
 
     while True:
         done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError, SellerChangedError))
@@ -124,7 +132,7 @@ def _bill_next_cycles(
             for step, documents in _issue(batch, org, pack, now, billing):
                 if not step.is_last:
                     left.append((replace(step.cycle, documents=documents), step.contents))
-    return all(cycle.following.ends_on > batch.until for cycle in cycles)
+    return not any(is_due(each.following, batch.until, now) for each in cycles)
 
 
 def _issue(

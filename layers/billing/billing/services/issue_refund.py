@@ -49,6 +49,7 @@ def issue_refund(
     external: ExternalId | None,
     *,
     now: datetime,
+    org_time: datetime,
     reach: Reach,
     refunds: Refunds,
     cycles: Cycles,
@@ -74,7 +75,7 @@ def issue_refund(
                 raise RefundWithdrawnError
             return replace(known, version=refund.version)
         cycle, original = movement.cycle, None
-        if not is_open or movement.likely_cycle(now) != movement.cycle:
+        if not is_open or movement.likely_cycle(org_time) != movement.cycle:
             opened, closed = cycles.get_open(
                 movement_key.org_id, movement.account_id, movement.cycle
             )

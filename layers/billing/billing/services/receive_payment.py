@@ -1,6 +1,6 @@
 """Receive money against an invoice."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import uuid4
@@ -10,6 +10,9 @@ from billing.domain.errors import InvalidRequestError
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
+
+AHEAD = timedelta(days=1)
+"""How far a payment may lie ahead: as much as clocks and time zones may differ."""
 
 
 class Payments(Protocol):
@@ -34,13 +37,14 @@ def receive_payment(
     method: str | None,
     external: ExternalId,
     *,
+    now: datetime,
     payments: Payments,
 ) -> Created:
     """
     Record a payment.
 
-    Raise PaymentExceedsInvoiceError where less remains, and InvalidRequestError where the
-    currency is not the invoice's or the amount has more decimals than it.
+    Raise PaymentExceedsInvoiceError where less remains, and InvalidRequestError where it was paid
+    in the future, the currency is not the invoice's, or the amount has more decimals than it.
     """
     payment_id = uuid4().hex
 
@@ -48,6 +52,11 @@ def receive_payment(
         summary, record = payments.get_for_payment(key, external)
         if known := external.replay(record):
             return known
+        if paid_at > now + AHEAD:
+            latest = (now + AHEAD).isoformat(timespec="seconds").replace("+00:00", "Z")
+            raise InvalidRequestError.of(
+                "paid_datetime", f"is in the future; at present {latest} is the latest"
+            )
         owed_in = summary.gross.currency
         if currency not in (None, owed_in):
             raise InvalidRequestError.of("currency", f"the invoice is in {owed_in}")

@@ -34,6 +34,7 @@ def record_consumptions(
     records: Sequence[NewConsumption],
     *,
     now: datetime,
+    org_time: datetime,
     reach: Reach,
     consumptions: Consumptions,
 ) -> int:
@@ -53,7 +54,7 @@ def record_consumptions(
         new = untaken(records, taken)
         stored = sum(known.id == ids[value] for value, known in taken.items())
         if new:
-            cycle = to.cycle or OpenCycle.first(to.account, now)
+            cycle = to.cycle or OpenCycle.first(to.account, org_time)
             used = [
                 (
                     Consumption.used(ids[record.external.value], record, amount, cycle),

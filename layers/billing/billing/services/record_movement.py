@@ -29,6 +29,7 @@ def record_movement(
     *,
     now: datetime,
     reach: Reach,
+    org_time: datetime,
     movements: Movements,
 ) -> Created:
     """
@@ -45,7 +46,7 @@ def record_movement(
         to.check_reach(reach)
         if known := external.replay(taken):
             return known
-        cycle = to.cycle or OpenCycle.first(to.account, now)
+        cycle = to.cycle or OpenCycle.first(to.account, org_time)
         movements.add(Movement.charged(key, request, to, cycle, now), to, cycle, external)
         return Created(key.id)
 

@@ -57,6 +57,7 @@ def start_run(
     external: ExternalId,
     *,
     now: datetime,
+    org_time: datetime,
     runs: NewRuns,
     queue: RunsQueue,
 ) -> Created:
@@ -72,7 +73,7 @@ def start_run(
         started = external.replay(record)
         if started is None:
             started = Created(new_id(now))
-            run = BillingRun(org_id, started.id, run_until(until, org, now), now)
+            run = BillingRun(org_id, started.id, run_until(until, org, org_time), now)
             runs.add(run, external)
         return started
 
@@ -84,16 +85,22 @@ def start_run(
 def start_daily_runs(
     after: str | None, *, now: datetime, orgs: Orgs, runs: NewRuns, queue: RunsQueue
 ) -> None:
-    """Start the run of the day for each org behind one; where time gets short, go on later."""
+    """
+    Start the run of the day for each org behind one; where time gets short, go on later.
+
+    Sandboxes are left out: their time is their own.
+    """
     for org_id in orgs.list_orgs(after):
         if deadline.seconds_left() < deadline.STEP_SECONDS:
             queue.send_daily(after or "")
             return
-        until = run_until(None, orgs.get_org(org_id), now)
-        run = BillingRun(org_id, f"daily-{until}", until, now)
-        with suppress(ContentionError):  # it was started before
-            runs.add(run, None)
-        queue.send_run(org_id, run.id)
+        org = orgs.get_org(org_id)
+        if not org.sandbox:
+            until = run_until(None, org, now)
+            run = BillingRun(org_id, f"daily-{until}", until, now)
+            with suppress(ContentionError):  # it was started before
+                runs.add(run, None)
+            queue.send_run(org_id, run.id)
         after = org_id
 
 

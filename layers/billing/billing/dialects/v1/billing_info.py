@@ -50,6 +50,11 @@ class BillingInfo(Dto):
         "R", validate_default=True, description="Begins the numbers of credit notes."
     )
     accent: Colour | None = Field(None, description="The colour of its documents: `#0b5394`.")
+    sandbox: bool | None = Field(
+        None,
+        description="Whether the org is a sandbox, as its first token said; read only.",
+        json_schema_extra={"readOnly": True},
+    )
 
     @field_validator("tax_id")
     @classmethod
@@ -81,9 +86,10 @@ class BillingInfo(Dto):
             invoice_series=org.invoice_series,
             credit_series=org.credit_series,
             accent=org.accent,
+            sandbox=org.sandbox,
         )
 
-    def to_domain(self, org_id: str) -> Org:
+    def to_domain(self, org_id: str, *, sandbox: bool) -> Org:
         return Org(
             id=org_id,
             legal_name=self.legal_name,
@@ -100,6 +106,7 @@ class BillingInfo(Dto):
             invoice_series=self.invoice_series,
             credit_series=self.credit_series,
             accent=self.accent,
+            sandbox=sandbox,
         )
 
 

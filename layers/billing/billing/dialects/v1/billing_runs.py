@@ -15,7 +15,7 @@ class BillingRunRequestDTO(Dto):
     until: Date | None = Field(
         None,
         description="Bills each cycle that ends on or before this day; by default today in the "
-        "org's zone, at most 366 days ahead.",
+        "org's zone, and never later.",
     )
     external_billing_run_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first run."

@@ -41,7 +41,8 @@ class InvoiceInfoDetail(Dto):
     pay_date: Instant | None = Field(
         None,
         exclude_if=lambda pay_date: pay_date is None,
-        description="When it was paid; left out while unpaid.",
+        description="When the last of its money arrived; left out while something remains, and "
+        "where nothing was paid.",
     )
     number: str = Field(
         description="The number that is printed on the document, such as `F2026-000001`."
@@ -58,7 +59,7 @@ class InvoiceInfoDetail(Dto):
             value=summary.gross.major,
             delivery_mode=summary.delivery_mode.value,
             date=midnight(summary.issue_date, summary.time_zone),
-            pay_date=summary.settlement.settled_at,
+            pay_date=summary.paid_at,
             number=summary.number,
             path=f"/invoices/{summary.issue_date:%Y%m%d}/{summary.number}.pdf",
             status=_status(summary, now),

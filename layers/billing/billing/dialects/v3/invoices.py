@@ -80,7 +80,10 @@ class Invoice(Dto):
         description="The amount excluding VAT, in whole minor units (cents)."
     )
     paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
-    paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
+    paymentDate: int = Field(
+        description="When the last of its money arrived: Unix seconds; 0 while something remains, "
+        "and where nothing was paid."
+    )
     isCredit: int = Field(description="1 where it is a credit invoice.")
     remainingAmount: str = Field(description="What is still owed, in minor units.")
     totalPaidAmount: str = Field(description="What was paid, in minor units.")
@@ -100,7 +103,7 @@ class Invoice(Dto):
             amountIncVAT=_cents(summary.gross),
             amountExclVAT=_cents(summary.net),
             paymentStatus=_PAYMENT_STATUS[summary.payment_status],
-            paymentDate=_seconds(summary.settlement.settled_at),
+            paymentDate=_seconds(summary.paid_at),
             isCredit=int(summary.is_credit),
             remainingAmount=_cents(summary.remaining),
             totalPaidAmount=_cents(summary.settlement.paid),
@@ -202,7 +205,10 @@ class InvoiceDetails(Dto):
     creationDate: str = Field(description="The day it is dated: yyyy-mm-dd.")
     dueDate: str = Field(description="The day it is due: yyyy-mm-dd.")
     paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
-    paymentDate: int = Field(description="When it was paid: Unix seconds; 0 while unpaid.")
+    paymentDate: int = Field(
+        description="When the last of its money arrived: Unix seconds; 0 while something remains, "
+        "and where nothing was paid."
+    )
     isCredit: int = Field(description="1 where it is a credit invoice.")
     paymentTerm: int = Field(description="The number of days from the issue date to the due date.")
     currency: str = Field(description="The currency that is being used: ISO 4217.")
@@ -236,7 +242,7 @@ class InvoiceDetails(Dto):
             creationDate=invoice.issue_date.isoformat(),
             dueDate=invoice.due_date.isoformat(),
             paymentStatus=_PAYMENT_STATUS[summary.payment_status],
-            paymentDate=_seconds(summary.settlement.settled_at),
+            paymentDate=_seconds(summary.paid_at),
             isCredit=int(summary.is_credit),
             paymentTerm=invoice.payment_term_days,
             currency=invoice.currency,

@@ -1,0 +1,42 @@
+"""Sandbox clock: read and set the time that a sandbox org lives at."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing import clock
+from billing.api.access import ORG_ADMIN, READER
+from billing.api.app import BillingApp, no_content
+from billing.api.logger import logger
+from billing.api.params import OrgId
+from billing.dialects.v1.sandbox_clock import SandboxClockDTO
+from billing.persistence.org_time import get_clock
+from billing.persistence.sandbox_clocks import SandboxClockRepository
+from billing.services.set_sandbox_clock import set_sandbox_clock
+
+app = BillingApp()
+
+CLOCK = "/v1/orgs/<orgId>/sandbox_clock"
+TAGS = ["v1 sandbox clock"]
+
+
+@app.get(CLOCK, security=READER, tags=TAGS)
+def get_sandbox_clock(org_id: OrgId) -> SandboxClockDTO:
+    """Get the time that a sandbox org lives at"""
+    app.caller.must_be_in_sandbox()
+    return SandboxClockDTO(now=get_clock(org_id).now)
+
+
+@app.put(CLOCK, security=ORG_ADMIN, status_code=204, tags=TAGS)
+def put_sandbox_clock(org_id: OrgId, request: SandboxClockDTO) -> Response[None]:
+    """Have a sandbox org live at a time: its dates, cycles and billing runs"""
+    app.caller.must_be_in_sandbox()
+    set_sandbox_clock(org_id, request.now, present=clock.now(), clocks=SandboxClockRepository())
+    return no_content()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

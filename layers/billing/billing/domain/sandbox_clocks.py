@@ -1,0 +1,35 @@
+"""Sandbox clocks: the time that a sandbox org lives at, instead of the present."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.domain.errors import ClockBackwardsError
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxClock:
+    """
+    The clock of a sandbox org; it stands at `now`, and where that is None it shows the present.
+
+    It moves business dates only: never tokens, links, ids, the order of events or retention.
+    `version` counts how often it was set.
+    """
+
+    now: datetime | None = None
+    version: int = 0
+
+    def moved(
+        self, now: datetime | None, present: datetime, last_issue: datetime | None
+    ) -> "SandboxClock":
+        """
+        Return the clock as it is set anew: before the first document to any time, then forward.
+
+        `last_issue` is the beginning of the day of the org's last document. Raise
+        ClockBackwardsError where that, or the time that the clock shows, is later.
+        """
+        if last_issue:
+            earliest = max(self.now or present, last_issue)
+            if (now or present) < earliest:
+                whole = earliest + timedelta(microseconds=-earliest.microsecond % 1_000_000)
+                raise ClockBackwardsError(whole.isoformat().replace("+00:00", "Z"))
+        return SandboxClock(now, self.version + 1)

@@ -1,0 +1,30 @@
+"""The time that an org lives at, which every function may ask; clocks: see sandbox_clocks.py."""
+
+from datetime import datetime
+
+from billing import config
+from billing.domain.records import to_instant
+from billing.domain.sandbox_clocks import SandboxClock
+from billing.persistence.dynamodb import Item, Key, get_items, joined
+
+
+def org_time(org_id: str, present: datetime, *, is_sandbox: bool) -> datetime:
+    """Return the time that an org lives at; only a sandbox costs a read."""
+    return (get_clock(org_id).now if is_sandbox else None) or present
+
+
+def get_clock(org_id: str) -> SandboxClock:
+    """Read the clock of a sandbox; one that was never set shows the present."""
+    table, key = config.accounts_table(), clock_key(org_id)
+    return to_clock(get_items({table: [key]}).get((table, *key)))
+
+
+def clock_key(org_id: str) -> Key:
+    return joined("org", org_id), "clock"
+
+
+def to_clock(item: Item | None) -> SandboxClock:
+    if item is None:
+        return SandboxClock()
+    at = item["clock_time"].get("S")
+    return SandboxClock(to_instant(at) if at else None, int(item["version"]["N"]))

@@ -1,0 +1,61 @@
+"""
+The clocks of sandbox orgs, in the accounts' table.
+
+    pk           sk       what
+    org#<org>    clock    the time that a sandbox org lives at, and how often it was set
+"""
+
+from billing import config
+from billing.domain.issuing import LANE, ChainEnd
+from billing.domain.parties import Org
+from billing.domain.records import instant
+from billing.domain.sandbox_clocks import SandboxClock
+from billing.persistence.accounts import org_key, org_of
+from billing.persistence.dynamodb import check, get_items, put, transact
+from billing.persistence.issuing import lane_key, to_chain_end
+from billing.persistence.org_time import clock_key, to_clock
+
+
+class SandboxClockRepository:
+    """The clocks of all sandbox orgs."""
+
+    def __init__(self) -> None:
+        self._table = config.accounts_table()
+        self._invoices = config.invoices_table()
+
+    def get_for_move(self, org_id: str) -> tuple[SandboxClock, Org | None, ChainEnd]:
+        """Read a clock, its org's profile, if any, and the last document of the org's lane."""
+        clock, org, lane = clock_key(org_id), org_key(org_id), lane_key(org_id, LANE)
+        found = get_items({self._table: [clock, org], self._invoices: [lane]})
+        profile = found.get((self._table, *org))
+        return (
+            to_clock(found.get((self._table, *clock))),
+            org_of(profile) if profile else None,
+            to_chain_end(found.get((self._invoices, *lane), {})),
+        )
+
+    def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None:
+        """
+        Set a clock, as long as nobody else set it and no document was issued behind `end`.
+
+        Raise ContentionError otherwise.
+        """
+        at, is_first = clock.now, clock.version == 1
+        transact(
+            [
+                check(
+                    self._invoices,
+                    lane_key(org_id, LANE),
+                    {"last_position": end.position} if end.position else {},
+                ),
+                put(
+                    self._table,
+                    clock_key(org_id),
+                    {
+                        "clock_time": {"S": instant(at)} if at else {"NULL": True},
+                        "version": {"N": str(clock.version)},
+                    },
+                    expected=None if is_first else {"version": clock.version - 1},
+                ),
+            ]
+        )

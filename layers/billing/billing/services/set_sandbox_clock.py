@@ -1,0 +1,33 @@
+"""Set the clock of a sandbox org."""
+
+from datetime import datetime
+from typing import Protocol
+
+from billing import deadline
+from billing.domain.issuing import ChainEnd
+from billing.domain.parties import Org
+from billing.domain.periods import midnight
+from billing.domain.sandbox_clocks import SandboxClock
+
+
+class Clocks(Protocol):
+    def get_for_move(self, org_id: str) -> tuple[SandboxClock, Org | None, ChainEnd]: ...
+
+    def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None: ...
+
+
+def set_sandbox_clock(
+    org_id: str, now: datetime | None, *, present: datetime, clocks: Clocks
+) -> None:
+    """
+    Have a sandbox org live at a time; None is the present.
+
+    Raise ClockBackwardsError where it has issued documents, and its clock would move back.
+    """
+
+    def move() -> None:
+        clock, org, end = clocks.get_for_move(org_id)
+        issued_on = midnight(end.issue_date, org.time_zone) if org and end.issue_date else None
+        clocks.move(org_id, clock.moved(now, present, issued_on), end)
+
+    deadline.retry(move)
