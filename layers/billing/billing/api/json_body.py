@@ -1,4 +1,4 @@
-"""JSON bodies, read exactly: no number becomes a float, no field is given twice, no byte is lost."""
+"""JSON bodies, read exactly: no number becomes a float, no field comes twice, no byte is lost."""
 
 import json
 from collections import Counter
