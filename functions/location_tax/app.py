@@ -46,8 +46,7 @@ def list_location_taxes(
 
 @app.get(f"{LOCATION_TAXES}/<stateId>", security=READER, tags=TAGS)
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
-    """
-    Get the tax of a province on a day
+    """Get the tax of a province on a day
 
     A day before our rates begin, on 2016-01-01, is refused. What was supplied before that is
     charged the oldest rate, unless its tax is named or the org has set a rate of its own by then.
