@@ -50,7 +50,7 @@ def test_bytes_that_a_gateway_could_not_read_are_refused(invoke: Invoker) -> Non
     ("content_type", "status"),
     [
         ("application/json", 204),
-        ("application/json; charset=UTF-8", 204),
+        ("APPLICATION/JSON; charset=UTF-8", 204),
         ('application/json; charset="utf-8"', 204),
         ("application/json; charset=utf8", 204),
         ("application/json; charset=iso-8859-1", 400),

@@ -20,7 +20,8 @@ def as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Return a request whose body is declared as JSON in the one spelling that Powertools takes.
 
-    Raise InvalidRequestError where it is declared to be no JSON in UTF-8, or is not UTF-8. A gateway that hands a body over as text has put U+FFFD for each byte that it could not read.
+    Raise InvalidRequestError where it is declared to be no JSON in UTF-8, or is not UTF-8: a
+    gateway that hands a body over as text has put U+FFFD for each byte that it could not read.
     Bytes in base64 are whole, and refused where they are decoded.
     """
     body, headers = event.get("body"), event.get("headers") or {}
