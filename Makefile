@@ -88,8 +88,9 @@ attack: setup
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m local with $(BIN)/python -m tests.e2e.attack \
 		$(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-# Racing refunds by the ten thousand, and long walks against the model of them.
+# Racing refunds by the ten thousand, long walks against the model of them, documents by the thousand.
 soak: setup
+	DOCUMENT_EXAMPLES=2000 $(BIN)/pytest tests/documents/test_every_document.py
 	MACHINE_EXAMPLES=300 $(BIN)/pytest --capture=no \
 		tests/integration/soak_refunds.py tests/integration/test_refund_machine.py
 

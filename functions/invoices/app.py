@@ -128,7 +128,10 @@ def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
 def list_invoices_of_period(
     org_id: OrgId,
     account_id: Annotated[
-        str, Path(alias="accountId", pattern=r"^[0-9]{1,18}$", description="Account identifier.")
+        str,
+        Path(
+            alias="accountId", pattern=r"^(0|[1-9][0-9]{0,17})$", description="Account identifier."
+        ),
     ],
     start_date: Annotated[
         Date | None, Query(description="First day, yyyy-mm-dd; by default a year before the last.")

@@ -46,9 +46,19 @@ def list_location_taxes(
 
 @app.get(f"{LOCATION_TAXES}/<stateId>", security=READER, tags=TAGS)
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
-    """Get the tax of a province on a day"""
+    """Get the tax of a province on a day
+
+    A day before our rates begin, on 2016-01-01, is refused. What was supplied before that is
+    charged the oldest rate, unless its tax is named or the org has set a rate of its own by then.
+    """
     own = LocationTaxRepository().get(org_id)
-    return LocationTaxDTO.from_domain(region_tax("ES", state_id, day or app.org_time().date(), own))
+    day = day or app.org_time().date()
+    location = region_tax("ES", state_id, day, own)
+    if day < location.rate.valid_from:
+        raise InvalidRequestError.of(
+            "date", f"must not be before {location.rate.valid_from}, where the known rates begin"
+        )
+    return LocationTaxDTO.from_domain(location)
 
 
 @app.put(f"{LOCATION_TAXES}/<stateId>", security=ORG_ADMIN, status_code=204, tags=TAGS)

@@ -87,11 +87,9 @@ def put_refund(
     if_match: IfMatch = None,
 ) -> Response[None]:
     """Replace a pending refund; its external id stays"""
-    value = request.external_refund_unique_id
     version = replace_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         request.to_domain(),
-        request.external_id(value, subscription_id, movement_id, refund_id) if value else None,
         versions=versions_in(if_match),
         now=clock.now(),
         reach=app.caller.reach,

@@ -55,7 +55,7 @@ def test_gives_what_was_used_in_the_open_cycle(
         used,
         record(200, units=0, amount=cents(110, 100, 10)),
         record(201, amount=cents(500, 500, 0, currency="USD")),
-        record(202, type="data", unit="seconds", units=10**15),
+        record(202, type="data", unit="bytes", units=10**15),
     )
 
     answer = used("consumptions_get")
@@ -66,8 +66,7 @@ def test_gives_what_was_used_in_the_open_cycle(
         "invoice_cycle_date": ends_on.isoformat(),
         "period": used("billing_info_get_account").json["current_period"],
         "totals": [
-            _total("data", 52428800, "bytes", 0, 0),
-            _total("data", 10**15, "seconds", 0.01, 0.01),
+            _total("data", 10**15 + 52428800, "bytes", 0.01, 0.01),
             _total("sms", 1, "messages", 0.12, 0.1),
             # 1.37 at 21 % is 1.66, and 1 at 10 % is 1.10; a cent each would have had no tax at all.
             _total("voice", 6184, "seconds", 2.76, 2.37),
@@ -164,7 +163,7 @@ def test_takes_a_thousand_records(used: Invoker, aws_calls: Any) -> None:
 
 
 def test_a_transaction_holds_the_totals_of_its_records_too(used: Invoker, aws_calls: Any) -> None:
-    records = [record(n, amount=cents(100, 100, n / 100)) for n in range(1, 100)]
+    records = [record(n, amount=cents(101, 100, 1 + n / 1000)) for n in range(1, 100)]
     aws_calls()
 
     answer = send(used, *records)
@@ -350,6 +349,11 @@ def test_hides_what_belongs_to_another(used: Invoker, event: str) -> None:
             ],
             id="every wrong field",
         ),
+        pytest.param(
+            [record(1), record(2, type="data", unit="seconds"), record(3, unit="messages")],
+            ["records.1.unit", "records.2.unit"],
+            id="a unit of another type",
+        ),
         pytest.param([record(1, units=1.5)], ["records.0.units"], id="half a second"),
         pytest.param([record(1, units=10**15 + 1)], ["records.0.units"], id="too much"),
         pytest.param([record(1, colour="red")], ["records.0.colour"], id="unknown field"),
@@ -422,7 +426,7 @@ def test_days_are_local_and_both_included(used: Invoker) -> None:
         record(2, consumed_datetime="2026-10-31T23:00:00Z"),
         record(3, consumed_datetime="2026-11-02T22:59:59.999999999Z"),
         record(4, consumed_datetime="2026-11-02T23:00:00Z"),
-        record(5, consumed_datetime="2026-11-01T10:00:00Z", type="sms"),
+        record(5, consumed_datetime="2026-11-01T10:00:00Z", type="sms", unit="messages"),
     )
 
     answer = _list(used, type="voice", fromDate="2026-11-01", toDate="2026-11-02")

@@ -35,6 +35,54 @@ def test_bytes_that_are_no_utf8_are_refused(invoke: Invoker, wrong: bytes) -> No
     assert answer.json["details"] == [{"field": "body", "message": "is not UTF-8"}]
 
 
+def test_bytes_that_a_gateway_could_not_read_are_refused(invoke: Invoker) -> None:
+    sound = invoke.event("billing_info_put_org")["body"]
+
+    lost = invoke("billing_info_put_org", sound.replace("Telco", "Tel\ufffdo"))
+    meant = invoke("billing_info_put_org", sound.replace("Telco", r"Tel\ufffdo"))
+    in_whole = send_in_base64(invoke, sound.replace("Telco", "Tel\ufffdo").encode())
+
+    assert (lost.status, lost.json["details"][0]["field"]) == (400, "body")
+    assert (meant.status, in_whole.status) == (204, 204)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 204),
+        ("APPLICATION/JSON; charset=UTF-8", 204),
+        ('application/json; charset="utf-8"', 204),
+        ("application/json; charset=utf8", 204),
+        ("application/json; charset=iso-8859-1", 400),
+        ('application/json; version=1; charset="utf-16"', 400),
+        ("application/json; charset=", 400),
+        ("text/plain", 400),
+        ("application/json5", 400),
+    ],
+)
+def test_a_body_is_json_in_utf8(invoke: Invoker, content_type: str, status: int) -> None:
+    event = invoke.event("billing_info_put_org")
+    event["headers"]["content-type"] = content_type
+
+    answer = invoke.call("billing_info", event)
+
+    assert answer.status == status
+    if status == 400:
+        assert [detail["field"] for detail in answer.json["details"]] == ["content-type"]
+
+
+def test_texts_are_kept_and_searched_composed(billed: Invoker) -> None:
+    name, description = "Jose\u0301 Nun\u0303ez", "Conexio\u0301n"
+
+    assert billed("billing_info_put_account", {"name": name}).status == 204
+    assert billed("invoices_create", {"description": description}).status == 201
+
+    assert billed("billing_info_get_account").json["name"] == "Jos\xe9 Nu\xf1ez"
+    for text in ("CONEXIO\u0301N", "conexi\xf3n", "i\xd3n"):
+        found = billed("invoices_list_filtered", query={"filter": text}).json
+        assert [each["description"] for each in found] == ["Conexi\xf3n"]
+
+
 def test_minus_zero_is_zero(billed: Invoker) -> None:
     body = billed.event("invoices_create")["body"]
     lines = '"lines": [{"description": "a", "quantity": 1, "unit_price": 7, "setup_costs": %s}]'

@@ -1,6 +1,7 @@
 """Invoices through the function's handler, on real tables."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -15,8 +16,10 @@ from billing.dialects.v1.invoices import InvoiceRequestDTO
 from billing.domain.errors import PaymentExceedsInvoiceError
 from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import InvoiceKey
+from billing.domain.periods import local_date
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
+from billing.persistence.dynamodb import query
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.payments import PaymentRepository
 from billing.services.audit import audit_invoices
@@ -380,6 +383,44 @@ def test_filters_by_a_literal_part_of_the_description(
     assert unpaid.json == everything.json
     assert second.headers["ranged-data"] == f"start=1,results=1,total={len(found)}"
     assert [invoice["id"] for invoice in second.json] == found[1:2]
+
+
+@pytest.mark.parametrize("hidden", [{3}, {1}, {2}, {2, 3}, {1, 2, 3}, set()])
+def test_a_filter_finds_what_its_index_has_not_seen(
+    billed: Invoker, monkeypatch: pytest.MonkeyPatch, hidden: set[int]
+) -> None:
+    for number in range(3):
+        billed("invoices_create", {"external_invoice_unique_id": str(number)})
+
+    def lagging(*args: Any, **options: Any) -> Iterator[Any]:
+        for item in query(*args, **options):
+            if "IndexName" not in options or int(item["ordinal"]["N"]) not in hidden:
+                yield item
+
+    monkeypatch.setattr("billing.persistence.invoices.query", lagging)
+    found = billed("invoices_list_filtered", query={"filter": "fibra"})
+
+    assert [invoice["id"] for invoice in found.json] == ["3", "2", "1"]
+    assert found.headers["ranged-data"] == "start=0,results=25,total=3"
+
+
+def test_an_invoice_is_not_due_before_it_is_issued(billed: Invoker) -> None:
+    today = local_date(clock.now(), "Europe/Madrid")
+    days = {day: {"due_date": (today + timedelta(day)).isoformat()} for day in (-1, 0)}
+
+    before = billed("invoices_create", days[-1])
+    at_once = billed("invoices_create", days[0])
+
+    assert before.status == 400
+    assert [detail["field"] for detail in before.json["details"]] == ["due_date"]
+    assert at_once.status == 201
+
+
+@pytest.mark.parametrize("account_id", ["007", "00", "1x"])
+def test_an_account_of_v2_is_a_plain_number(billed: Invoker, account_id: str) -> None:
+    answer = billed("invoices_list_of_period", accountId=account_id, caller={"accounts": "*"})
+
+    assert answer.status == 400
 
 
 def test_numbers_have_no_gap_and_the_chain_verifies_under_contention(billed: Invoker) -> None:

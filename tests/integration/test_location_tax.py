@@ -68,6 +68,8 @@ def test_knows_the_provinces(
         ("1.5", {}, "stateId"),
         (28, {"date": "2026-02-30"}, "date"),
         (28, {"date": "today"}, "date"),
+        (28, {"date": "2015-12-31"}, "date"),
+        (28, {"date": "1999-06-30"}, "date"),
     ],
 )
 def test_refuses_what_is_no_province_and_no_day(
@@ -77,6 +79,14 @@ def test_refuses_what_is_no_province_and_no_day(
 
     assert answer.status == 400
     assert [detail["field"] for detail in answer.json["details"]] == [field]
+
+
+def test_knows_a_day_before_the_rates_begin_by_the_own_rate_of_then(invoke: Invoker) -> None:
+    assert invoke("location_tax_put", {"valid_from": "1999-01-01"}).status == 204
+
+    answer = invoke("location_tax_get", query={"date": "1999-06-30"})
+
+    assert (answer.status, answer.json["valid_from"]) == (200, "1999-01-01")
 
 
 def test_lists_the_eu_and_the_provinces(invoke: Invoker) -> None:

@@ -129,17 +129,21 @@ class Refunds(RuleBasedStateMachine):
         answer = self.send("refunds_put", body, refund_id, if_match)
         if known is None:
             assert answer.status == 404
-        elif if_match == "old" and (known.version == 1 or known.said != said):
+        elif if_match == "old" and (
+            known.version == 1 or known.said != said or known.external_id is None
+        ):
             assert answer.status == 412
         elif known.cycle < len(self.model.closed):
             assert answer.status == 409
+        elif known.external_id is None:
+            assert (answer.status, answer.json["code"]) == (409, "EXTERNAL_ID_CHANGED")
         elif not self.model.has_room(said, freed=gross(known.said)):
             assert (answer.status, answer.json["code"]) == (409, "REFUND_EXCEEDS_MOVEMENT")
         else:
             assert answer.status == 204
             if known.version == 1 or known.said != said:
                 known.version += 1
-            known.said, known.external_id = said, external_id
+            known.said = said
 
     @rule(refund_id=consumes(ids), if_match=known_versions)
     def withdraw(self, refund_id: str, if_match: str | None) -> None:

@@ -76,7 +76,6 @@ class Hands:
         return replace_refund(
             key,
             request.to_domain(),
-            request.external_id(external_id, key.id),
             versions=None,
             now=now(),
             reach=EVERY_ACCOUNT,

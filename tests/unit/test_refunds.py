@@ -62,6 +62,9 @@ def test_is_replaced_but_for_its_external_id_and_type_of_transaction() -> None:
     assert not products.says(request)
     with pytest.raises(ExternalIdChangedError, match="'refund-1'"):
         products.replaced(replace(request, external_id="refund-2"), MOVEMENT, LATER)
+    anonymous = replace(products, request=replace(products.request, external_id=None))
+    with pytest.raises(ExternalIdChangedError, match="without an external id"):
+        anonymous.replaced(request, MOVEMENT, LATER)
 
 
 def test_is_replaced_by_no_more_than_it_frees() -> None:
@@ -146,13 +149,11 @@ class Table:
         self.reads += 1
         return self.movement, self.taken
 
-    def get_for_change(
-        self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, IdempotencyRecord | None]:
+    def get_for_change(self, key: RefundKey) -> tuple[Refund, Movement]:
         self.reads += 1
         if self.refund is None:
             raise NotFoundError
-        return self.refund, self.movement, self.taken
+        return self.refund, self.movement
 
     def find(self, key: RefundKey) -> Refund | None:
         return self.refund
@@ -175,7 +176,6 @@ class Table:
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId | None,
     ) -> None:
         self._let_others()
         self.refund, self.original = replaced, original
@@ -218,7 +218,6 @@ def put(table: Table, request: NewRefund, *versions: int) -> int:
     return replace_refund(
         KEY,
         request,
-        EXTERNAL,
         versions=versions or None,
         now=LATER,
         reach=EVERY_ACCOUNT,

@@ -28,7 +28,7 @@ from billing.api.access import TOKEN, Caller
 from billing.api.authentication import authenticate
 from billing.api.errors import render, status_of
 from billing.api.etags import etag, is_named
-from billing.api.json_body import parse_json
+from billing.api.json_body import as_json, parse_json
 from billing.api.logger import kind_of, logger, report
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.domain.errors import (
@@ -79,7 +79,7 @@ class BillingApp(APIGatewayHttpResolver):
         began, who = time.monotonic(), dict[str, str]()
         try:
             with self._authorised(event, who):
-                answer = super().resolve(_checked(event), context)
+                answer = super().resolve(as_json(event), context)
         except Exception as error:
             answer = _failure(event, error)
         finally:
@@ -166,22 +166,6 @@ def created(what: Created, location: str) -> Response[GenericCreatedResponseDTO]
 def no_content(**headers: str) -> Response[None]:
     """Answer 204."""
     return Response(HTTPStatus.NO_CONTENT, body="", headers=headers)  # type: ignore[arg-type]
-
-
-def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    Refuse a body that is declared to be something else than JSON.
-
-    JSON may be declared in any case, which Powertools would not take.
-    """
-    headers = event.get("headers") or {}
-    content_type = headers.get("content-type", content_types.APPLICATION_JSON)
-    media_type = content_type.partition(";")[0].strip().lower()
-    if not event.get("body"):
-        return event
-    if media_type != content_types.APPLICATION_JSON:
-        raise InvalidRequestError.of("content-type", "must be application/json")
-    return {**event, "headers": {**headers, "content-type": content_types.APPLICATION_JSON}}
 
 
 def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:

@@ -35,6 +35,14 @@ class Unit(StrEnum):
     SECONDS = "seconds"
 
 
+UNITS = {
+    ConsumptionType.DATA: Unit.BYTES,
+    ConsumptionType.SMS: Unit.MESSAGES,
+    ConsumptionType.VOICE: Unit.SECONDS,
+}
+"""What each type is measured in."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewConsumption:
     """A usage record as it is sent; `field` is where it stands in its request."""

@@ -119,8 +119,13 @@ class ExternalIdReusedError(ConflictError):
 class ExternalIdChangedError(ConflictError):
     code = "EXTERNAL_ID_CHANGED"
 
-    def __init__(self, external_id: str) -> None:
-        super().__init__(f"The external id stays {external_id!r}; only the rest can be replaced.")
+    def __init__(self, external_id: str | None) -> None:
+        super().__init__(
+            f"The external id stays {external_id!r}; only the rest can be replaced."
+            if external_id
+            else "The refund was made without an external id, and cannot be given one; "
+            "withdraw it and make another."
+        )
 
 
 class AccountClosedError(ConflictError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from billing.domain.credit_notes import Creditable, CreditNote
-from billing.domain.errors import SeriesTakenError
+from billing.domain.errors import InvalidRequestError, SeriesTakenError
 from billing.domain.idempotency import IdempotencyRecord
 from billing.domain.invoice_record import InvoiceRecord, write_record
 from billing.domain.invoices import Draft, InvoiceKey, InvoiceKind, IssuedInvoice
@@ -114,12 +114,17 @@ class Journal:
         Number, date and chain a document.
 
         It is dated today in the seller's time zone, and never before a document that it follows.
-        Raise SeriesTakenError where its series has numbered another kind, or another lane.
+        Raise SeriesTakenError where its series has numbered another kind, or another lane, and
+        InvalidRequestError where it would be due before that day.
         """
         account = self.ends.accounts[draft.buyer.id]
         today = local_date(self.now, self.org.time_zone)
         chain = self.ends.chain
         issue_date = max(day for day in (today, chain.issue_date, account.issue_date) if day)
+        if draft.due_date and draft.due_date < issue_date:
+            raise InvalidRequestError.of(
+                "due_date", f"must not be before the day of issue, {issue_date}"
+            )
         series, end = self._next_number(draft.kind, issue_date.year)
         term = 0 if draft.kind is InvoiceKind.CREDIT_NOTE else draft.buyer.payment_term_days
         invoice = IssuedInvoice(

@@ -109,11 +109,11 @@ class Refund:
         """
         Return its next version; the external id and the type of transaction stay.
 
-        Raise ExternalIdChangedError where the external id is another, and what
+        Raise ExternalIdChangedError where the external id is another, or its first, and what
         Movement.check_refund() does.
         """
         external_id = self.request.external_id
-        if external_id not in (None, request.external_id):
+        if external_id != request.external_id:
             raise ExternalIdChangedError(external_id)
         movement.check_refund(request.amount, request.period, freed=self.amount)
         return replace(

@@ -29,14 +29,12 @@ class VatCategory(StrEnum):
     IPSI = "M"
 
 
-_BY_TYPE = {TaxType.IGIC: VatCategory.IGIC, TaxType.IPSI: VatCategory.IPSI}
-
-
 def vat_category(tax: Tax, invoice: IssuedInvoice) -> VatCategory:
     """
     Return the VAT category of a tax on an invoice.
 
-    A tax that is named is charged as it is named, at its rate or at zero. Where none is:
+    A tax that is named is charged as it is named, at its rate; at zero it is zero rated (Z), IGIC
+    too (BR-AF-05), but for IPSI. Where none is:
 
     - between two member states, with the tax id of the buyer: reverse charge (AE). What we bill
       are services, so it is art. 196, never the intra-community supply of goods (K);
@@ -46,9 +44,11 @@ def vat_category(tax: Tax, invoice: IssuedInvoice) -> VatCategory:
       categories (BR-O-11), so beside taxed lines such a line is E.
     """
     if tax.type is not TaxType.NONE:
-        return _BY_TYPE.get(tax.type) or (
-            VatCategory.STANDARD if tax.percentage else VatCategory.ZERO
-        )
+        if tax.type is TaxType.IPSI:
+            return VatCategory.IPSI
+        if not tax.percentage:
+            return VatCategory.ZERO
+        return VatCategory.IGIC if tax.type is TaxType.IGIC else VatCategory.STANDARD
     seller, buyer = invoice.seller.address.country, invoice.buyer.country
     if seller in MEMBER_STATES and buyer in MEMBER_STATES:
         abroad = seller != buyer and bool(invoice.buyer.tax_id)

@@ -27,6 +27,9 @@ from billing.domain.vat import (
 UNIT = "C62"
 """BT-130, UN/ECE Recommendation 20 for "one": lines carry no unit of measure of their own."""
 
+_APART = Decimal("0.9")
+"""What a tax may differ from its rate times its net: BR-CO-17 allows less than 1."""
+
 EMAIL_SCHEME = "EM"
 
 _VAT_SCHEMES = {
@@ -228,9 +231,19 @@ def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
         key = category, _rate(total.tax, category)
         amounts[key] = amounts.get(key, zero) + _amount(total.amount) * sign
     return [
-        VatBreakdown(*key, nets[key], amount, exemption(key[0], language))
+        VatBreakdown(*key, nets[key], _near(amount, nets[key], key[1]), exemption(key[0], language))
         for key, amount in amounts.items()
     ]
+
+
+def _near(tax: Decimal, net: Decimal, rate: Decimal | None) -> Decimal:
+    """
+    Return a sum of taxes, or that of the rounded net where the two are far apart (BR-CO-17).
+
+    A thousand lines of 0.005 are 10.00 when each is rounded, and taxed as 5.000.
+    """
+    on_net = (net * (rate or 0) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return tax if abs(tax - on_net) < _APART else on_net
 
 
 def _seller(org: Org, outside: bool) -> Party:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
+from unicodedata import normalize
 
 from billing import config
 from billing.domain.credit_notes import Creditable
@@ -148,7 +149,7 @@ class InvoiceRepository:
         It reads descriptions only, but all of the account's. Raises UpstreamTimeoutError where
         they are too many for one request.
         """
-        wanted = text.casefold()
+        wanted = _folded(text)
         descriptions = (
             self._unpaid_descriptions(org_id, account_id)
             if unpaid
@@ -156,7 +157,7 @@ class InvoiceRepository:
         )
         try:
             found = [
-                ordinal for ordinal, description in descriptions if wanted in description.casefold()
+                ordinal for ordinal, description in descriptions if wanted in _folded(description)
             ]
         except UpstreamTimeoutError as error:
             raise UpstreamTimeoutError(
@@ -341,6 +342,12 @@ class InvoiceRepository:
         return newest, skipped, total
 
     def _descriptions(self, org_id: str, account_id: str) -> Iterator[tuple[int, str]]:
+        """
+        Read the descriptions of an account, the newest first.
+
+        The index lags, by other rows each time. Ordinals have no gap, so what it leaves out is
+        known, and read from the rows themselves.
+        """
         items = query(
             self._table,
             "pk = :pk",
@@ -348,7 +355,21 @@ class InvoiceRepository:
             IndexName="descriptions",
             ScanIndexForward=False,
         )
-        return ((int_of(item, "ordinal"), item["description"]["S"]) for item in items)
+        next_one = _LAST + 1
+        for item in items:
+            ordinal = int_of(item, "ordinal")
+            if ordinal + 1 < next_one:
+                yield from self._between(org_id, account_id, ordinal, next_one)
+            yield ordinal, item["description"]["S"]
+            next_one = ordinal
+        if next_one > 1:
+            yield from self._between(org_id, account_id, 0, next_one)
+
+    def _between(
+        self, org_id: str, account_id: str, older: int, newer: int
+    ) -> Iterator[tuple[int, str]]:
+        rows = self._range(org_id, account_id, older + 1, newer - 1)
+        return ((row.key.ordinal, row.description) for row in rows)
 
     def _unpaid_descriptions(self, org_id: str, account_id: str) -> Iterator[tuple[int, str]]:
         items = query(
@@ -364,3 +385,8 @@ class InvoiceRepository:
         return (
             (int(item["sk"]["S"].split(SEPARATOR)[1]), item["description"]["S"]) for item in items
         )
+
+
+def _folded(text: str) -> str:
+    """Return a text as it is compared: in NFC, whatever its case."""
+    return normalize("NFC", normalize("NFC", text).casefold())

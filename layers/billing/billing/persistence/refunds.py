@@ -119,21 +119,14 @@ class RefundRepository:
             to_idempotency_record(found.get((self._table, *taken))) if taken else None,
         )
 
-    def get_for_change(
-        self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, IdempotencyRecord | None]:
-        """Read a refund, its movement, and what has an external id already."""
+    def get_for_change(self, key: RefundKey) -> tuple[Refund, Movement]:
+        """Read a refund and its movement."""
         movement, refund = movement_key(key.movement), _refund_key(key)
-        taken = _external_key(key.movement.org_id, external)
-        found = get_items(
-            {self._movements: [movement], self._table: [refund, *([taken] if taken else [])]}
-        )
+        found = get_items({self._movements: [movement], self._table: [refund]})
         if (self._table, *refund) not in found:
             raise NotFoundError
-        return (
-            to_refund(found[self._table, *refund]),
-            to_movement(found[self._movements, *movement]),
-            to_idempotency_record(found.get((self._table, *taken))) if taken else None,
+        return to_refund(found[self._table, *refund]), to_movement(
+            found[self._movements, *movement]
         )
 
     # ---------------------------------------------------------------- write
@@ -176,7 +169,6 @@ class RefundRepository:
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId | None,
     ) -> None:
         """
         Put a refund in the place of its earlier version, all or nothing; and move its reservation.
@@ -194,7 +186,6 @@ class RefundRepository:
             ),
             self._move_cap(movement, replaced.amount, freed=refund.amount),
             *self._reserve(original),
-            *([] if refund.request.external_id else self._take(replaced, external)),
             *(self._copy(replaced) if replaced.request.billable else self._forget_copy(refund)),
         ]
         self._transact(writes)

@@ -9,7 +9,6 @@ from billing import deadline
 from billing.domain.credit_notes import Creditable
 from billing.domain.cycles import ClosedCycles
 from billing.domain.errors import NotFoundError, RefundNotPendingError
-from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import Movement
 from billing.domain.refunds import NewRefund, Refund, RefundKey
 from billing.domain.tokens import Reach
@@ -23,9 +22,7 @@ from billing.services.refund_originals import (
 
 
 class Refunds(Protocol):
-    def get_for_change(
-        self, key: RefundKey, external: ExternalId | None = None
-    ) -> tuple[Refund, Movement, IdempotencyRecord | None]: ...
+    def get_for_change(self, key: RefundKey) -> tuple[Refund, Movement]: ...
 
     def replace(
         self,
@@ -33,7 +30,6 @@ class Refunds(Protocol):
         replaced: Refund,
         movement: Movement,
         original: Creditable | None,
-        external: ExternalId | None,
     ) -> None: ...
 
     def remove(self, refund: Refund, movement: Movement, original: Creditable | None) -> None: ...
@@ -46,7 +42,6 @@ class Cycles(Protocol):
 def replace_refund(
     key: RefundKey,
     request: NewRefund,
-    external: ExternalId | None,
     *,
     versions: Collection[int] | None,
     now: datetime,
@@ -64,7 +59,7 @@ def replace_refund(
     org_id = key.movement.org_id
 
     def change() -> int:
-        refund, movement, record = refunds.get_for_change(key, external)
+        refund, movement = refunds.get_for_change(key)
         if not reach.includes(refund.account_id):
             raise NotFoundError
         is_said = refund.says(request)
@@ -73,8 +68,6 @@ def replace_refund(
             if cycles.find_closed(org_id, refund.account_id, [refund.cycle]):
                 raise RefundNotPendingError
             return refund.version
-        if external and refund.request.external_id is None:
-            external.replay(record)
         replaced = refund.replaced(request, movement, now)
         original = original_reserved(refund, invoices)
         if original is None and request.billable and refund.cycle != movement.cycle:
@@ -82,7 +75,7 @@ def replace_refund(
             original = original_of(movement, closed.get(movement.cycle), invoices)
         reservation, original = reserved(movement, replaced, original)
         replaced = replace(replaced, reservation=reservation)
-        refunds.replace(refund, replaced, movement, original, external)
+        refunds.replace(refund, replaced, movement, original)
         return replaced.version
 
     return deadline.retry(change)
@@ -106,7 +99,7 @@ def withdraw_refund(
     def withdraw() -> None:
         nonlocal was_there
         try:
-            refund, movement, _ = refunds.get_for_change(key)
+            refund, movement = refunds.get_for_change(key)
         except NotFoundError:
             if was_there:
                 return

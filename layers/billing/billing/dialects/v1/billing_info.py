@@ -15,6 +15,7 @@ from billing.dialects.fields import (
     Instant,
     Name,
     ReadOnly,
+    TextOf,
     TimeZone,
     check_tax_id,
 )
@@ -24,7 +25,7 @@ from billing.domain.parties import Account, DeliveryMode, Org
 from billing.domain.periods import BillingPeriod
 from billing.domain.regimes.es import province_of
 
-TaxId = Annotated[Name, Field(max_length=32)]
+TaxId = Annotated[str, TextOf(32)]
 Series = Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 PaymentTerm = Annotated[int, Field(ge=0, le=365)]

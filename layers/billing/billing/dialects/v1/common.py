@@ -13,6 +13,7 @@ from billing.dialects.fields import (
     Name,
     NotNegative,
     Percentage,
+    TextOf,
 )
 from billing.domain.parties import Address
 from billing.domain.periods import Moment, MomentPeriod
@@ -126,7 +127,7 @@ class AddressDTO(Dto):
     """A postal address."""
 
     street: Name = Field(description="The street and the house number.")
-    postal_code: Annotated[Name, Field(max_length=20)] = Field(description="Postal code.")
+    postal_code: Annotated[str, TextOf(20)] = Field(description="Postal code.")
     city: Name = Field(description="The town or city.")
     country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from billing.dialects.fields import Amount, Date, Dto, ExactInstant, ExternalIdText, Name
 from billing.dialects.v1.billing_info import PeriodDTO
 from billing.dialects.v1.common import AmountRequestDTO, TaxDTO
 from billing.domain.consumptions import (
+    UNITS,
     Consumption,
     ConsumptionType,
     NewConsumption,
@@ -30,11 +31,21 @@ class ConsumptionDTO(Dto):
     type: Annotated[ConsumptionType, Field(strict=False)] = Field(description="What was used.")
     consumed_datetime: ExactInstant = Field(description="When, with up to nine fraction digits.")
     units: Annotated[int, Field(ge=0, le=MAX_UNITS)] = Field(description="How much of `unit`.")
-    unit: Annotated[Unit, Field(strict=False)] = Field(description="What it is measured in.")
+    unit: Annotated[Unit, Field(strict=False)] = Field(
+        description="`bytes` of `data`, `messages` of `sms`, `seconds` of `voice`."
+    )
     amount: AmountRequestDTO = Field(description="What it costs; 0 where it is included.")
     destination: Name | None = Field(
         None, description="The number or network that was reached, if any."
     )
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_of_the_type(cls, unit: Unit, earlier: ValidationInfo) -> Unit:
+        kind = earlier.data.get("type")
+        if kind and unit is not UNITS[kind]:
+            raise ValueError(f"must be {UNITS[kind]} where the type is {kind}")
+        return unit
 
     def to_domain(self, field: str, subscription_id: str) -> NewConsumption:
         return NewConsumption(

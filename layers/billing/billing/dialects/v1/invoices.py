@@ -79,7 +79,10 @@ class InvoiceRequestDTO(Dto):
         description="The description of the document: lists show it and search in it."
     )
     currency: Currency | None = Field(None, description="ISO 4217; by default the account's.")
-    due_date: Date | None = Field(None, description="By default the account's payment term.")
+    due_date: Date | None = Field(
+        None,
+        description="Not before the day of issue; by default the account's payment term after it.",
+    )
     lines: Annotated[list[InvoiceLineRequestDTO], Field(min_length=1, max_length=1000)] = Field(
         description="What is charged."
     )
