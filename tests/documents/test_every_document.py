@@ -277,7 +277,7 @@ class Billed:
     """What one org bills one account: requests as they come in, and the documents they make."""
 
     def __init__(self, org: Json, account: Json) -> None:
-        self.org: Org = BillingInfo.model_validate(org).to_domain("demo")
+        self.org: Org = BillingInfo.model_validate(org).to_domain("demo", sandbox=False)
         request = AccountBillingDetailsRequestDTO.model_validate(account)
         self.account: Account = request.to_domain("100001")
         ends = Ends(ChainEnd(), {}, {self.account.id: AccountEnd()})

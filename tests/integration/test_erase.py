@@ -198,7 +198,8 @@ def test_an_erased_invoice_is_credited_no_more(erase: Erase, old: Invoker) -> No
 def test_an_erased_invoice_can_still_be_paid(erase: Erase, old: Invoker) -> None:
     erase()
 
-    paid = old("invoices_pay", {"amount": 12.1}, invoiceId=1)
+    body = {"amount": 12.1, "paid_datetime": "2026-03-02T12:00:00Z"}
+    paid = old("invoices_pay", body, invoiceId=1)
 
     assert paid.status == 201
     assert [each["id"] for each in old("invoices_list_unpaid").json] == ["3", "2"]

@@ -11,7 +11,7 @@ from billing.domain.records import instant
 from billing.persistence.billing_runs import KEPT
 from billing.persistence.dynamodb import EXPIRES_AT
 from billing.persistence.tokens import KEPT_EXPIRED
-from tests.integration.billing import NOW, Runs, subscribers
+from tests.integration.billing import Runs, subscribers
 from tests.integration.conftest import Invoker
 
 
@@ -46,7 +46,7 @@ def test_batches_and_failures_of_a_run_go_and_the_run_stays(
     assert times["run"] is None
     for kind in ("batch", "failure"):
         gone = times[kind] or pytest.fail(f"a {kind} stays")
-        assert abs(gone - (NOW + KEPT)) < timedelta(minutes=10)
+        assert abs(gone - (clock.now() + KEPT)) < timedelta(minutes=10)
 
 
 def _items(table: str, pk: str) -> list[Any]:

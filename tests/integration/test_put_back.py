@@ -39,6 +39,7 @@ EVERYTHING: dict[str, list[dict[str, Any]]] = {
         {"amount": {"value_with_taxes": 12.1, "value_without_taxes": 10}},
     ],
     "location_tax_put": [{"tax": {"type": "IGIC", "percentage": 3}}],
+    "sandbox_clock_put": [{"now": "2030-01-01T00:00:00Z"}],
 }
 """Changes for each, so that no field is left as it is by default."""
 
