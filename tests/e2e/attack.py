@@ -191,6 +191,8 @@ class Plan:
     taken: Callable[[Answer], None] = lambda _: None
     again: bool = False
     """Whether it is sent twice at the same time."""
+    first: "Plan | None" = None
+    """What is sent before it."""
 
 
 # ---------------------------------------------------------------- the world
@@ -214,7 +216,14 @@ class World:
 
     def _client(self, role: Role, reach: Reach, account_id: str) -> Client:
         _, token = issue_token(
-            self.org_id, "attack", role, reach, None, now=clock.now(), tokens=TokenRepository()
+            self.org_id,
+            "attack",
+            role,
+            reach,
+            None,
+            now=clock.now(),
+            tokens=TokenRepository(),
+            sandbox=True,
         )
         return Client(self.base_url, token, self.org_id, account_id)
 
@@ -265,6 +274,8 @@ class World:
 
     def _sent(self, plan: Plan) -> Answer:
         """Send a request until its outcome is known, and check how it is answered."""
+        if plan.first:
+            self._sent(plan.first)
         for attempt in range(40):
             began = time.monotonic()
             answer = plan.client.send(plan.method, plan.path, plan.body)
@@ -607,7 +618,7 @@ class World:
     # ------------------------------------------------------------ time
 
     def _turn(self, _: Holder, dice: random.Random) -> Plan:
-        """Let a month pass: its billing runs while the other steps of the round are sent."""
+        """Move the clock to the next month: it is billed while the rest of the round is sent."""
         until, self.until = self.until, next_billing_date(1, self.until)
         self.turns += 1
         body = {
@@ -620,8 +631,10 @@ class World:
             for each in self.holders:
                 self._look(each)
 
-        allowed = frozenset({"201"})
-        return Plan(self.admin, "POST", f"{self._org}/billing_runs", body, allowed, taken)
+        now = {"now": f"{until}T12:00:00Z"}
+        move = Plan(self.admin, "PUT", f"{self._org}/sandbox_clock", now, frozenset({"204"}))
+        runs = f"{self._org}/billing_runs"
+        return Plan(self.admin, "POST", runs, body, frozenset({"201"}), taken, first=move)
 
     def _wait(self, run_id: str) -> None:
         ends = time.monotonic() + RUN_SECONDS
