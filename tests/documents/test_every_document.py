@@ -123,6 +123,8 @@ PLACES = st.one_of(
     st.sampled_from(sorted(TAX_IDS)),
     st.sampled_from([each for each in sorted(COUNTRIES) if not get_cc_module(each.lower(), "vat")]),
 )
+SPANISH = st.sampled_from(["08005", "28014", "35001", "38001", "51001", "52001"])
+"""Postal codes of the mainland, the Canaries, Ceuta and Melilla: each has another tax."""
 MONEY = st.one_of(
     st.decimals(0, 1000, places=2),
     st.decimals(0, 10, places=4),
@@ -158,7 +160,7 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def addresses(draw: st.DrawFn, country: str) -> Json:
     return {
         "street": draw(TEXTS),
-        "postal_code": draw(mostly(st.just("08005"), ODD)),
+        "postal_code": draw(SPANISH if country == "ES" else mostly(st.just("NY 10118"), ODD)),
         "city": draw(TEXTS),
         "country": country,
     }
@@ -189,12 +191,9 @@ def accounts(draw: st.DrawFn) -> Json:
         "name": draw(NAMES),
         "company_name": draw(optional(NAMES)),
         "email": draw(EMAILS),
-        "address": draw(addresses(draw(st.one_of(st.just(country), PLACES)))),
+        "address": draw(addresses(country)),
         "country": country,
         "tax_id": draw(optional(st.sampled_from(TAX_IDS.get(country, FREE)))),
-        "state_id": draw(optional(st.sampled_from([8, 28, 35, 51, 52])))
-        if country == "ES"
-        else None,
         "billing_day": draw(st.integers(1, 31)),
         "time_zone": draw(ZONES),
         "delivery_mode": "EMAIL",
