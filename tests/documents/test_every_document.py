@@ -123,6 +123,8 @@ PLACES = st.one_of(
     st.sampled_from(sorted(TAX_IDS)),
     st.sampled_from([each for each in sorted(COUNTRIES) if not get_cc_module(each.lower(), "vat")]),
 )
+SPANISH = st.sampled_from(["08005", "28014", "35001", "38001", "51001", "52001"])
+"""Postal codes of the mainland, the Canaries, Ceuta and Melilla: each has another tax."""
 MONEY = st.one_of(
     st.decimals(0, 1000, places=2),
     st.decimals(0, 10, places=4),
@@ -134,16 +136,22 @@ QUANTITIES = st.one_of(
     st.sampled_from([0, Decimal("0.000000000001"), Decimal("-99999999.5")]),
 )
 RATES = st.one_of(
-    st.sampled_from([0, 0, 4, 7, 10, 21, Decimal("6.5"), Decimal("0.4")]),
+    st.sampled_from([0, 0, 4, 7, 10, 21, Decimal("6.5")]),
     st.decimals(0, 100, places=4),
     st.decimals(0, 1, places=4),
 )
-TAXES = st.one_of(
-    st.none(),
-    st.sampled_from([{"type": each, "percentage": 0} for each in ("NONE", "IGIC", "IPSI", "IVA")]),
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["IVA", "IGIC", "IPSI", "VAT"]), "percentage": RATES}
+TAXES = mostly(
+    st.one_of(
+        st.none(),
+        st.sampled_from(
+            [{"type": each, "percentage": 0} for each in ("NONE", "IGIC", "IPSI", "IVA")]
+        ),
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["IVA", "IGIC", "IPSI", "VAT"]), "percentage": RATES}
+        ),
     ),
+    st.just({"type": "VAT", "percentage": Decimal("0.4")}),
+    times=12,
 )
 MONEY_NAMES = st.one_of(
     st.none(), st.sampled_from(["EUR", "JPY", "BHD"]), st.sampled_from(sorted(CURRENCIES))
@@ -158,7 +166,7 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def addresses(draw: st.DrawFn, country: str) -> Json:
     return {
         "street": draw(TEXTS),
-        "postal_code": draw(mostly(st.just("08005"), ODD)),
+        "postal_code": draw(SPANISH if country == "ES" else mostly(st.just("NY 10118"), ODD)),
         "city": draw(TEXTS),
         "country": country,
     }
@@ -189,12 +197,9 @@ def accounts(draw: st.DrawFn) -> Json:
         "name": draw(NAMES),
         "company_name": draw(optional(NAMES)),
         "email": draw(EMAILS),
-        "address": draw(addresses(draw(st.one_of(st.just(country), PLACES)))),
+        "address": draw(addresses(country)),
         "country": country,
         "tax_id": draw(optional(st.sampled_from(TAX_IDS.get(country, FREE)))),
-        "state_id": draw(optional(st.sampled_from([8, 28, 35, 51, 52])))
-        if country == "ES"
-        else None,
         "billing_day": draw(st.integers(1, 31)),
         "time_zone": draw(ZONES),
         "delivery_mode": "EMAIL",

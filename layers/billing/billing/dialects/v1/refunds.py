@@ -96,7 +96,7 @@ class RefundReplacementDTO(_RefundDTO):
         description="How much, with the movement's tax and currency."
     )
     external_refund_unique_id: ExternalIdText | None = Field(
-        description="As it is; a refund without one may get its first, or null."
+        description="As it is; null for a refund that was made without one."
     )
     billable: bool = Field(description="True: the next billing run credits it.")
     id: ReadOnly = Field(None, description="As in the path.")
