@@ -103,6 +103,7 @@ def finish(stack: Stack) -> None:
     """
     Create what the template asks for and the emulator passes over: routes and TTLs.
 
+    The concurrency of queues, a parameter, reaches the emulator as a text that it cannot compare.
     Aliases are moved to the functions as they are: changed code needs no version to be live.
     """
     cloudformation = client(stack, "cloudformation")
@@ -127,6 +128,8 @@ def finish(stack: Stack) -> None:
                 Name=properties["Name"],
                 FunctionVersion="$LATEST",
             )
+        elif resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            _set_concurrency(stack, physical_ids[logical_id])
         elif resource["Type"] == "AWS::DynamoDB::Table" and "TimeToLiveSpecification" in properties:
             _set_time_to_live(
                 stack, physical_ids[logical_id], properties["TimeToLiveSpecification"]
@@ -199,6 +202,14 @@ def _alias_arn(uri: Any, physical_ids: Mapping[str, str]) -> str:
     if match is None:
         raise StackError(f"An integration names no alias of this template: {uri}")
     return physical_ids[match[1]]
+
+
+def _set_concurrency(stack: Stack, mapping: str) -> None:
+    functions = client(stack, "lambda")
+    wanted = functions.get_event_source_mapping(UUID=mapping).get("ScalingConfig")
+    if wanted:
+        limit = {"MaximumConcurrency": int(wanted["MaximumConcurrency"])}
+        functions.update_event_source_mapping(UUID=mapping, ScalingConfig=limit)
 
 
 def _set_time_to_live(stack: Stack, table: str, wanted: Mapping[str, Any]) -> None:
