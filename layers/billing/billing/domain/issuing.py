@@ -21,6 +21,8 @@ from billing.domain.periods import local_date
 
 LANE = "A"
 """The one lane that an org has."""
+SALT_BYTES = 16
+"""Random bytes beside the personal part of a record: nobody can guess what its hash is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Journal:
     lane: str
     now: datetime
     read: Ends
-    make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+    make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(SALT_BYTES))
     issued: list[Issued] = field(default_factory=list, init=False)
     credited: list[CreditNote] = field(default_factory=list, init=False)
     ends: Ends = field(init=False)
