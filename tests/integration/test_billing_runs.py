@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from billing.domain.billing_runs import Batch
 from billing.domain.credit_notes import Creditable
 from billing.domain.cycle_invoices import CycleBill, Step, draft_bill
 from billing.domain.errors import InvalidRequestError, UpstreamTimeoutError
+from billing.domain.invoices import LinePeriod
 from billing.domain.parties import Org
 from billing.persistence.accounts import AccountRepository
 from billing.services import bill_accounts
@@ -354,6 +355,20 @@ def test_a_failing_account_is_named_and_stops_nobody(
     assert (again["accounts_done"], again["failures"]) == (1, first["failures"])
     good.check()
     fine.check()
+
+
+def test_a_cycle_is_described_in_the_zone_that_it_was_opened_in(
+    billed: Invoker, runs: Runs
+) -> None:
+    charge(billed)
+    moved = {"time_zone": "America/New_York"}
+    assert billed("billing_info_put_account", moved).status == 204
+
+    runs.run(until=CYCLES[0])
+
+    [invoice] = issued(billed.org_id, "100001")
+    assert invoice.description == "2026-10-31 – 2026-11-29"
+    assert invoice.lines[0].period == LinePeriod(date(2026, 11, 1), date(2026, 11, 30))
 
 
 def test_totals_beyond_the_largest_amount_are_billed_in_parts(billed: Invoker, runs: Runs) -> None:

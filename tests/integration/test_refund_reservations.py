@@ -1,5 +1,6 @@
 """A refund that was accepted is given back in full, whatever else happens to its invoice."""
 
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 
 from billing.domain.errors import BillingError
 from billing.domain.invoices import InvoiceKey
+from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
 from tests.integration.billing import Runs, audited, charge, documents, give_back, money
 from tests.integration.conftest import Answer, Invoker
@@ -254,3 +256,75 @@ def test_a_run_that_fails_between_closing_and_issuing_credits_all_of_it_later(
     assert note["amountIncVat"] == "-3630"
     key = InvoiceKey(billed.org_id, "100001", 1)
     assert InvoiceRepository().get_creditables([key])[key].reserved == {}
+
+
+# ---------------------------------------------------------------- where other features meet it
+
+
+def test_refunds_too_long_for_one_credit_note_are_given_back_in_the_originals_lines(
+    billed: Invoker, runs: Runs
+) -> None:
+    movement = charge(billed, 12_100, 10_000)
+    runs.run(until=FIRST)
+    dice = random.Random(7)
+    for _ in range(420):
+        words = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(500))
+        give_back(billed, movement, 1.21, 1, description=words)
+
+    run = runs.run(until=SECOND)
+
+    assert run["failures"] == []
+    _, note = documents(billed)
+    assert note["amountIncVat"] == str(-420 * 121)
+    assert len(note["items"]) == 1
+    assert audited(billed.org_id) == 2
+
+
+def test_cycles_read_on_either_side_of_a_run_are_read_again(
+    billed: Invoker, invoiced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_open, reads = CycleRepository.get_open, []
+
+    def torn(self: CycleRepository, *which: Any) -> Any:
+        reads.append(which)
+        opened, closed = get_open(self, *which)
+        return opened, None if len(reads) == 1 else closed
+
+    monkeypatch.setattr(CycleRepository, "get_open", torn)
+
+    assert _ask(billed, invoiced, 121, 100).status == 201
+    assert len(reads) == 2
+    _holds_what_is_live(billed, invoiced)
+
+
+def test_a_credit_note_by_lines_leaves_the_net_of_the_whole(billed: Invoker, runs: Runs) -> None:
+    untaxed = {"tax": {"type": "NONE", "percentage": 0}}
+    movement = charge(billed)
+    allowance = {**money(50, 50), **untaxed}
+    charge(billed, amount=allowance, operation_type="CREDIT", kind="discount")
+    runs.run(until=FIRST)
+    refund = give_back(billed, movement, 60.5, 50)
+
+    credited = billed("invoices_credit", {"lines": [{"line": 1, "amount_without_taxes": 8.67}]})
+
+    assert (credited.status, credited.json["code"]) == (409, "CREDIT_EXCEEDS_INVOICE")
+    less = {
+        "external_refund_unique_id": billed(
+            "refunds_get", movementId=movement, refundId=refund
+        ).json["external_refund_unique_id"],
+        "amount": money(54.45, 45),
+        "period_start_datetime": None,
+        "period_end_datetime": None,
+    }
+    assert billed("refunds_put", less, movementId=movement, refundId=refund).status == 204
+
+
+def test_a_page_of_movements_of_many_invoices_is_read(billed: Invoker, runs: Runs) -> None:
+    for month in range(34):
+        charge(billed)
+        runs.run(until=f"{2026 + (11 + month) // 12}-{(11 + month) % 12 + 1:02}-01")
+
+    page = billed("movements_list", query={"limit": "100"})
+
+    assert page.status == 200
+    assert len({each["invoice_id"] for each in page.json["movements"]}) == 34

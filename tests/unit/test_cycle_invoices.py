@@ -39,9 +39,11 @@ from tests.sample_invoices import BUYER, CYCLE, IVA, SELLER
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
 ENDS_ON = date(2026, 3, 1)
 FOLLOWING = OpenCycle(
-    date(2026, 4, 1), BillingPeriod(CYCLE.end, datetime(2026, 3, 31, 22, tzinfo=UTC))
+    date(2026, 4, 1),
+    BillingPeriod(CYCLE.end, datetime(2026, 3, 31, 22, tzinfo=UTC)),
+    BUYER.time_zone,
 )
-CLOSING = ClosingCycle(BUYER, ENDS_ON, CYCLE, CycleDocuments(), FOLLOWING)
+CLOSING = ClosingCycle(BUYER, ENDS_ON, CYCLE, BUYER.time_zone, CycleDocuments(), FOLLOWING)
 
 
 def _amount(net: str, tax: Tax = IVA) -> AskedAmount:
@@ -289,7 +291,9 @@ def test_a_run_bills_until_today_where_the_org_is() -> None:
 def test_a_run_bills_no_cycle_that_has_not_ended_where_the_account_is() -> None:
     midnight = datetime(2026, 3, 1, 5, tzinfo=UTC)  # in New York
     cycle = OpenCycle(
-        date(2026, 3, 1), BillingPeriod(datetime(2026, 2, 1, 5, tzinfo=UTC), midnight)
+        date(2026, 3, 1),
+        BillingPeriod(datetime(2026, 2, 1, 5, tzinfo=UTC), midnight),
+        "America/New_York",
     )
 
     def due(until: date, now: datetime) -> bool:

@@ -24,7 +24,9 @@ def _account(billing_day: int = 1, time_zone: str = "Europe/Madrid") -> Account:
 
 
 def _open(ends_on: date, start: datetime, account: Account) -> OpenCycle:
-    return OpenCycle(ends_on, BillingPeriod(start, midnight(ends_on, account.time_zone)))
+    return OpenCycle(
+        ends_on, BillingPeriod(start, midnight(ends_on, account.time_zone)), account.time_zone
+    )
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,9 @@ class Table:
         return closed(november=ISSUED) if self.open_cycle == DECEMBER else {}
 
     def get_open(self, *_: object) -> tuple[OpenCycle, ClosedCycle | None]:
-        return OpenCycle(self.open_cycle, BillingPeriod(NOW, NOW)), self.find_closed().get(NOVEMBER)
+        return OpenCycle(self.open_cycle, BillingPeriod(NOW, NOW), "UTC"), self.find_closed().get(
+            NOVEMBER
+        )
 
     def get_creditables(self, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Creditable]:
         return {key: self.original for key in keys if self.original}

@@ -105,13 +105,14 @@ class Creditable:
             most = bisect_right(range(most + 1), self.summary.gross.minor, key=gross_with) - 1
         return Money(max(most, 0), self.invoice.currency)
 
-    def reserve(self, number: int, net: Money) -> "Creditable":
+    def reserve(self, number: int, net: Money, freed: Money | None = None) -> "Creditable":
         """
         Reserve a net amount of a line for a refund.
 
-        Raise RefundNotCreditableError where less is left of the line or of the whole invoice.
+        What the same refund had reserved and freed before it can always have again. Raise
+        RefundNotCreditableError where less is left of the line or of the whole invoice.
         """
-        left = self.refundable_net(number)
+        left = max(self.refundable_net(number), freed or Money.zero(net.currency))
         if left < net:
             raise RefundNotCreditableError(
                 f"Only {left} without tax can still be credited of this movement on invoice "
@@ -140,10 +141,11 @@ class Creditable:
         erased.
         """
         self._check_creditable()
-        if self.left.minor <= 0:
-            raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
         left = {number: self._rest(number) for number in range(1, len(self.invoice.lines) + 1)}
-        return {number: amount for number, amount in left.items() if amount}
+        nets = {number: amount for number, amount in left.items() if amount}
+        if self.left.minor <= 0 or self.gross_of(nets).minor <= 0:
+            raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
+        return nets
 
     def lines_left(self, asked: Sequence[LineCredit]) -> Nets:
         """
@@ -168,7 +170,8 @@ class Creditable:
                 )
             nets[each.line] = amount
         taken = _plus(_plus(self.credited, self.reserved), nets)
-        if self.summary.gross < self._gross_in_all(taken):
+        net = sum(taken.values(), Money.zero(self.invoice.currency))
+        if self.summary.gross < self._gross_in_all(taken) or self.summary.net < net:
             raise CreditExceedsInvoiceError(
                 f"{self.left} are left of this invoice, {self.gross_of(nets)} are more than that."
             )

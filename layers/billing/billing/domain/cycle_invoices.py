@@ -142,7 +142,7 @@ def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> D
         seller=org,
         buyer=step.cycle.account,
         currency=part.currency,
-        description=_days(step.cycle.period, step.cycle.account.time_zone),
+        description=_days(step.cycle.period, step.cycle.time_zone),
         cycle=step.cycle.period,
         lines=lines,
         taxes=taxes,
@@ -156,7 +156,7 @@ def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
     for refund in step.contents.refunds_of(original.invoice.key.ordinal):
         number, net = refund.reserved_line, refund.amount.net
         nets[number] = nets[number] + net if number in nets else net
-        lines.append(_refunded(refund, step.cycle.account.time_zone))
+        lines.append(_refunded(refund, step.cycle.time_zone))
     description = f"{original.invoice.number}: {original.invoice.description}"
     return CreditNote.of(
         original,
@@ -165,7 +165,7 @@ def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
         step.cycle.account,
         description[:500],
         cycle=step.cycle.period,
-        lines=lines,
+        lines=lines if _fits(lines) else (),  # else the original's own, which fit
         is_reserved=True,
     )
 
@@ -178,7 +178,7 @@ type _Entry = tuple[str, Line]
 
 def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, Sequence[_Entry]]:
     """Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here."""
-    time_zone = cycle.account.time_zone
+    time_zone = cycle.time_zone
     entries = [
         *((each.line_key, _charge(each, time_zone)) for each in contents.movements),
         *(entry for each in contents.usage for entry in _usage(each)),
@@ -220,6 +220,15 @@ def _divide(entries: Sequence[_Entry]) -> Iterator[str]:
                 yield key
                 part = _Size()
             part.add(line)
+
+
+def _fits(lines: Sequence[Line]) -> bool:
+    size = _Size()
+    for line in lines:
+        if not size.has_room([line]):
+            return False
+        size.add(line)
+    return True
 
 
 class _Size:

@@ -19,13 +19,14 @@ class OpenCycle:
     """
     The one cycle of an account that writes fall into.
 
-    `ends_on` is the local day on which it ends and is billed, and its name. Both it and the
-    instants of `period` are fixed when the cycle is opened: another billing day or time zone of
-    the account takes effect with the next cycle.
+    `ends_on` is the local day on which it ends and is billed, and its name. It, the instants of
+    `period` and the time zone are fixed when the cycle is opened: another billing day or time zone
+    of the account takes effect with the next cycle.
     """
 
     ends_on: date
     period: BillingPeriod
+    time_zone: str
 
     @classmethod
     def first(cls, account: Account, now: datetime) -> "OpenCycle":
@@ -34,6 +35,7 @@ class OpenCycle:
         return cls(
             ends_on=next_billing_date(account.billing_day, today),
             period=period_at(account.billing_day, account.time_zone, now),
+            time_zone=account.time_zone,
         )
 
     def following(self, account: Account) -> "OpenCycle":
@@ -45,7 +47,7 @@ class OpenCycle:
         start, zone = self.period.end, account.time_zone
         latest = max(self.ends_on, local_date(start, zone))
         ends_on = next_billing_date(account.billing_day, latest)
-        return OpenCycle(ends_on, BillingPeriod(start, midnight(ends_on, zone)))
+        return OpenCycle(ends_on, BillingPeriod(start, midnight(ends_on, zone)), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class ClosingCycle:
     account: Account
     ends_on: date
     period: BillingPeriod
+    time_zone: str
     documents: CycleDocuments
     following: OpenCycle
 
@@ -125,6 +128,7 @@ class BillableAccount:
             account=self.account,
             ends_on=self.open.ends_on,
             period=self.open.period,
+            time_zone=self.open.time_zone,
             documents=CycleDocuments(),
             following=self.open.following(self.account),
         )

@@ -7,11 +7,11 @@ Cycles of accounts, in the accounts' table.
                               cycle#<date>   a cycle that a billing run has closed, and the
                                              documents it issued for it
 
-`ends_on` of the open cycle is what every write depends on that falls into it; `starts_at` and
-`ends_at` are fixed when it is opened, whatever becomes of the profile. While the cycle before is
-being billed, `closing` says so, and which documents were planned and issued for it. `due_on` is the
-day from which on there is something to bill: the index `due` has the accounts of an org's lane in
-its order, and only these items are in it.
+`ends_on` of the open cycle is what every write depends on that falls into it; `starts_at`,
+`ends_at` and `time_zone` are fixed when it is opened, whatever becomes of the profile. While the
+cycle before is being billed, `closing` says so, and which documents were planned and issued for it.
+`due_on` is the day from which on there is something to bill: the index `due` has the accounts of an
+org's lane in its order, and only these items are in it.
 """
 
 import json
@@ -128,6 +128,7 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
             "ends_on": {"S": cycle.ends_on.isoformat()},
             "starts_at": {"S": instant(cycle.period.start)},
             "ends_at": {"S": instant(cycle.period.end)},
+            "time_zone": {"S": cycle.time_zone},
         },
     )
 
@@ -144,7 +145,8 @@ def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
 
 def to_open_cycle(item: Item) -> OpenCycle:
     start, end = (to_instant(item[name]["S"]) for name in ("starts_at", "ends_at"))
-    return OpenCycle(date.fromisoformat(item["ends_on"]["S"]), BillingPeriod(start, end))
+    ends_on = date.fromisoformat(item["ends_on"]["S"])
+    return OpenCycle(ends_on, BillingPeriod(start, end), item["time_zone"]["S"])
 
 
 def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
@@ -155,11 +157,12 @@ def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
             table,
             open_cycle_key(org_id, closing.account.id),
             "SET ends_on = :ends_on, starts_at = :starts_at, ends_at = :ends_at, "
-            "closing = :closing",
+            "time_zone = :time_zone, closing = :closing",
             {
                 ":ends_on": {"S": closing.following.ends_on.isoformat()},
                 ":starts_at": {"S": instant(closing.following.period.start)},
                 ":ends_at": {"S": instant(closing.following.period.end)},
+                ":time_zone": {"S": closing.following.time_zone},
                 ":closing": {"S": to_json(_closing_record(closing))},
             },
             expected={"ends_on": ends_on, "due_on": ends_on},
@@ -205,6 +208,7 @@ def to_billable_account(account: Account, item: Item) -> BillableAccount:
             account=account,
             ends_on=date.fromisoformat(record["ends_on"]),
             period=to_period(record["period"]),
+            time_zone=record["time_zone"],
             documents=_to_documents(record["documents"]),
             following=open_cycle,
         ),
@@ -215,6 +219,7 @@ def _closing_record(closing: ClosingCycle) -> Record:
     return {
         "ends_on": closing.ends_on.isoformat(),
         "period": period_record(closing.period),
+        "time_zone": closing.time_zone,
         "documents": _documents_record(closing.documents),
     }
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import islice
+from itertools import batched, islice
 from unicodedata import normalize
 
 from billing import config
@@ -82,8 +82,12 @@ class InvoiceRepository:
         """Read invoices, with what is left of them to be credited."""
         if not keys:
             return {}
-        found = self._get(*(item_key for key in keys for item_key in creditable_keys(key)))
-        return {key: to_creditable(key, found) for key in keys}
+        return {
+            key: to_creditable(key, found)
+            for some in batched(keys, 100 // 3, strict=False)
+            for found in [self._get(*(each for key in some for each in creditable_keys(key)))]
+            for key in some
+        }
 
     def find_number(self, org_id: str, number: str) -> InvoiceKey | None:
         """Find the invoice that has a number."""

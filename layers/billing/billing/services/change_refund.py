@@ -73,7 +73,8 @@ def replace_refund(
         if original is None and request.billable and refund.cycle != movement.cycle:
             closed = cycles.find_closed(org_id, refund.account_id, [movement.cycle])
             original = original_of(movement, closed.get(movement.cycle), invoices)
-        reservation, original = reserved(movement, replaced, original)
+        freed = refund.amount.net if refund.reservation else None
+        reservation, original = reserved(movement, replaced, original, freed)
         replaced = replace(replaced, reservation=reservation)
         refunds.replace(refund, replaced, movement, original)
         return replaced.version

@@ -80,6 +80,8 @@ def issue_refund(
                 movement_key.org_id, movement.account_id, movement.cycle
             )
             cycle = opened.ends_on
+            if closed is None and cycle != movement.cycle:
+                raise ContentionError  # the two were read on either side of a billing run
             original = original_of(movement, closed, invoices) if request.billable else None
         refund = Refund.pending(key, request, movement, cycle, now)
         reservation, original = reserved(movement, refund, original)

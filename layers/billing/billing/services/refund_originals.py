@@ -7,6 +7,7 @@ from billing.domain.credit_notes import Creditable
 from billing.domain.cycles import ClosedCycle
 from billing.domain.errors import CycleBeingBilledError
 from billing.domain.invoices import InvoiceKey
+from billing.domain.money import Money
 from billing.domain.movements import Movement
 from billing.domain.refunds import Refund, Reservation
 
@@ -45,15 +46,15 @@ def original_reserved(refund: Refund, invoices: Invoices) -> Creditable | None:
 
 
 def reserved(
-    movement: Movement, refund: Refund, original: Creditable | None
+    movement: Movement, refund: Refund, original: Creditable | None, freed: Money | None = None
 ) -> tuple[Reservation | None, Creditable | None]:
     """
-    Reserve a billable refund on an invoice, if there is one.
+    Reserve a billable refund on an invoice, if there is one; `freed` is what it had there before.
 
     Raise RefundNotCreditableError where less is left of it.
     """
     line = original.line_of(movement.key.id) if original else None
     if original is None or line is None or not refund.request.billable:
         return None, original
-    after = original.reserve(line, refund.amount.net)
+    after = original.reserve(line, refund.amount.net, freed)
     return Reservation(original.invoice.key.ordinal, line), after
