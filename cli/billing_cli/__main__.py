@@ -44,7 +44,7 @@ def _org(_: click.Context, __: click.Parameter, value: str) -> str:
     return org_id
 
 
-org_option = click.option("--org", required=True, callback=_org, help="The org it is about.")
+org_option = click.option("--org", required=True, callback=_org, help="Id of the org.")
 
 
 @click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,18 +87,22 @@ def token() -> None:
     type=click.Choice([role.value for role in Role]),
     help="`reader` reads, `writer` also writes, `admin` also manages the org.",
 )
-@click.option("--name", required=True, help="To know the token by.")
+@click.option("--name", required=True, help="Name that shows in lists of tokens.")
 @click.option(
     "--accounts",
     default=ALL_ACCOUNTS,
     show_default=True,
-    help="The accounts it reaches, with commas.",
+    help="Account ids that the token may use, separated by commas.",
 )
-@click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
+@click.option(
+    "--expires",
+    type=click.DateTime(),
+    help="Expiry time in UTC. Omit for a token that never expires.",
+)
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Make the org a sandbox, with its first token: it has a clock that can be set.",
+    help="Create the org as a sandbox, whose clock can be set. Only with its first token.",
 )
 def create_token(
     org: str, role: str, name: str, accounts: str, expires: datetime | None, sandbox: bool
@@ -148,7 +152,7 @@ def list_tokens(org: str) -> None:
 
 @token.command("rotate")
 @org_option
-@click.option("--keep", is_flag=True, help="Leave the old one valid; revoke it when none uses it.")
+@click.option("--keep", is_flag=True, help="Keep the old token valid; revoke it later.")
 @click.argument("token_id")
 def rotate_token(org: str, keep: bool, token_id: str) -> None:
     """
@@ -175,8 +179,12 @@ def revoke_token(org: str, token_id: str) -> None:
 
 
 @cli.command()
-@click.option("--url", help="The base URL of the API; by default what the stack says.")
-@click.option("--known", type=click.File(), help="What this command printed before: its tokens.")
+@click.option("--url", help="Base URL of the API. Default: that of the stack.")
+@click.option(
+    "--known",
+    type=click.File(),
+    help="File with the earlier output of this command, to use its tokens.",
+)
 @click.pass_context
 def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
     """
@@ -193,7 +201,7 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
 
 @cli.command()
 @org_option
-@click.option("--quick", is_flag=True, help="Leave out the PDFs, which are read whole.")
+@click.option("--quick", is_flag=True, help="Do not read and check the PDFs.")
 @click.option("--list-erased", is_flag=True, help="Print each document that was erased.")
 def audit(org: str, quick: bool, list_erased: bool) -> None:
     """
@@ -259,7 +267,7 @@ def erase(org: str, account: str, before: datetime) -> None:
 
 
 @cli.command()
-@click.option("--dry-run", is_flag=True, help="Count them only.")
+@click.option("--dry-run", is_flag=True, help="Only print how many there are.")
 @click.pass_context
 def replay(context: click.Context, dry_run: bool) -> None:
     """
@@ -286,9 +294,14 @@ def replay(context: click.Context, dry_run: bool) -> None:
     type=click.Choice(list(DELIMITERS)),
     default=",",
     show_default=True,
-    help="What stands between the cells of CSV.",
+    help="Separator of CSV cells.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write. Default: standard output.",
+)
 def export(
     org: str,
     kind: str,

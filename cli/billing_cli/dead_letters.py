@@ -16,17 +16,17 @@ from billing_cli.stack import resources
 BATCH = 10
 WAIT_SECONDS = 1
 EMPTY_READS = 100
-"""So many reads of a stream may answer nothing, though there is more behind."""
+"""Empty reads in a row after which a record is no longer searched for."""
 
 
 class Letters(Protocol):
     """The dead letters of one queue."""
 
     def count(self) -> int:
-        """Tell about how many there are."""
+        """Return the approximate number of dead letters."""
 
     def replay(self) -> tuple[int, int]:
-        """Have them tried again: how many were, and how many are left."""
+        """Send all for another try; return the numbers of those sent and left."""
 
 
 def queues(stack: str) -> Iterator[tuple[str, Letters]]:

@@ -99,7 +99,7 @@ class BillingApp(APIGatewayHttpResolver):
 
     def org_time(self) -> datetime:
         """
-        Return the time that the caller's org lives at: the `now` of all business dates.
+        Return the current time of the caller's org: the `now` of all business dates.
 
         Ids, tokens, links and when something was recorded go by the present.
         """
@@ -108,7 +108,7 @@ class BillingApp(APIGatewayHttpResolver):
 
     def required_scopes(self, route_key: str) -> list[str]:
         """
-        Tell what a route asks of a token, by its key in the gateway; an open route asks for none.
+        Return the role and scopes that a route requires; an empty list for an open route.
 
         Raises NotFoundError where there is no such route, and LookupError where it declares none.
         """

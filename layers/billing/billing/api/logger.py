@@ -15,7 +15,7 @@ class ReportedError(Exception):
 
 
 def report(what: str, error: BaseException, **where: Any) -> None:
-    """Log an error by its kind and the lines it came through: its text may tell too much."""
+    """Log the type and the stack trace of an error, not its text, which may hold personal data."""
     trace = "".join(traceback.format_tb(error.__traceback__))
     logger.error(what, extra={"error": kind_of(error), "trace": trace, **where})
 

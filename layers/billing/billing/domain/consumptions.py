@@ -20,7 +20,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxedAmount, tax_totals
 
 
 class ConsumptionType(StrEnum):
-    """What was used."""
+    """A kind of usage that is measured and billed."""
 
     DATA = "data"
     SMS = "sms"
@@ -136,7 +136,7 @@ def untaken(
             *(
                 FieldError(
                     f"{record.field}.external_consumption_unique_id",
-                    f"{record.external.value!r} was used before with another record",
+                    f"{record.external.value!r} was used with a different record",
                 )
                 for record in reused
             ),

@@ -115,8 +115,8 @@ class Creditable:
         left = max(self.refundable_net(number), freed or Money.zero(net.currency))
         if left < net:
             raise RefundNotCreditableError(
-                f"Only {left} without tax can still be credited of this movement on invoice "
-                f"{self.invoice.number}; the refund is {net}."
+                f"The refund without tax ({net}) exceeds the amount of the movement that can still "
+                f"be credited on invoice {self.invoice.number} ({left})."
             )
         return replace(self, reserved=_plus(self.reserved, {number: net}))
 
@@ -166,14 +166,16 @@ class Creditable:
             left = max(Money.zero(amount.currency), self.left_of(each.line))
             if left < amount:
                 raise CreditExceedsInvoiceError(
-                    f"{left} are left of line {each.line}, {amount} are more than that."
+                    f"The credit of line {each.line} ({amount}) exceeds the amount that can still "
+                    f"be credited ({left})."
                 )
             nets[each.line] = amount
         taken = _plus(_plus(self.credited, self.reserved), nets)
         net = sum(taken.values(), Money.zero(self.invoice.currency))
         if self.summary.gross < self._gross_in_all(taken) or self.summary.net < net:
             raise CreditExceedsInvoiceError(
-                f"{self.left} are left of this invoice, {self.gross_of(nets)} are more than that."
+                f"The credit note ({self.gross_of(nets)}) exceeds the amount of the invoice that "
+                f"can still be credited ({self.left})."
             )
         return nets
 

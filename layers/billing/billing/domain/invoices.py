@@ -172,7 +172,7 @@ class Settlement:
         """
         if remaining < amount:
             raise PaymentExceedsInvoiceError(
-                f"{remaining} remain to be paid on this invoice, {amount} are more than that."
+                f"The payment ({amount}) exceeds the remaining amount of the invoice ({remaining})."
             )
         latest = max(self.paid_at or paid_at, paid_at)
         return Settlement(self.paid + amount, self.credited, latest)

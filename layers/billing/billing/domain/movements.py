@@ -252,10 +252,12 @@ class Movement:
             left, left_net = left + freed.gross, left_net + freed.net
         if left < amount.gross:
             raise RefundExceedsMovementError(
-                f"{left} are left of this movement, {amount.gross} are more than that."
+                f"The refund ({amount.gross}) exceeds the refundable amount of the movement "
+                f"({left})."
             )
         if left_net < amount.net:
             raise RefundExceedsMovementError(
-                f"{left_net} without tax are left of this movement, {amount.net} are more."
+                f"The refund without tax ({amount.net}) exceeds the refundable amount without tax "
+                f"({left_net})."
             )
         return amount

@@ -1,4 +1,4 @@
-"""Sandbox clocks: the time that a sandbox org lives at, instead of the present."""
+"""Sandbox clocks: the current time of a sandbox org, instead of the present."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

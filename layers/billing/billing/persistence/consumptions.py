@@ -81,7 +81,7 @@ class ConsumptionRepository:
         self, org_id: str, subscription_id: str, records: Sequence[NewConsumption] = ()
     ) -> tuple[Surroundings, dict[str, IdempotencyRecord]]:
         """
-        Tell what new records come into, and which of their external ids are taken.
+        Return the context of new records, and the external ids that are already used.
 
         Raises NotFoundError where the subscription belongs to no account yet.
         """

@@ -2,7 +2,7 @@
 The clocks of sandbox orgs, in the accounts' table.
 
     pk           sk       what
-    org#<org>    clock    the time that a sandbox org lives at, and how often it was set
+    org#<org>    clock    the current time of a sandbox org, and how often it was set
 """
 
 from billing import config
