@@ -76,7 +76,10 @@ def get_consumptions(
 def list_consumptions(
     org_id: OrgId,
     subscription_id: SubscriptionId,
-    kind: Annotated[ConsumptionType, Query(alias="type", description="What was used.")],
+    kind: Annotated[
+        ConsumptionType,
+        Query(alias="type", description="Kind of usage: data, messages or calls."),
+    ],
     first: Annotated[
         Date | None,
         Query(alias="fromDate", description="First day; by default the open cycle's."),

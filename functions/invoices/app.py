@@ -72,7 +72,7 @@ RangeHeader = Annotated[
     ),
 ]
 Ordinal = Annotated[
-    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice to fetch.")
+    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice that is read.")
 ]
 
 
@@ -98,7 +98,14 @@ def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
 
 @app.get(f"{V3_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v3 invoices"])
 def get_invoice_by_number(
-    number: Annotated[str, Path(alias="invoiceNumber", max_length=64, description="Its number.")],
+    number: Annotated[
+        str,
+        Path(
+            alias="invoiceNumber",
+            max_length=64,
+            description="Number of the invoice, as it is printed.",
+        ),
+    ],
 ) -> list[InvoiceDetails]:
     """Get invoice details by invoice number"""
     account_id = app.caller.account_id
@@ -130,7 +137,9 @@ def list_invoices_of_period(
     account_id: Annotated[
         str,
         Path(
-            alias="accountId", pattern=r"^(0|[1-9][0-9]{0,17})$", description="Account identifier."
+            alias="accountId",
+            pattern=r"^(0|[1-9][0-9]{0,17})$",
+            description="ID of the account, as a number.",
         ),
     ],
     start_date: Annotated[

@@ -72,7 +72,7 @@ def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> Toke
 def delete_token(org_id: OrgId, token_id: TokenId) -> Response[None]:
     """Revoke a token, and with it those that come from it
 
-    Here it is refused at once, elsewhere within a minute.
+    Token routes refuse it at once; all other routes within 60 seconds.
     """
     TokenRepository().revoke(org_id, token_id, app.caller.reach)
     return no_content()

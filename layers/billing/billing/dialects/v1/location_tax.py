@@ -12,11 +12,13 @@ from billing.domain.tax_rates import LocationTax
 class LocationTaxDTO(Dto):
     """The tax of a place, from a day on."""
 
-    state_id: int | None = Field(description="INE province code; null is the whole country.")
+    state_id: int | None = Field(description="INE province code; null for the whole country.")
     country: str = Field(description="The country of the place: ISO 3166-1 alpha-2.")
     name: str = Field(description="The name of the country or province.")
-    tax: TaxDTO = Field(description="The standard tax there, or the org's own rate.")
-    valid_from: Date = Field(description="The first day of this rate, as far as our data goes.")
+    tax: TaxDTO = Field(description="Standard tax of the place, or the org's own rate.")
+    valid_from: Date = Field(
+        description="First day of this rate; at the earliest, the first day of our data."
+    )
 
     @classmethod
     def from_domain(cls, location: LocationTax) -> "LocationTaxDTO":

@@ -11,7 +11,7 @@ from billing.domain.errors import BillingError
 class PropertyError(Dto):
     """One wrong property."""
 
-    property: str = Field(description="Where it stands in the request.")
+    property: str = Field(description="Path of the property in the request.")
     message: str = Field(
         description="What is wrong with the field, with the limit or form it must have."
     )
