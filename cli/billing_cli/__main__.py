@@ -72,10 +72,10 @@ def cli(stack: str) -> None:
 @cli.group(cls=StackGroup)
 def token() -> None:
     """
-    Make, list, rotate and revoke tokens.
+    Create, list, rotate and revoke tokens.
 
-    A token is shown once, when it is made; of all others only the hash is kept. A revoked one is
-    refused within a minute, and so are those that were made with it.
+    A token is shown once, when it is created; only its hash is stored. A revoked token is
+    refused within a minute, and so are those that were created with it.
     """
 
 
@@ -107,7 +107,7 @@ def token() -> None:
 def create_token(
     org: str, role: str, name: str, accounts: str, expires: datetime | None, sandbox: bool
 ) -> None:
-    """Make a token and print it: the only time it is shown."""
+    """Create a token and print it: the only time it is shown."""
     asked = {
         "name": name,
         "role": role,
@@ -156,9 +156,9 @@ def list_tokens(org: str) -> None:
 @click.argument("token_id")
 def rotate_token(org: str, keep: bool, token_id: str) -> None:
     """
-    Replace a token by one of the same reach, and print that.
+    Replace a token by one with the same rights, and print the new one.
 
-    Tokens that were made with the old one end with it, not with the new one.
+    Tokens that were created with the old one end with it, not with the new one.
     """
     tokens = TokenRepository()
     old = _grant(org, token_id)
@@ -188,7 +188,7 @@ def revoke_token(org: str, token_id: str) -> None:
 @click.pass_context
 def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
     """
-    Fill in two demo orgs, and print their tokens.
+    Create two demo orgs, and print their tokens.
 
     They get accounts, invoices and payments, all through the API. What is printed is JSON; given
     back by --known, its tokens are used again, and whatever is there already is left as it is.
@@ -205,9 +205,9 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
 @click.option("--list-erased", is_flag=True, help="Print each document that was erased.")
 def audit(org: str, quick: bool, list_erased: bool) -> None:
     """
-    Verify what is kept of an org.
+    Verify the stored data of an org.
 
-    It reads the tables and the bucket, and asks nobody else.
+    It reads the tables and the bucket only.
 
     \b
     invoices   numbers without gaps, the hash chains, totals that are those of their lines
@@ -246,8 +246,8 @@ def erase(org: str, account: str, before: datetime) -> None:
     """
     Erase the personal data of an account's old documents, and their PDFs.
 
-    Numbers, amounts and hashes stay, and the chain still verifies. Documents that the law still
-    asks for are refused.
+    Numbers, amounts and hashes stay, and the chain still verifies. Documents within their
+    legal retention period are refused.
     """
     _check_org(org)
     erased = erase_documents(
@@ -271,10 +271,10 @@ def erase(org: str, account: str, before: datetime) -> None:
 @click.pass_context
 def replay(context: click.Context, dry_run: bool) -> None:
     """
-    Have dead letters tried again.
+    Send dead letters for another try.
 
-    Do it once what made them fail is mended. Messages go back to the queue that they came from; of
-    invoices whose PDF could not be made, the PDF is made. What fails again stays where it is.
+    Do it once the cause of the failure is fixed. Messages go back to the queue that they came from,
+    and PDFs that could not be made are made. Those that fail again stay where they are.
     """
     for queue, letters in dead_letters.queues(context.find_root().params["stack"]):
         if dry_run:
@@ -334,7 +334,7 @@ def export(
 
 @contextmanager
 def _writing(output: Path | None) -> Iterator[IO[str]]:
-    """Open a file that is there once it is whole, or standard output; both are UTF-8."""
+    """Open a file that appears once it is complete, or standard output; both are UTF-8."""
     if output is None:
         yield click.get_text_stream("stdout", encoding="utf-8")
         return
@@ -354,7 +354,7 @@ def _progress[T](
     items: Iterable[T], length: int, among: IO[str] | None = None
 ) -> Iterator[Iterable[T]]:
     """
-    Show how far we are, on standard error: a bar, or a line now and then where that is no terminal.
+    Show the progress on standard error: a bar, or lines if that is not a terminal.
 
     Show nothing where `among`, which the items are written to, is a terminal itself.
     """
@@ -379,7 +379,7 @@ def _told[T](items: Iterable[T], length: int) -> Iterator[T]:
 
 
 def _check_org(org: str) -> None:
-    """Raise where there is no trace of an org: neither a profile nor a token."""
+    """Raise an error if an org has neither a profile nor a token."""
     try:
         AccountRepository().get_org(org)
     except NotFoundError:

@@ -109,13 +109,13 @@ class Messages(Queue):
 
 class StreamRecords(Queue):
     """
-    Where in the invoices' stream documents are that could not be made into PDFs.
+    Positions in the invoices' stream of documents whose PDFs could not be made.
 
     A stream keeps its records for a day. Of an older one the PDF is made when somebody asks for it.
     """
 
     def again(self, message: Mapping[str, Any]) -> bool:
-        """Have the PDFs made."""
+        """Create the PDFs."""
         try:
             for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
                 key = record["dynamodb"]["Keys"]
@@ -130,7 +130,7 @@ def _records(where: Mapping[str, Any]) -> Iterator[Any]:
     """
     Read a part of a stream, both ends included.
 
-    Raises NotFoundError where its end does not come.
+    Raise NotFoundError if its end is not found.
     """
     streams = boto3.client("dynamodbstreams")
     iterator = streams.get_shard_iterator(

@@ -205,7 +205,7 @@ def get_e_invoice(
         Query(alias="format", description="`cii` as in the PDF (Factur-X), or `ubl` (UBL 2.1)."),
     ],
 ) -> Response[str]:
-    """Get an invoice as EN 16931 has it, for machines"""
+    """Get an invoice as an e-invoice of EN 16931"""
     # Imported by the one route that needs it: every cold start would wait for it.
     from billing.einvoice.cii import to_cii
     from billing.einvoice.ubl import to_ubl
@@ -293,7 +293,7 @@ def _details(key: InvoiceKey) -> list[InvoiceDetails]:
 
 
 def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
-    """Answer 307 to a link, for what fits into no answer."""
+    """Return a 307 to a link, for what is too large for an answer."""
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document)})
 
 

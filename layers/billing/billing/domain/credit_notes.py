@@ -40,7 +40,7 @@ type Nets = Mapping[int, Money]
 
 @dataclass(frozen=True, slots=True)
 class LineCredit:
-    """How much of a line, by its number from 1, is asked to be credited; in major units."""
+    """The amount to credit of a line, in major units; lines count from 1."""
 
     line: int
     amount: Decimal
@@ -62,7 +62,7 @@ class Creditable:
 
     @property
     def left(self) -> Money:
-        """What is neither credited nor reserved, with tax."""
+        """Return what is neither credited nor reserved, with tax."""
         return self.summary.gross - self._gross_in_all(_plus(self.credited, self.reserved))
 
     def left_of(self, number: int) -> Money:
@@ -89,7 +89,7 @@ class Creditable:
         """
         Return the largest net amount of a line that a refund can still reserve.
 
-        Nothing of an erased invoice: a credit note would have no texts.
+        It is zero for an erased invoice: a credit note would have no texts.
         """
         if self.invoice.erased:
             return Money.zero(self.invoice.currency)
@@ -149,7 +149,7 @@ class Creditable:
 
     def lines_left(self, asked: Sequence[LineCredit]) -> Nets:
         """
-        Credit some lines.
+        Return the net amounts of some lines that are to be credited.
 
         Raise CreditExceedsInvoiceError where less is left of a line or of the whole,
         InvalidRequestError where there is no such line, and ErasedError as above.
@@ -180,11 +180,11 @@ class Creditable:
         return nets
 
     def gross_of(self, nets: Nets) -> Money:
-        """Return what net amounts come to with their tax, when they are credited next."""
+        """Compute the gross of net amounts, if they are credited next."""
         return gross_of(self.taxes_of(nets), self.invoice.currency)
 
     def taxes_of(self, nets: Nets) -> tuple[TaxTotal, ...]:
-        """Return the tax that is given back together with net amounts, credited next."""
+        """Compute the tax of net amounts, if they are credited next."""
         given_back = {each.tax: each.amount for each in self._tax_totals(self.credited)}
         in_all = {each.tax: each.amount for each in self._tax_totals(_plus(self.credited, nets))}
         nothing = Money.zero(self.invoice.currency)
@@ -239,9 +239,9 @@ class CreditNote:
         is_reserved: bool = False,
     ) -> "CreditNote":
         """
-        Draft a credit note; what it credits has the sign turned.
+        Create a credit note; the amounts that it credits are negated.
 
-        Its lines are those of the original, unless other words are given.
+        Its lines are those of the original, unless other texts are given.
         """
         invoice = original.invoice
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
@@ -261,24 +261,24 @@ class CreditNote:
 
     @property
     def credited(self) -> Nets:
-        """What is credited of each line of the original from then on."""
+        """Return what is credited of each line of the original after it."""
         return _plus(self.original.credited, self.nets)
 
     @property
     def reserved(self) -> Nets:
-        """What is reserved of each line of the original from then on."""
+        """Return what is reserved of each line of the original after it."""
         if not self.is_reserved:
             return self.original.reserved
         return _plus(self.original.reserved, {number: -net for number, net in self.nets.items()})
 
     @property
     def settlement(self) -> Settlement:
-        """Return what has happened to the original from then on."""
+        """Return the settlement of the original after it."""
         return self.original.summary.settlement.plus_credit(-self.draft.gross)
 
 
 def _turned(line: Line, net: Money) -> Line:
-    """Return a line with its sign turned; a part of it becomes one amount."""
+    """Return a line with its sign reversed; a part of it becomes one amount."""
     if net == line.net:
         return replace(
             line, unit_price=-line.unit_price, setup_costs=-line.setup_costs, net=-line.net
@@ -293,7 +293,7 @@ def _turned(line: Line, net: Money) -> Line:
 
 
 def _plus(some: Nets, more: Nets) -> Nets:
-    """Add net amounts up; a line that comes to nothing is left out."""
+    """Return the sum of net amounts; lines with a sum of zero are left out."""
     sums = dict(some)
     for number, net in more.items():
         sums[number] = sums[number] + net if number in sums else net

@@ -71,7 +71,7 @@ class InvalidRequestError(BillingError):
 
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidRequestError":
-        """Refuse one field."""
+        """Return the error of one field."""
         return cls(f"{field}: {message}", FieldError(field, message))
 
     def within(self, part: str) -> "InvalidRequestError":
@@ -304,7 +304,7 @@ class UpstreamBusyError(UpstreamError):
 
 
 class ContentionError(UpstreamBusyError):
-    """What was read is out of date: somebody else wrote first. Services read again and retry."""
+    """What was read is out of date: another request wrote first. Services read again and retry."""
 
     def __init__(self) -> None:
         super().__init__("Too many writes at once. Send the same request again.")

@@ -22,9 +22,9 @@ class OwnRates:
 
     def plus(self, state_id: int, rate: Rate) -> "OwnRates":
         """
-        Set a rate; what the org had set for the same day gives way to it.
+        Return the rates with a new one, which replaces an earlier one of the same day.
 
-        Raises ConflictError where the province has too many rates.
+        Raise ConflictError where the province has too many rates.
         """
         others = [
             each

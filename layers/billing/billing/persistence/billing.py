@@ -1,5 +1,5 @@
 """
-What a billing run reads and writes, over all tables: cycles are closed, gathered and issued.
+Billing runs over all tables: cycles are closed, gathered and issued.
 
 Each step is one transaction for several accounts, and stands under the condition that nobody else
 did it. So steps can be repeated from any point, with the same result.

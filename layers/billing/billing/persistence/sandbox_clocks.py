@@ -36,7 +36,7 @@ class SandboxClockRepository:
 
     def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None:
         """
-        Set a clock, as long as nobody else set it and no document was issued behind `end`.
+        Write a clock, if no other request has set it and no document was issued after `end`.
 
         Raise ContentionError otherwise.
         """

@@ -33,7 +33,7 @@ StateId = Annotated[int, Field(ge=1, le=52)]
 
 
 class BillingInfo(Dto):
-    """The org's own billing profile: what its invoices say of the seller."""
+    """The org's own billing profile: the seller on its invoices."""
 
     legal_name: Name = Field(description="Legal name, as in the commercial register.")
     address: AddressDTO = Field(description="Address of the registered office.")
@@ -122,7 +122,7 @@ class BillingInfo(Dto):
 
 
 class _AccountProfileDTO(Dto):
-    """What a client says of an account."""
+    """What a client sends about an account."""
 
     name: Name = Field(description="Full name of the person or organization that is billed.")
     company_name: Name | None = Field(
@@ -236,7 +236,7 @@ class PeriodDTO(Dto):
 
 
 class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
-    """When an account is billed next, and its billing profile as it was put."""
+    """An account's next billing date, and its billing profile as it was sent."""
 
     account_id: str = Field(description="Id of the account that is billed.")
     next_billing_date: Date | None = Field(

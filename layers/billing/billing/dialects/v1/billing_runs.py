@@ -10,7 +10,7 @@ from billing.domain.billing_runs import BillingRun, Failure, RunStatus
 
 
 class BillingRunRequestDTO(Dto):
-    """A billing run to be started."""
+    """A billing run that is to be started."""
 
     until: Date | None = Field(
         None,
@@ -24,7 +24,7 @@ class BillingRunRequestDTO(Dto):
 
 
 class BillingFailureDTO(Dto):
-    """An account that could not be billed, or not wholly."""
+    """An account that could not be billed, or only in part."""
 
     account_id: str = Field(description="The account that could not be billed.")
     code: str = Field(
@@ -34,7 +34,7 @@ class BillingFailureDTO(Dto):
 
 
 class BillingRunResponseDTO(Dto):
-    """How far a billing run is."""
+    """The progress of a billing run."""
 
     status: Annotated[RunStatus, Field(strict=False)] = Field(
         description="State of the run: `running` until every account is done."

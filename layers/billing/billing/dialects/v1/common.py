@@ -22,7 +22,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxType
 
 
 class GenericCreatedResponseDTO(Dto):
-    """What was created."""
+    """The id of what was created."""
 
     id: str = Field(description="The id of the resource that was created.")
 
@@ -76,7 +76,7 @@ class AmountRequestDTO(Dto):
 
     @classmethod
     def from_domain(cls, amount: AskedAmount, tax: Tax, **more: bool) -> Self:
-        """Give an amount back as it was sent, and the tax that is charged."""
+        """Return an amount as it was sent, with the tax that is charged."""
         return cls(
             value_with_taxes=amount.gross,
             value_without_taxes=amount.net,
@@ -103,7 +103,7 @@ class BillableAmountRequestDTO(AmountRequestDTO):
 
 
 class PeriodRequestDTO(Dto):
-    """What may be said to cover a period: both of its ends, or none."""
+    """A period that may be left out: both of its ends, or none."""
 
     period_start_datetime: ExactInstant | None = Field(
         None, description="First instant of the period, with up to nine fraction digits."

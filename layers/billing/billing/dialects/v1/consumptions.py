@@ -84,7 +84,7 @@ class ConsumptionRequestDTO(Dto):
 
 
 class ConsumptionReceiptDTO(Dto):
-    """How many records were taken."""
+    """The numbers of new and of repeated records."""
 
     accepted: int = Field(description="The number of records that were new and are stored.")
     duplicates: int = Field(
@@ -93,7 +93,7 @@ class ConsumptionReceiptDTO(Dto):
 
 
 class UsageAmountDTO(Dto):
-    """What usage comes to, in major units."""
+    """The cost of usage, in major units."""
 
     value_with_taxes: Amount = Field(
         description="Total with tax, in major units. Tax is computed once per rate, on the sum."
@@ -105,7 +105,7 @@ class UsageAmountDTO(Dto):
 
 
 class ConsumptionTotalDTO(Dto):
-    """What the records of one type come to."""
+    """The total of the records of one type."""
 
     type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
     units: int = Field(description="The amount that was used, counted in `unit`.")
@@ -127,7 +127,7 @@ class ConsumptionTotalDTO(Dto):
 
 
 class ConsumptionTotalsResponseDTO(Dto):
-    """What was used of a subscription in the open cycle."""
+    """The usage of a subscription in the open cycle."""
 
     invoice_cycle_date: Date = Field(
         description="Day on which the cycle that it is billed in ends."

@@ -20,7 +20,7 @@ class FieldErrorDTO(Dto):
 
 
 class GenericResponseDTO(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     code: str | None = Field(
         None, description="Error code for programs; it never changes. Example: `INVALID_REQUEST`."

@@ -125,7 +125,7 @@ class PaymentRequestDTO(Dto):
 
 
 class CreditNoteLineRequestDTO(Dto):
-    """How much of a line is credited."""
+    """A line of the invoice, and the amount that is credited of it."""
 
     line: Annotated[int, Field(ge=1, le=10**6)] = Field(
         description="Position of the line in the invoice; 1 is the first."

@@ -32,7 +32,7 @@ class LocationTaxDTO(Dto):
 
 
 class LocationTaxRequestDTO(Dto):
-    """An org's own rate for a province; what a GET answers can be sent back."""
+    """An org's own rate for a province; the answer of a GET can be sent back."""
 
     tax: TaxDTO = Field(description="The type and the rate of the tax of the place.")
     valid_from: Date = Field(description="The first day of supply that it is charged on.")

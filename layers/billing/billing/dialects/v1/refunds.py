@@ -18,7 +18,7 @@ from billing.domain.refunds import NewRefund, Refund, RefundStatus
 
 
 class _RefundDTO(PeriodRequestDTO):
-    """What every refund says."""
+    """What every refund has."""
 
     refund_datetime: ExactInstant = Field(
         description="The instant at which the refund was granted."
@@ -70,7 +70,7 @@ class RefundRequestDTO(_RefundDTO):
 
 
 class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
-    """Money to give back for products that cannot be subscribed to."""
+    """A refund for products that cannot be subscribed to."""
 
     amount: BillableAmountRequestDTO = Field(
         description="Amount to refund, with the tax and currency of the movement."
@@ -93,7 +93,7 @@ class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
 
 
 class RefundReplacementAmountDTO(AmountRequestDTO):
-    """The amount of a refund as it is to be."""
+    """The new amount of a refund."""
 
     billable: ReadOnly = Field(
         None, description="Same value as the top-level field `billable`. Ignored in a PUT."
@@ -101,7 +101,7 @@ class RefundReplacementAmountDTO(AmountRequestDTO):
 
 
 class RefundReplacementDTO(_RefundDTO):
-    """A pending refund as it is to be; what a GET answers can be sent back."""
+    """A new version of a pending refund; the answer of a GET can be sent back."""
 
     amount: RefundReplacementAmountDTO = Field(
         description="Amount to refund, with the tax and currency of the movement."

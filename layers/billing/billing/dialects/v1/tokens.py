@@ -10,7 +10,7 @@ from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 
 MAX_ACCOUNTS = 100
-"""As many as a grant can name and be read in no time at every call."""
+"""The limit of accounts in a grant, as it is read at every call."""
 
 _Some = Annotated[list[AccountId], Field(min_length=1, max_length=MAX_ACCOUNTS)]
 
@@ -52,7 +52,7 @@ Accounts = Annotated[
 
 
 class TokenRequestDTO(Dto):
-    """A token to make."""
+    """A token that is to be created."""
 
     name: Name = Field(description="A name to recognize the token by in lists.")
     role: Annotated[Role, Field(strict=False)] = Field(
@@ -77,7 +77,7 @@ class TokenCreatedResponseDTO(Dto):
 
 
 class TokenResponseDTO(Dto):
-    """What a token reaches; the token itself is known to its bearer only."""
+    """The rights of a token; the token itself is known to its bearer only."""
 
     id: str = Field(description="The id of the token, to revoke it by. It is no secret.")
     name: str = Field(description="A name to recognize the token by in lists.")

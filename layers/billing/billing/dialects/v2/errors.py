@@ -9,7 +9,7 @@ from billing.domain.errors import BillingError
 
 
 class ErrorMessage(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     code: int = Field(description="The HTTP status code, such as 404.")
     status: str = Field(description="The name of the HTTP status, such as `Not Found`.")

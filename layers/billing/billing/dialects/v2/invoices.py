@@ -17,7 +17,7 @@ class PeriodDate(Dto):
 
 
 class InvoiceStatus(Dto):
-    """What has become of an invoice."""
+    """The status of an invoice: pending, paid, overdue or credited."""
 
     id: int = Field(description="Code of the status: 1 pending, 2 paid, 3 overdue, 4 credited.")
     value: str = Field(description="Name of the status: PENDIENTE, PAGADO, IMPAGADO or ABONADO.")

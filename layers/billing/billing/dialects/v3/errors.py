@@ -18,7 +18,7 @@ class PropertyError(Dto):
 
 
 class ErrorResponse(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     errorCode: str = Field(description="A stable code of the error, for programs to compare.")
     errorMessage: str = Field(description="What went wrong and what to do, for people to read.")

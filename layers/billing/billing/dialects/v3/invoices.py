@@ -40,13 +40,13 @@ def _range(text: str) -> "Range":
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The part of a list that is wanted: `results` rows from the `start`th newest on."""
+    """The requested part of a list: `results` rows from the `start`th newest on."""
 
     start: int = 0
     results: int = 25
 
     def of(self, total: int) -> str:
-        """Word the header of the answer."""
+        """Return the text of the header of the answer."""
         return f"start={self.start},results={self.results},total={total}"
 
 
@@ -166,7 +166,7 @@ class InvoiceItem(Dto):
 
 
 class ClientDetails(Dto):
-    """Who was billed."""
+    """The client that was billed."""
 
     fullName: str = Field(
         description="The full name of the person or organization that was billed."
@@ -183,7 +183,7 @@ class ClientDetails(Dto):
 
 
 class CompanyDetails(Dto):
-    """Who billed."""
+    """The company that issued the invoice."""
 
     name: str = Field(description="The legal name of the company that issued the invoice.")
     address: str = Field(description="The street and the house number.")
@@ -198,7 +198,7 @@ class CompanyDetails(Dto):
 
 
 class InvoiceDetails(Dto):
-    """An invoice, whole."""
+    """An invoice with its lines, client and company."""
 
     id: int = Field(
         description="The ID of the invoice, which counts the account's documents: 1, 2, 3 …"
