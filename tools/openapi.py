@@ -54,17 +54,17 @@ TITLE = "Billing API"
 DESCRIPTION = f"""\
 Movements and usage in, numbered invoices, refunds and credit notes out: three dialects over one set
 of data. **v1** and **v2** write snake_case and amounts as numbers in major units; **v3** writes
-camelCase and amounts as strings of whole minor units, and acts on the token's one account.
+camelCase and amounts as strings of whole minor units, and uses the token's one account.
 
 **Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
-where it is in both, it must be the same. A token belongs to one org, reaches some of its accounts
-or all, and has a role. It ends with the token that made it, at the latest.
+if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of its
+accounts, and has a role. It ends, at the latest, with the token that created it.
 
-**Once, however often it is sent.** Whatever creates takes an external id of yours. The same request
-again answers the first id, with the header `idempotent-replayed`; another request with the same
-external id is refused with 409. So after any failure a request can be sent again as it was.
+**Idempotency.** Every request that creates something can have an external id, which you choose. The same
+request sent again returns the first id, with the header `idempotent-replayed`; a different request
+with the same external id is refused with 409. So after any failure, send the same request again.
 
-**Failures** are worded in the dialect of the path, and every answer names itself in `x-request-id`.
+**Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`.
 """
 SECURITY = """\
 A token: `bil_…`. Its role is what it may do, and includes the roles before it: `reader` reads,
@@ -87,12 +87,12 @@ FAILURES: tuple[tuple[BillingError, str], ...] = (
         "The call carries no token, or one that is unknown, expired or revoked",
     ),
     (
-        AccessDeniedError("The token does not reach this account."),
+        AccessDeniedError("The token may not use this account."),
         "The user does not have permission to access that resource",
     ),
     (NotFoundError(), "The specified resource was not found"),
     (DocumentNotReadyError(), "The state of the resource forbids it"),
-    (PreconditionFailedError(), "`If-Match` names another version"),
+    (PreconditionFailedError(), "`If-Match` does not name the current version"),
     (TooLargeError("The invoice is too large; split it into several."), "The request is too large"),
     (BillingError("Something went wrong on our side."), "The request failed to be processed"),
     (UpstreamFailedError(), "A third party connection failed"),
@@ -100,29 +100,29 @@ FAILURES: tuple[tuple[BillingError, str], ...] = (
     (UpstreamTimeoutError(), "The request timed out"),
 )
 """The answers of an operation, and what each means to a client."""
-TOO_MANY = "Too many requests; said by the gateway, before any function"
+TOO_MANY = "Too many requests; answered by the gateway"
 
 HEADERS: dict[str, tuple[str, Json]] = {
-    "x-request-id": ("Names this request in the logs.", {"type": "string"}),
+    "x-request-id": ("Id of this request, to find it in the logs.", {"type": "string"}),
     "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
     "idempotent-replayed": (
-        "The request was sent before; this is what it made then.",
+        "The request was sent before; this is its first result.",
         {"type": "string", "enum": ["true"]},
     ),
-    "Location": ("The path of what was made.", {"type": "string"}),
-    "ETag": ("The version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
+    "Location": ("Path of the resource that was created.", {"type": "string"}),
+    "ETag": ("Version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
     "RANGED-DATA": (
-        "The rows that came, and how many there are.",
+        "Rows in this answer, and their total number.",
         {"type": "string", "examples": ["start=0,results=25,total=1"]},
     ),
-    "Content-Disposition": ("Names the file.", {"type": "string"}),
+    "Content-Disposition": ("Name of the file to save.", {"type": "string"}),
     "X-Content-Type-Options": (
         "The body is of its content type, and nothing else.",
         {"type": "string", "enum": ["nosniff"]},
     ),
-    "Cache-Control": ("The answer is not to be kept.", {"type": "string"}),
+    "Cache-Control": ("The answer must not be stored.", {"type": "string"}),
 }
-"""The headers of answers; where one appears, the answers of events/ tell."""
+"""The headers of answers; the answers in events/ show where they appear."""
 ANSWERS = {"200": "Ok", "201": "Created", "204": "Ok with empty body"}
 
 SPELLINGS = {name.lower(): name for name in [*HEADERS, "If-Match"]}
