@@ -57,10 +57,10 @@ of data. **v1** and **v2** write snake_case and amounts as numbers in major unit
 camelCase and amounts as strings of whole minor units, and uses the token's one account.
 
 **Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
-if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of its
-accounts, and has a role. It ends, at the latest, with the token that created it.
+if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of
+its accounts, and has a role. It ends, at the latest, with the token that created it.
 
-**Idempotency.** Every request that creates something can have an external id, which you choose. The same
+**Idempotency.** Requests that create something take an external id, which you choose. The same
 request sent again returns the first id, with the header `idempotent-replayed`; a different request
 with the same external id is refused with 409. So after any failure, send the same request again.
 

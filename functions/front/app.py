@@ -47,7 +47,7 @@ def refuse(_: Exception) -> Response[str]:
     for template, operations in json.loads(_openapi().text)["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             raise MethodNotAllowedError(method.upper() for method in operations)
-    raise NotFoundError("There is no such path; GET /openapi.json lists those there are.")
+    raise NotFoundError("There is no such path. GET /openapi.json lists all paths.")
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -58,9 +58,9 @@ def token_in(headers: Mapping[str, str]) -> str:
             raise UnauthenticatedError(f"Authorization must be `{BEARER} <token>`.")
         said.append(token.strip())
     if not said:
-        raise UnauthenticatedError("The call carries no token.")
+        raise UnauthenticatedError("The request has no token.")
     if len(set(said)) > 1:
-        raise UnauthenticatedError("The call carries tokens that differ.")
+        raise UnauthenticatedError("The request has different tokens. Send one.")
     return said[0]
 
 
@@ -88,7 +88,9 @@ def _read(hashed: str, now: datetime) -> Grant:
     if grant.ancestors:
         found = tokens.find_all(grant.ancestors)
         if any(each not in found or found[each].has_expired(now) for each in grant.ancestors):
-            raise UnauthenticatedError("The token ended with the one that it was made by.")
+            raise UnauthenticatedError(
+                "The token that created this one has expired or was revoked."
+            )
     return grant
 
 

@@ -159,7 +159,7 @@ def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[T
         except InvalidRequestError as error:
             wrong += error.within(record.field).details
     if wrong:
-        raise InvalidRequestError("Some amounts cannot be right.", *wrong)
+        raise InvalidRequestError("Some amounts are not valid.", *wrong)
     return amounts
 
 

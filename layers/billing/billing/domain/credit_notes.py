@@ -144,7 +144,9 @@ class Creditable:
         left = {number: self._rest(number) for number in range(1, len(self.invoice.lines) + 1)}
         nets = {number: amount for number, amount in left.items() if amount}
         if self.left.minor <= 0 or self.gross_of(nets).minor <= 0:
-            raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
+            raise CreditExceedsInvoiceError(
+                "The whole invoice is already credited or reserved for refunds."
+            )
         return nets
 
     def lines_left(self, asked: Sequence[LineCredit]) -> Nets:

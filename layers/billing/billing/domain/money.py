@@ -92,7 +92,7 @@ class Money:
 
     def _same_currency(self, other: Self) -> str:
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} and {other.currency} do not add up")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added")
         return self.currency
 
     def __add__(self, other: Self) -> Self:

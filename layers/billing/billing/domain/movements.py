@@ -245,7 +245,7 @@ class Movement:
         }
         details = [FieldError(field, message) for field, message in wrong.items() if message]
         if details:
-            raise InvalidRequestError("The refund does not fit the movement.", *details)
+            raise InvalidRequestError("The refund does not match the movement.", *details)
         left = self.amount.gross - self.refunded
         left_net = self.amount.net - self.refunded_net
         if freed:

@@ -165,6 +165,6 @@ def _put_profile(
 
 def _profile(item: Item | None, what: str) -> dict[str, Any]:
     if item is None:
-        raise NotFoundError(f"The {what} has no billing profile; PUT one first.")
+        raise NotFoundError(f"The {what} has no billing profile. Create it with a PUT first.")
     profile: dict[str, Any] = json.loads(item["profile"]["S"])
     return profile

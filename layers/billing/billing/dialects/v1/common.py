@@ -121,7 +121,7 @@ class PeriodRequestDTO(Dto):
         if (start is None) != (end is None):
             raise ValueError("give both ends of the period, or none")
         if start and end and not start <= end:
-            raise ValueError("is before period_start_datetime")
+            raise ValueError("must not be before period_start_datetime")
         return end
 
     def period(self) -> MomentPeriod | None:

@@ -54,7 +54,7 @@ class InvoiceLineRequestDTO(Dto):
         if (start is None) != (end is None):
             raise ValueError("give both ends of the period, or none")
         if start and end and end < start:
-            raise ValueError("is before period_start")
+            raise ValueError("must not be before period_start")
         return end
 
     def to_domain(self) -> NewLine:
