@@ -47,13 +47,13 @@ ANSWER_SECONDS = 60
 
 
 def start(stack: Stack) -> None:
-    """Bring the stack up to date, then tell how to use it."""
+    """Start or update the stack, then print how to use it."""
     bring_up(stack)
     _print_greeting(stack)
 
 
 def bring_up(stack: Stack) -> None:
-    """Bring the stack up to date with the sources, doing only what is not done yet."""
+    """Start or update the stack, doing only what is not done yet."""
     with _one_start_at_a_time(stack):
         was_running = emulator.is_running(stack)
         try:
@@ -117,7 +117,7 @@ def logs(stack: Stack) -> None:
 
 
 def status(_: Stack) -> None:
-    """Say of each stack of this folder where it runs, if it does, and how old its state is."""
+    """Print where each stack of this folder runs, if it does, and how old its state is."""
     home = ROOT / ".local"
     places = {DEFAULT_PORT: home, **{int(path.name): path for path in home.glob("[0-9]*")}}
     stacks = [Stack(port, path) for port, path in sorted(places.items())]

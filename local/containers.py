@@ -144,7 +144,7 @@ def _settings(stack: Stack) -> dict[str, dict[str, str]]:
 
 @contextmanager
 def door(host: str, port: int) -> Iterator[None]:
-    """Let containers, and nobody else, reach the stack's port at this machine's address there."""
+    """Open the stack's port at this machine's address there, for containers only."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if IS_LINUX:

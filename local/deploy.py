@@ -34,7 +34,7 @@ HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
 def sources_hash() -> str:
-    """Name the state of everything that goes into a deployment, this module included."""
+    """Return a hash of everything that goes into a deployment, this module included."""
     digest = hashlib.sha256(f"{ARCHITECTURE} {sys.version}".encode())
     for file in sorted(_source_files()):
         digest.update(f"{file.relative_to(ROOT)}\0".encode())
@@ -43,7 +43,7 @@ def sources_hash() -> str:
 
 
 def is_built(sources: str) -> bool:
-    """Tell whether the last complete build was made from these sources."""
+    """Return whether the last complete build was made from these sources."""
     return _build_stamp().exists() and _build_stamp().read_text() == sources
 
 
@@ -76,7 +76,7 @@ def deployed(stack: Stack) -> str | None:
 
 
 def is_broken(stack: Stack) -> bool:
-    """Tell whether an interrupted deployment left a stack that cannot be updated."""
+    """Return whether an interrupted deployment left a stack that cannot be updated."""
     status = _stack_status(stack)
     return status is not None and status not in HEALTHY
 
@@ -151,7 +151,7 @@ def physical_id(stack: Stack, logical_id: str) -> str:
 
 
 def client(stack: Stack, service: str) -> Any:
-    """Make a boto3 client of this stack, whatever the caller's environment says."""
+    """Create a boto3 client of this stack, whatever the caller's environment is."""
     session = boto3.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
     )
@@ -291,7 +291,7 @@ def _sam(*arguments: str, stack: Stack | None = None) -> None:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Keep two stacks from using the build at once."""
+    """Hold a lock, so that two stacks do not use the build at once."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -27,7 +27,7 @@ CONCURRENCY = max(4, 2 * (os.cpu_count() or 1))
 
 def is_running(stack: Stack) -> bool:
     """
-    Tell whether this stack's own process is alive.
+    Return whether this stack's own process is alive.
 
     The process holds a lock on its pid file for as long as it lives, so that a number left
     behind by a killed one, or taken over by a stranger, is never mistaken for it.
@@ -99,7 +99,7 @@ def stop(stack: Stack) -> None:
 
 
 def save(stack: Stack) -> None:
-    """Have the state written now, so that even a killed emulator comes back with it."""
+    """Save the state now, so that even a killed emulator comes back with it."""
     if is_running(stack):
         os.kill(_pid(stack), signal.SIGUSR1)
 
@@ -134,7 +134,7 @@ def _who_answers(stack: Stack) -> str:
 
 
 def _check_state(stack: Stack) -> None:
-    """Raise where a file of the state cannot be read: the emulator would begin without it."""
+    """Raise StackError if a file of the state is damaged: the emulator would start without it."""
     for file in sorted(stack.state.glob("*.json")):
         try:
             json.loads(file.read_bytes())
@@ -153,7 +153,7 @@ def free_port() -> int:
 
 
 def _environment(stack: Stack, temporary: Path) -> dict[str, str]:
-    """Name every setting: Lambda functions inherit this, and nothing of the caller's."""
+    """Return every setting: Lambda functions inherit these, and nothing of the caller's."""
     return {
         "PATH": os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", os.defpath)]),
         "HOME": str(temporary),

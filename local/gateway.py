@@ -104,7 +104,7 @@ def _changed_by(scope: Scope) -> str | None:
 
 class State:
     """
-    What is on disk of the emulator's state, for it to survive a `kill -9`.
+    The emulator's state on disk, which survives a `kill -9`.
 
     Snapshots are taken in the loop, where no call changes what is copied; they are written in a
     thread, and only those that differ from what was written last.
@@ -117,7 +117,7 @@ class State:
         self._saves_of_all = 0
 
     def used(self, service: str) -> None:
-        """Note that a service was called."""
+        """Record that a service was called."""
         self._used.add(service)
 
     def save_all(self, *_: object) -> None:
@@ -164,7 +164,7 @@ class State:
 
 
 def _answer_failures_as_aws_does() -> None:
-    """Answer 500 without a word where a function failed; ministack answers 502 and tells why."""
+    """Answer 500 without details if a function failed; ministack answers 502 with the reason."""
     to_response = lambda_svc.lambda_execute_result_to_api_proxy_response
 
     def to_aws_response(result: dict[str, Any]) -> Any:
@@ -197,7 +197,7 @@ class _UnpackedOnce(zipfile.ZipFile):
     _unpacking = threading.Lock()
 
     def extractall(self, path: Any = None, *_: Any) -> None:
-        """Put a link to the unpacked archive where its files are wanted."""
+        """Create a link to the unpacked archive where its files are expected."""
         content = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
         unpacked = Path(tempfile.gettempdir()) / "unpacked" / content
         with self._unpacking:

@@ -13,12 +13,12 @@ type Json = dict[str, Any]
 
 
 def version() -> str:
-    """Name the content of the seed: data seeded by another version is seeded again."""
+    """Return a hash of the seed: data seeded by another version is seeded again."""
     return hashlib.sha256((ROOT / "cli" / "billing_cli" / "demo.py").read_bytes()).hexdigest()
 
 
 def run(stack: Stack, known: Json | None) -> Json:
-    """Make the tokens, unless known from before, and the data; return what stack.json holds."""
+    """Create the tokens, unless known before, and the data; return the content of stack.json."""
     made = subprocess.run(
         [
             sys.executable, "-m", "billing_cli", "seed", "--url", stack.base_url,

@@ -40,17 +40,17 @@ class Stack:
 
     @property
     def file(self) -> Path:
-        """What runs, for scripts and clients: see write_stack_file."""
+        """The file that describes the running stack: see write_stack_file."""
         return self.directory / "stack.json"
 
     @property
     def state(self) -> Path:
-        """What the emulator keeps between two starts."""
+        """The folder that the emulator keeps between two starts."""
         return self.directory / "state"
 
     @property
     def api_id_file(self) -> Path:
-        """Tells the gateway which API answers at base_url."""
+        """The file that names the API at base_url, for the gateway."""
         return self.state / "api_id"
 
     def aws_environment(self) -> dict[str, str]:
@@ -84,7 +84,7 @@ def from_environment() -> Stack:
 
 @contextmanager
 def step(name: str, what: str) -> Iterator[None]:
-    """Say what is being done, then how long it took."""
+    """Print what is being done, then how long it took."""
     sys.stdout.write(f"  {name:<9} {what} ")
     sys.stdout.flush()
     started = time.monotonic()
@@ -97,5 +97,5 @@ def step(name: str, what: str) -> Iterator[None]:
 
 
 def say(name: str, what: str) -> None:
-    """Say something that takes no time."""
+    """Print a message."""
     print(f"  {name:<9} {what}", flush=True)

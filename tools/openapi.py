@@ -54,20 +54,20 @@ TITLE = "Billing API"
 DESCRIPTION = f"""\
 Movements and usage in, numbered invoices, refunds and credit notes out: three dialects over one set
 of data. **v1** and **v2** write snake_case and amounts as numbers in major units; **v3** writes
-camelCase and amounts as strings of whole minor units, and acts on the token's one account.
+camelCase and amounts as strings of whole minor units, and uses the token's one account.
 
 **Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
-where it is in both, it must be the same. A token belongs to one org, reaches some of its accounts
-or all, and has a role. It ends with the token that made it, at the latest.
+if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of
+its accounts, and has a role. It ends, at the latest, with the token that created it.
 
-**Once, however often it is sent.** Whatever creates takes an external id of yours. The same request
-again answers the first id, with the header `idempotent-replayed`; another request with the same
-external id is refused with 409. So after any failure a request can be sent again as it was.
+**Idempotency.** Requests that create something take an external id, which you choose. The same
+request sent again returns the first id, with the header `idempotent-replayed`; a different request
+with the same external id is refused with 409. So after any failure, send the same request again.
 
-**Failures** are worded in the dialect of the path, and every answer names itself in `x-request-id`.
+**Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`.
 """
 SECURITY = """\
-A token: `bil_…`. Its role says what it may do, and includes the roles before it: `reader` reads,
+A token: `bil_…`. Its role is what it may do, and includes the roles before it: `reader` reads,
 `writer` also issues, charges, refunds and pays, `admin` also manages the org and its tokens.
 """
 
@@ -87,42 +87,42 @@ FAILURES: tuple[tuple[BillingError, str], ...] = (
         "The call carries no token, or one that is unknown, expired or revoked",
     ),
     (
-        AccessDeniedError("The token does not reach this account."),
+        AccessDeniedError("The token may not use this account."),
         "The user does not have permission to access that resource",
     ),
     (NotFoundError(), "The specified resource was not found"),
     (DocumentNotReadyError(), "The state of the resource forbids it"),
-    (PreconditionFailedError(), "`If-Match` names another version"),
+    (PreconditionFailedError(), "`If-Match` does not name the current version"),
     (TooLargeError("The invoice is too large; split it into several."), "The request is too large"),
     (BillingError("Something went wrong on our side."), "The request failed to be processed"),
     (UpstreamFailedError(), "A third party connection failed"),
     (UpstreamBusyError(), "A third party is busy; try again"),
     (UpstreamTimeoutError(), "The request timed out"),
 )
-"""What an operation may answer, and how a client can tell what it means."""
-TOO_MANY = "Too many requests; said by the gateway, before any function"
+"""The answers of an operation, and what each means to a client."""
+TOO_MANY = "Too many requests; answered by the gateway"
 
 HEADERS: dict[str, tuple[str, Json]] = {
-    "x-request-id": ("Names this request in the logs.", {"type": "string"}),
+    "x-request-id": ("Id of this request, to find it in the logs.", {"type": "string"}),
     "Retry-After": ("Seconds after which to try again.", {"type": "integer"}),
     "idempotent-replayed": (
-        "The request was sent before; this is what it made then.",
+        "The request was sent before; this is its first result.",
         {"type": "string", "enum": ["true"]},
     ),
-    "Location": ("The path of what was made.", {"type": "string"}),
-    "ETag": ("The version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
+    "Location": ("Path of the resource that was created.", {"type": "string"}),
+    "ETag": ("Version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
     "RANGED-DATA": (
-        "The rows that came, and how many there are.",
+        "Rows in this answer, and their total number.",
         {"type": "string", "examples": ["start=0,results=25,total=1"]},
     ),
-    "Content-Disposition": ("Names the file.", {"type": "string"}),
+    "Content-Disposition": ("Name of the file to save.", {"type": "string"}),
     "X-Content-Type-Options": (
         "The body is of its content type, and nothing else.",
         {"type": "string", "enum": ["nosniff"]},
     ),
-    "Cache-Control": ("The answer is not to be kept.", {"type": "string"}),
+    "Cache-Control": ("The answer must not be stored.", {"type": "string"}),
 }
-"""The headers of answers; where one appears, the answers of events/ tell."""
+"""The headers of answers; the answers in events/ show where they appear."""
 ANSWERS = {"200": "Ok", "201": "Created", "204": "Ok with empty body"}
 
 SPELLINGS = {name.lower(): name for name in [*HEADERS, "If-Match"]}
@@ -139,7 +139,7 @@ EXTERNAL_ID = re.compile(r"external_\w+_unique_id")
 
 
 def document() -> Json:
-    """Put the documents of all functions together, and complete them."""
+    """Return the merged and completed documents of all functions."""
     modules = {
         name: importlib.import_module(f"functions.{name}.app")
         for name in sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -190,7 +190,7 @@ def document() -> Json:
 
 
 def operations(of: Json) -> Iterator[tuple[str, str, Json]]:
-    """Go through all operations of a document: path, method, operation."""
+    """Return all operations of a document: path, method, operation."""
     for path, methods in of.get("paths", {}).items():
         for method, operation in methods.items():
             yield path, method, operation
@@ -224,7 +224,7 @@ def _document_of(app: BillingApp) -> Json:
 
 
 def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
-    """Name the operation as its function, and say what it does in the function's own words."""
+    """Set the name and the description of an operation to those of its function."""
     name = operation["operationId"].removesuffix(re.sub(r"\W", "_", f"{path}_{method}"))
     summary, _, more = (getattr(module, name).__doc__ or "").partition("\n")
     role, *reach = operation["security"][0][TOKEN]
@@ -244,7 +244,7 @@ def _tag(tag: str, modules: dict[str, ModuleType]) -> str:
 
 
 def _events() -> dict[str, list[str]]:
-    """Name the events of each route, the plainest first."""
+    """Return the names of the events of each route, the simplest first."""
     found: dict[str, list[str]] = {}
     for path in sorted(EVENTS.glob("*.json"), key=lambda path: (len(path.stem), path.stem)):
         event = json.loads(path.read_text())
@@ -253,7 +253,7 @@ def _events() -> dict[str, list[str]]:
 
 
 def _complete(operation: Json, path: str, method: str, events: list[str], schemas: Json) -> None:
-    """Say what every operation may answer, and show what the events send and get."""
+    """Add the possible answers of every operation, and the events as examples."""
     answers = operation["responses"]
     answers.pop("422", None)
     sent = [json.loads((EVENTS / f"{event}.json").read_text()) for event in events]
@@ -294,7 +294,7 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
 
 
 def _of_parameter(schema: Json) -> Json:
-    """Leave out what Powertools says twice, and null: a parameter can only be left out."""
+    """Remove what Powertools repeats, and null: a parameter can only be left out."""
     for choice in schema.pop("anyOf", []):
         if choice != {"type": "null"}:
             schema |= choice
@@ -353,7 +353,7 @@ def _links(whole: Json, path: str, method: str) -> Json:
 
 
 def _failures() -> Json:
-    """Word every failure in every dialect."""
+    """Return the body of every failure in every dialect."""
     found: Json = {}
     for dialect, model in ((name, each.error_schema) for name, each in DIALECTS.items()):
         worded = {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -377,7 +377,7 @@ def _header(name: str) -> Json:
 
 
 def _leave_out_titles(part: Any, *, names: bool = False) -> None:
-    """Leave out the titles that pydantic makes of the names of fields; `names` are no keywords."""
+    """Remove the titles that pydantic makes of the names of fields; `names` are no keywords."""
     if isinstance(part, list):
         for each in part:
             _leave_out_titles(each)
@@ -390,7 +390,7 @@ def _leave_out_titles(part: Any, *, names: bool = False) -> None:
 
 
 def _leave_out_unused(whole: Json) -> None:
-    """Leave out the components that nothing refers to, and then those that only they did."""
+    """Remove the components that nothing refers to, and then those that only they did."""
     while True:
         referred = set(re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(whole)))
         unused = [

@@ -44,7 +44,7 @@ def _org(_: click.Context, __: click.Parameter, value: str) -> str:
     return org_id
 
 
-org_option = click.option("--org", required=True, callback=_org, help="The org it is about.")
+org_option = click.option("--org", required=True, callback=_org, help="Id of the org.")
 
 
 @click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,10 +72,10 @@ def cli(stack: str) -> None:
 @cli.group(cls=StackGroup)
 def token() -> None:
     """
-    Make, list, rotate and revoke tokens.
+    Create, list, rotate and revoke tokens.
 
-    A token is shown once, when it is made; of all others only the hash is kept. A revoked one is
-    refused within a minute, and so are those that were made with it.
+    A token is shown once, when it is created; only its hash is stored. A revoked token is
+    refused within a minute, and so are those that were created with it.
     """
 
 
@@ -87,23 +87,27 @@ def token() -> None:
     type=click.Choice([role.value for role in Role]),
     help="`reader` reads, `writer` also writes, `admin` also manages the org.",
 )
-@click.option("--name", required=True, help="To know the token by.")
+@click.option("--name", required=True, help="Name that shows in lists of tokens.")
 @click.option(
     "--accounts",
     default=ALL_ACCOUNTS,
     show_default=True,
-    help="The accounts it reaches, with commas.",
+    help="Account ids that the token may use, separated by commas.",
 )
-@click.option("--expires", type=click.DateTime(), help="When it ends (UTC); never without.")
+@click.option(
+    "--expires",
+    type=click.DateTime(),
+    help="Expiry time in UTC. Omit for a token that never expires.",
+)
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Make the org a sandbox, with its first token: it has a clock that can be set.",
+    help="Create the org as a sandbox, whose clock can be set. Only with its first token.",
 )
 def create_token(
     org: str, role: str, name: str, accounts: str, expires: datetime | None, sandbox: bool
 ) -> None:
-    """Make a token and print it: the only time it is shown."""
+    """Create a token and print it: the only time it is shown."""
     asked = {
         "name": name,
         "role": role,
@@ -148,13 +152,13 @@ def list_tokens(org: str) -> None:
 
 @token.command("rotate")
 @org_option
-@click.option("--keep", is_flag=True, help="Leave the old one valid; revoke it when none uses it.")
+@click.option("--keep", is_flag=True, help="Keep the old token valid; revoke it later.")
 @click.argument("token_id")
 def rotate_token(org: str, keep: bool, token_id: str) -> None:
     """
-    Replace a token by one of the same reach, and print that.
+    Replace a token by one with the same rights, and print the new one.
 
-    Tokens that were made with the old one end with it, not with the new one.
+    Tokens that were created with the old one end with it, not with the new one.
     """
     tokens = TokenRepository()
     old = _grant(org, token_id)
@@ -175,12 +179,16 @@ def revoke_token(org: str, token_id: str) -> None:
 
 
 @cli.command()
-@click.option("--url", help="The base URL of the API; by default what the stack says.")
-@click.option("--known", type=click.File(), help="What this command printed before: its tokens.")
+@click.option("--url", help="Base URL of the API. Default: that of the stack.")
+@click.option(
+    "--known",
+    type=click.File(),
+    help="File with the earlier output of this command, to use its tokens.",
+)
 @click.pass_context
 def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
     """
-    Fill in two demo orgs, and print their tokens.
+    Create two demo orgs, and print their tokens.
 
     They get accounts, invoices and payments, all through the API. What is printed is JSON; given
     back by --known, its tokens are used again, and whatever is there already is left as it is.
@@ -193,13 +201,13 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
 
 @cli.command()
 @org_option
-@click.option("--quick", is_flag=True, help="Leave out the PDFs, which are read whole.")
+@click.option("--quick", is_flag=True, help="Do not read and check the PDFs.")
 @click.option("--list-erased", is_flag=True, help="Print each document that was erased.")
 def audit(org: str, quick: bool, list_erased: bool) -> None:
     """
-    Verify what is kept of an org.
+    Verify the stored data of an org.
 
-    It reads the tables and the bucket, and asks nobody else.
+    It reads the tables and the bucket only.
 
     \b
     invoices   numbers without gaps, the hash chains, totals that are those of their lines
@@ -238,8 +246,8 @@ def erase(org: str, account: str, before: datetime) -> None:
     """
     Erase the personal data of an account's old documents, and their PDFs.
 
-    Numbers, amounts and hashes stay, and the chain still verifies. Documents that the law still
-    asks for are refused.
+    Numbers, amounts and hashes stay, and the chain still verifies. Documents within their
+    legal retention period are refused.
     """
     _check_org(org)
     erased = erase_documents(
@@ -259,14 +267,14 @@ def erase(org: str, account: str, before: datetime) -> None:
 
 
 @cli.command()
-@click.option("--dry-run", is_flag=True, help="Count them only.")
+@click.option("--dry-run", is_flag=True, help="Only print how many there are.")
 @click.pass_context
 def replay(context: click.Context, dry_run: bool) -> None:
     """
-    Have dead letters tried again.
+    Send dead letters for another try.
 
-    Do it once what made them fail is mended. Messages go back to the queue that they came from; of
-    invoices whose PDF could not be made, the PDF is made. What fails again stays where it is.
+    Do it once the cause of the failure is fixed. Messages go back to the queue that they came from,
+    and PDFs that could not be made are made. Those that fail again stay where they are.
     """
     for queue, letters in dead_letters.queues(context.find_root().params["stack"]):
         if dry_run:
@@ -286,9 +294,14 @@ def replay(context: click.Context, dry_run: bool) -> None:
     type=click.Choice(list(DELIMITERS)),
     default=",",
     show_default=True,
-    help="What stands between the cells of CSV.",
+    help="Separator of CSV cells.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write. Default: standard output.",
+)
 def export(
     org: str,
     kind: str,
@@ -321,7 +334,7 @@ def export(
 
 @contextmanager
 def _writing(output: Path | None) -> Iterator[IO[str]]:
-    """Open a file that is there once it is whole, or standard output; both are UTF-8."""
+    """Open a file that appears once it is complete, or standard output; both are UTF-8."""
     if output is None:
         yield click.get_text_stream("stdout", encoding="utf-8")
         return
@@ -341,7 +354,7 @@ def _progress[T](
     items: Iterable[T], length: int, among: IO[str] | None = None
 ) -> Iterator[Iterable[T]]:
     """
-    Show how far we are, on standard error: a bar, or a line now and then where that is no terminal.
+    Show the progress on standard error: a bar, or lines if that is not a terminal.
 
     Show nothing where `among`, which the items are written to, is a terminal itself.
     """
@@ -366,7 +379,7 @@ def _told[T](items: Iterable[T], length: int) -> Iterator[T]:
 
 
 def _check_org(org: str) -> None:
-    """Raise where there is no trace of an org: neither a profile nor a token."""
+    """Raise an error if an org has neither a profile nor a token."""
     try:
         AccountRepository().get_org(org)
     except NotFoundError:

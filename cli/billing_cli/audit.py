@@ -1,4 +1,4 @@
-"""What an audit reads: all that is kept of an org."""
+"""The data that an audit reads: everything stored for an org."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ def documents(org_id: str, *, pdfs: bool) -> Iterator[Audited]:
 
 def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:
     """
-    Verify all movements of an org; tell each id, with what is wrong about it.
+    Verify all movements of an org; return each id, with what is wrong about it.
 
     The tables know movements by subscription and cycle only, and what an audit is to find may be
     in neither: so it reads both tables whole.

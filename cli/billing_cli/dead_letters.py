@@ -16,17 +16,17 @@ from billing_cli.stack import resources
 BATCH = 10
 WAIT_SECONDS = 1
 EMPTY_READS = 100
-"""So many reads of a stream may answer nothing, though there is more behind."""
+"""Empty reads in a row after which a record is no longer searched for."""
 
 
 class Letters(Protocol):
     """The dead letters of one queue."""
 
     def count(self) -> int:
-        """Tell about how many there are."""
+        """Return the approximate number of dead letters."""
 
     def replay(self) -> tuple[int, int]:
-        """Have them tried again: how many were, and how many are left."""
+        """Send all for another try; return the numbers of those sent and left."""
 
 
 def queues(stack: str) -> Iterator[tuple[str, Letters]]:
@@ -109,13 +109,13 @@ class Messages(Queue):
 
 class StreamRecords(Queue):
     """
-    Where in the invoices' stream documents are that could not be made into PDFs.
+    Positions in the invoices' stream of documents whose PDFs could not be made.
 
     A stream keeps its records for a day. Of an older one the PDF is made when somebody asks for it.
     """
 
     def again(self, message: Mapping[str, Any]) -> bool:
-        """Have the PDFs made."""
+        """Create the PDFs."""
         try:
             for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
                 key = record["dynamodb"]["Keys"]
@@ -130,7 +130,7 @@ def _records(where: Mapping[str, Any]) -> Iterator[Any]:
     """
     Read a part of a stream, both ends included.
 
-    Raises NotFoundError where its end does not come.
+    Raise NotFoundError if its end is not found.
     """
     streams = boto3.client("dynamodbstreams")
     iterator = streams.get_shard_iterator(

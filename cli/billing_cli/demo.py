@@ -211,7 +211,7 @@ def fill(facts: Json) -> None:
 
 
 def make_tokens() -> Json:
-    """Make a token for each role, and one for each account."""
+    """Create a token for each role, and one for each account."""
     return {
         "org_id": "demo",
         "admin_token": _token("demo", Role.ADMIN),
@@ -241,7 +241,7 @@ class Client:
         self._send("PUT", f"{self._org}/{path}", self._token, body)
 
     def live_at(self, now: date | None) -> None:
-        """Set the clock of the org, which stays where somebody has set it further on."""
+        """Set the clock of the org, unless it shows a later time already."""
         body = {"now": f"{now}T00:00:00Z" if now else None}
         self._send(
             "PUT", f"{self._org}/sandbox_clock", self._token, body, unless=HTTPStatus.CONFLICT
@@ -252,7 +252,7 @@ class Client:
         return str(self._send("POST", f"{self._org}/{path}", self._token, body)["id"])
 
     def gross(self, invoice_id: str, account_token: str) -> Decimal:
-        """Ask what an invoice comes to."""
+        """Return the total of an invoice."""
         invoice = self._send("GET", f"/v3/account/invoice/{invoice_id}", account_token)[0]
         return Decimal(invoice["amountIncVat"]) / 100
 
@@ -265,7 +265,7 @@ class Client:
         *,
         unless: HTTPStatus | None = None,
     ) -> Any:
-        """Send a request and return the answer; one of the status `unless` is as good as none."""
+        """Send a request and return the answer; None if its status is `unless`."""
         request = urllib.request.Request(
             self._base_url + path,
             method=method,
@@ -360,7 +360,7 @@ def _pay(
 def _in_order_of_issue(
     customers: tuple[Customer, ...], today: date
 ) -> Iterator[tuple[date, Customer]]:
-    """Go through the months up to last month, and in each through the customers."""
+    """Return the months up to last month, with each of the customers."""
     for back in range(max(customer.months for customer in customers), 0, -1):
         index = today.year * 12 + today.month - 1 - back
         for customer in customers:

@@ -1,4 +1,4 @@
-"""Billing runs: start one, and see how far it is."""
+"""Billing runs: start one, and get its progress."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def create_billing_run(
 
 @app.get(f"{RUNS}/<runId>", security=ORG_ADMIN, tags=TAGS)
 def get_billing_run(org_id: OrgId, run_id: BillingRunId) -> BillingRunResponseDTO:
-    """Get how far a billing run is, and which accounts it could not bill"""
+    """Get the progress of a billing run, and the accounts it could not bill"""
     return BillingRunResponseDTO.from_domain(
         *BillingRunRepository().get_with_failures(org_id, run_id)
     )

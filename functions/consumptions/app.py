@@ -1,4 +1,4 @@
-"""Consumptions: take usage records, tell what they come to, and list them."""
+"""Consumptions: store usage records, return their totals, and list them."""
 
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -41,7 +41,7 @@ MAX_DAYS = 366
 def create_consumptions(
     org_id: OrgId, subscription_id: SubscriptionId, request: ConsumptionRequestDTO
 ) -> Response[ConsumptionReceiptDTO]:
-    """Take usage records into the account's open cycle, each of them once"""
+    """Store usage records in the account's open cycle, each of them once"""
     accepted = record_consumptions(
         org_id,
         subscription_id,
@@ -61,7 +61,7 @@ def create_consumptions(
 def get_consumptions(
     org_id: OrgId, subscription_id: SubscriptionId
 ) -> ConsumptionTotalsResponseDTO:
-    """Get what was used of a subscription in the open cycle, by type"""
+    """Get the usage of a subscription in the open cycle, by type"""
     consumptions = ConsumptionRepository()
     account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
     totals = consumptions.totals(org_id, account.id, cycle.ends_on, subscription_id)
@@ -76,7 +76,10 @@ def get_consumptions(
 def list_consumptions(
     org_id: OrgId,
     subscription_id: SubscriptionId,
-    kind: Annotated[ConsumptionType, Query(alias="type", description="What was used.")],
+    kind: Annotated[
+        ConsumptionType,
+        Query(alias="type", description="Kind of usage: data, messages or calls."),
+    ],
     first: Annotated[
         Date | None,
         Query(alias="fromDate", description="First day; by default the open cycle's."),
@@ -136,7 +139,7 @@ def _place(place: str, account: Account) -> tuple[date, date, tuple[int, str]]:
     """
     Read where a page begins, and the days of the first one, as the open cycle may be another now.
 
-    Raises InvalidRequestError where somebody made that up.
+    Raise InvalidRequestError if the cursor is forged.
     """
     try:
         start, end, nanoseconds, consumption_id = place.split()

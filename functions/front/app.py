@@ -1,8 +1,8 @@
 """
-Front: what belongs to no other function.
+Front: the routes that belong to no other function.
 
-The route `$default` comes here: a path that nobody has is 404, a method that a path does not take
-is 405. The OpenAPI document and its reference page are open to everybody.
+The route `$default` comes here: an unknown path is a 404, a method that a path does not have
+is a 405. The OpenAPI document and its reference page are open to everybody.
 """
 
 import json
@@ -42,12 +42,12 @@ def get_docs() -> Response[str]:
 
 @app.not_found
 def refuse(_: Exception) -> Response[str]:
-    """Answer 405 for a method that a path does not take, 404 for a path that does not exist."""
+    """Return a 405 for a method that a path does not have, a 404 for an unknown path."""
     path = app.current_event.path
     for template, operations in json.loads(_openapi().text)["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             raise MethodNotAllowedError(method.upper() for method in operations)
-    raise NotFoundError("There is no such path; GET /openapi.json lists those there are.")
+    raise NotFoundError("There is no such path. GET /openapi.json lists all paths.")
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

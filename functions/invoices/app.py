@@ -72,7 +72,7 @@ RangeHeader = Annotated[
     ),
 ]
 Ordinal = Annotated[
-    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice to fetch.")
+    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice that is read.")
 ]
 
 
@@ -98,7 +98,14 @@ def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
 
 @app.get(f"{V3_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v3 invoices"])
 def get_invoice_by_number(
-    number: Annotated[str, Path(alias="invoiceNumber", max_length=64, description="Its number.")],
+    number: Annotated[
+        str,
+        Path(
+            alias="invoiceNumber",
+            max_length=64,
+            description="Number of the invoice, as it is printed.",
+        ),
+    ],
 ) -> list[InvoiceDetails]:
     """Get invoice details by invoice number"""
     account_id = app.caller.account_id
@@ -130,7 +137,9 @@ def list_invoices_of_period(
     account_id: Annotated[
         str,
         Path(
-            alias="accountId", pattern=r"^(0|[1-9][0-9]{0,17})$", description="Account identifier."
+            alias="accountId",
+            pattern=r"^(0|[1-9][0-9]{0,17})$",
+            description="ID of the account, as a number.",
         ),
     ],
     start_date: Annotated[
@@ -196,7 +205,7 @@ def get_e_invoice(
         Query(alias="format", description="`cii` as in the PDF (Factur-X), or `ubl` (UBL 2.1)."),
     ],
 ) -> Response[str]:
-    """Get an invoice as EN 16931 has it, for machines"""
+    """Get an invoice as an e-invoice of EN 16931"""
     # Imported by the one route that needs it: every cold start would wait for it.
     from billing.einvoice.cii import to_cii
     from billing.einvoice.ubl import to_ubl
@@ -284,7 +293,7 @@ def _details(key: InvoiceKey) -> list[InvoiceDetails]:
 
 
 def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
-    """Answer 307 to a link, for what fits into no answer."""
+    """Return a 307 to a link, for what is too large for an answer."""
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document)})
 
 

@@ -1,4 +1,4 @@
-"""Movements: charge and allow, read and list them and what was given back of them."""
+"""Movements: create, read and list charges and allowances, and list their refunds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -76,7 +76,7 @@ def list_movements(
 def get_movement(
     org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId
 ) -> MovementResponseDTO:
-    """Get a movement, with what was given back of it and what still can be"""
+    """Get a movement, with its refunded and its refundable amount"""
     movement = MovementRepository().get(MovementKey(org_id, subscription_id, movement_id))
     app.caller.must_find(movement.account_id)
     [response] = _responses([movement])

@@ -1,4 +1,4 @@
-"""Refunds: give money back against a movement, change and withdraw it while it is pending."""
+"""Refunds: refund a movement; change and delete a refund while it is pending."""
 
 from http import HTTPStatus
 from typing import Any
@@ -43,7 +43,7 @@ def create_refund(
     movement_id: MovementId,
     request: RefundRequestDTO,
 ) -> Response[GenericCreatedResponseDTO]:
-    """Give money back against a movement"""
+    """Refund a movement, in whole or in part"""
     external = request.external_id(request.external_refund_unique_id, subscription_id, movement_id)
     return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
 
@@ -55,7 +55,7 @@ def create_refund_of_non_subscribable_products(
     movement_id: MovementId,
     request: RefundNonSubscribableProductsRequestDTO,
 ) -> Response[GenericCreatedResponseDTO]:
-    """Give money back for products that cannot be subscribed to"""
+    """Refund products that cannot be subscribed to"""
     value = request.external_refund_unique_id
     external = request.external_id(value, subscription_id, movement_id) if value else None
     return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
@@ -86,7 +86,7 @@ def put_refund(
     request: RefundReplacementDTO,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    """Replace a pending refund; its external id stays"""
+    """Replace a pending refund; its external id cannot change"""
     version = replace_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         request.to_domain(),
@@ -108,7 +108,7 @@ def delete_refund(
     refund_id: RefundId,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    """Withdraw a pending refund, so that its money can be refunded again"""
+    """Delete a pending refund, so that its amount can be refunded again"""
     withdraw_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         versions=versions_in(if_match),

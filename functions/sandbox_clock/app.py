@@ -1,4 +1,4 @@
-"""Sandbox clock: read and set the time that a sandbox org lives at."""
+"""Sandbox clock: read and set the clock of a sandbox org."""
 
 from typing import Any
 
@@ -24,14 +24,17 @@ TAGS = ["v1 sandbox clock"]
 
 @app.get(CLOCK, security=READER, tags=TAGS)
 def get_sandbox_clock(org_id: OrgId) -> SandboxClockDTO:
-    """Get the time that a sandbox org lives at"""
+    """Get the time on the clock of a sandbox org"""
     app.caller.must_be_in_sandbox()
     return SandboxClockDTO(now=get_clock(org_id).now)
 
 
 @app.put(CLOCK, security=ORG_ADMIN, status_code=204, tags=TAGS)
 def put_sandbox_clock(org_id: OrgId, request: SandboxClockDTO) -> Response[None]:
-    """Have a sandbox org live at a time: its dates, cycles and billing runs"""
+    """Set the clock of a sandbox org
+
+    Its dates, cycles and billing runs use this time.
+    """
     app.caller.must_be_in_sandbox()
     set_sandbox_clock(org_id, request.now, present=clock.now(), clocks=SandboxClockRepository())
     return no_content()

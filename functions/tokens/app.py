@@ -1,4 +1,4 @@
-"""Tokens: an org's admins make, list and revoke them."""
+"""Tokens: an org's admins create, list and revoke them."""
 
 from http import HTTPStatus
 from typing import Any
@@ -29,9 +29,9 @@ TOKENS = "/v1/orgs/<orgId>/tokens"
 
 @app.post(TOKENS, security=ADMIN, status_code=201, tags=["v1 tokens"])
 def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreatedResponseDTO]:
-    """Make a token that reaches no more than the caller's own, and show it once
+    """Create a token with at most the rights of the caller's own, and show it once
 
-    It ends with the caller's token at the latest: when that expires, and when it is revoked.
+    It ends with the caller's token at the latest: when that expires or is revoked.
     """
     app.caller.must_reach_all(request.accounts)
     grant, token = issue_token(
@@ -54,7 +54,7 @@ def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreat
 
 @app.get(TOKENS, security=ADMIN, tags=["v1 tokens"])
 def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> TokenListDTO:
-    """List the tokens that reach no more than the caller's own, newest first, without secrets"""
+    """List the tokens with at most the rights of the caller's own, newest first, without secrets"""
     scope = (app.caller.token_id, org_id, "tokens")
     rows = TokenRepository().list_page(org_id, cursors.decode(cursor, *scope), limit + 1)
     page, last = cursors.page(rows, limit)
@@ -70,9 +70,9 @@ def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> Toke
 
 @app.delete(f"{TOKENS}/<tokenId>", security=ADMIN, status_code=204, tags=["v1 tokens"])
 def delete_token(org_id: OrgId, token_id: TokenId) -> Response[None]:
-    """Revoke a token, and with it those that come from it
+    """Revoke a token, and all tokens created with it
 
-    Here it is refused at once, elsewhere within a minute.
+    Token routes refuse it at once; all other routes within 60 seconds.
     """
     TokenRepository().revoke(org_id, token_id, app.caller.reach)
     return no_content()

@@ -102,3 +102,18 @@ def test_every_answer_tells_the_request_id_but_what_the_gateway_says(document: A
         status for _, status, each in answers if "x-request-id" not in each.get("headers", {})
     }
     assert without == {"429"}
+
+
+def test_every_property_and_parameter_is_described_by_a_full_phrase(document: Any) -> None:
+    described = {
+        f"{name}.{field}": each.get("description", "")
+        for name, schema in document["components"]["schemas"].items()
+        for field, each in schema.get("properties", {}).items()
+    } | {
+        f"{method} {path} {each['name']}": each.get("description", "")
+        for path, method, operation in openapi.operations(document)
+        for each in operation.get("parameters", [])
+    }
+
+    assert len(described) > 400
+    assert {place: text for place, text in described.items() if len(text) < 30} == {}

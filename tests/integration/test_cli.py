@@ -142,7 +142,7 @@ def test_the_first_token_makes_an_org_a_sandbox(run: Run, org_id: str) -> None:
     found = TokenRepository().find_all(hashes)
     assert [found[each].sandbox for each in hashes] == [True, True, False]
     assert refused.exit_code == 1
-    assert refused.output.startswith(f"Error: {org_id}-real is no sandbox")
+    assert refused.output.startswith(f"Error: {org_id}-real is not a sandbox")
 
 
 def test_exports_csv(run: Run, two: Invoker) -> None:

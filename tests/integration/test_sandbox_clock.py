@@ -1,4 +1,4 @@
-"""The clock of sandbox orgs: what lives at it, how it moves, and what it leaves alone."""
+"""The clock of sandbox orgs: what uses it, how it moves, and what it leaves alone."""
 
 import json
 from calendar import monthrange
@@ -111,7 +111,7 @@ def test_the_schedule_leaves_sandboxes_out(sandbox: Runs, monkeypatch: pytest.Mo
     assert sandbox.run()["invoices_issued"] == 1
 
 
-# -------------------------------------------------------------------- what lives at it
+# -------------------------------------------------------------------- what uses it
 
 
 def test_the_org_lives_at_the_time_of_its_clock(sandbox: Runs) -> None:

@@ -267,7 +267,7 @@ def test_reserves_its_net_on_the_invoice_of_its_movement() -> None:
 def test_is_refused_where_an_allowance_left_less_on_the_invoice() -> None:
     allowance = line("Discount", "1", "-95")
 
-    with pytest.raises(RefundNotCreditableError, match=r"5\.00 EUR .* the refund is 10\.00 EUR"):
+    with pytest.raises(RefundNotCreditableError, match=r"\(10\.00 EUR\) exceeds .* \(5\.00 EUR\)"):
         issue(Table(open_cycle=DECEMBER, original=invoiced(allowance)))
 
 

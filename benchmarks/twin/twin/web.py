@@ -41,7 +41,7 @@ known: dict[str, tuple[float, Item | None]] = {}
 def caller(token: Annotated[str | None, Header(alias="PRIVATE-TOKEN")] = None) -> Caller:
     """Read whom a token belongs to, once a minute."""
     if token is None:
-        raise RefusedError(401, "The call carries no token.")
+        raise RefusedError(401, "The request has no token.")
     digest = sha256(token.encode()).hexdigest()
     until, item = known.get(digest, (0.0, None))
     if until < time.monotonic():
@@ -58,12 +58,12 @@ Authenticated = Annotated[Caller, Depends(caller)]
 
 def reach_org(org_id: Id, who: Authenticated) -> None:
     if who.org_id != org_id:
-        raise RefusedError(403, "The token does not reach this org.")
+        raise RefusedError(403, "The token may not use this org.")
 
 
 def reach_account(account_id: Id, who: Authenticated) -> None:
     if not who.reaches(account_id):
-        raise RefusedError(403, "The token does not reach this account.")
+        raise RefusedError(403, "The token may not use this account.")
 
 
 def create_app() -> FastAPI:

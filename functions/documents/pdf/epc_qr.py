@@ -19,7 +19,7 @@ _DARK = re.compile(rb"\x01+")
 
 
 def epc_qr(invoice: IssuedInvoice, iban: str) -> str | None:
-    """Draw the QR code that banking apps read, as SVG; None where there can be none."""
+    """Create the QR code that banking apps read, as SVG; None if there can be none."""
     payload = epc_payload(invoice, iban)
     if payload is None:
         return None
@@ -36,7 +36,7 @@ def epc_qr(invoice: IssuedInvoice, iban: str) -> str | None:
 
 def epc_payload(invoice: IssuedInvoice, iban: str) -> bytes | None:
     """
-    Write what the QR code says, by EPC069-12, version 002.
+    Return the content of the QR code, by EPC069-12, version 002.
 
     It takes euros, from 0.01 to 999,999,999.99, to an account that SEPA reaches, with its BIC
     where that is outside the EEA; up to 70 characters of a name, and 331 bytes in all.

@@ -1,4 +1,4 @@
-"""Factur-X: what the metadata (XMP) of a PDF has to say of the invoice inside."""
+"""Factur-X: the metadata (XMP) of a PDF about the invoice inside."""
 
 import re
 

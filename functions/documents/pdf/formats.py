@@ -1,4 +1,4 @@
-"""Numbers and dates, the way they are written where the buyer is."""
+"""Numbers and dates, as they are written in the country of the buyer."""
 
 import re
 from datetime import date

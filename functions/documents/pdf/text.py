@@ -25,7 +25,7 @@ def shown(text: str, *, keep_spaces: bool = False) -> str:
 
 
 class _Glyphs(dict[int, str]):
-    """What to typeset for a character, found out when it is first seen."""
+    """The text to typeset for a character, looked up when it is first needed."""
 
     def __init__(self, covered: frozenset[int]) -> None:
         super().__init__()

@@ -71,17 +71,17 @@ def sqs() -> "SQSClient":
 
 @cache
 def lambda_() -> "LambdaClient":
-    """Make a client for calling other functions, which take longer than tables do."""
+    """Create a client for calling other functions, which take longer than tables do."""
     return _client("lambda", read_timeout=10, retries={"total_max_attempts": 1})  # type: ignore[no-any-return]
 
 
 def call[T](operation: Callable[..., T], **request: Any) -> T:
     """
-    Call AWS, and say in our words what went wrong.
+    Call AWS, and raise its failures as errors of ours.
 
-    Raises UpstreamBusyError where we were throttled, UpstreamTimeoutError where no answer came in
-    time, UpstreamFailedError where the service or the line broke. A ClientError that tells of the
-    request itself (a condition that failed, say) passes through to the caller.
+    Raise UpstreamBusyError where we were throttled, UpstreamTimeoutError where no answer came in
+    time, UpstreamFailedError where the service or the line broke. A ClientError about the
+    request itself, such as a failed condition, is passed on to the caller.
     """
     try:
         with deadline.interrupting():
@@ -151,7 +151,7 @@ def _end(
 
 class _PlainParser(JSONParser):
     """
-    Takes DynamoDB's JSON as it comes: what it answers has its types written beside the values.
+    Read DynamoDB's JSON as it is: its answers have types written beside the values.
 
     botocore walks through each value by its model instead, for a sixth of the time of a page, and
     takes an answer that was cut short for an empty one: what is there is then not found. Should

@@ -33,12 +33,12 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=float("inf"))
 
 
 def start(remaining_ms: int) -> None:
-    """Begin a request that Lambda ends in so many milliseconds."""
+    """Start the deadline of a request, which Lambda ends in that many milliseconds."""
     _ends_at.set(time.monotonic() + remaining_ms / 1000)
 
 
 def clear() -> None:
-    """End the request."""
+    """Clear the deadline at the end of a request."""
     _ends_at.set(float("inf"))
 
 
@@ -48,7 +48,7 @@ def seconds_left() -> float:
 
 
 def check(seconds: float) -> None:
-    """Raise UpstreamTimeoutError where a call of at most so many seconds could not end in time."""
+    """Raise UpstreamTimeoutError if a call of at most that many seconds could not end in time."""
     if seconds_left() < seconds:
         raise UpstreamTimeoutError
 

@@ -8,7 +8,7 @@ from billing.aws import dynamodb
 
 def prepare() -> None:
     """
-    Make the client that every call needs, and draw random numbers anew after each start.
+    Create the client that every call needs, and seed random numbers after each start.
 
     Without SnapStart this does nothing: a client is made on first use. Ids, tokens and salts come
     from the operating system, which Lambda seeds anew itself; pauses between tries come from

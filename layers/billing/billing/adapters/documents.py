@@ -73,7 +73,7 @@ class DocumentStore:
             )
 
     def link(self, document: StoredDocument) -> str:
-        """Sign a link to one document that works without a token for LINK_SECONDS."""
+        """Return a signed link to one document that works without a token for LINK_SECONDS."""
         return s3().generate_presigned_url(
             "get_object",
             Params={
@@ -87,13 +87,13 @@ class DocumentStore:
 
 
 class DocumentsFunction:
-    """The function that makes PDFs, called when one is wanted before the stream came by."""
+    """The function that makes PDFs, called when a PDF is requested before it exists."""
 
     def make_pdf(self, key: InvoiceKey) -> StoredDocument:
         """
-        Have the PDF of an invoice made and stored.
+        Create and store the PDF of an invoice.
 
-        Raises DocumentNotReadyError where it cannot be made in time, UpstreamFailedError where it
+        Raise DocumentNotReadyError where it cannot be made in time, UpstreamFailedError where it
         cannot be made at all.
         """
         request = {
@@ -130,5 +130,5 @@ def _type_of(object_key: str) -> str:
 
 
 def content_disposition(document: StoredDocument) -> str:
-    """Name the file that a browser saves: the invoice's number, which needs no escaping."""
+    """Return the header that names a saved file: the invoice's number, which needs no escaping."""
     return f'attachment; filename="{document.object_key.rsplit("/", 1)[1]}"'

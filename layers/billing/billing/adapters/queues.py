@@ -57,7 +57,7 @@ class AuditsQueue:
         _send(self._url, {**asdict(stretch), "hops": self._hops})
 
     def send_orgs(self, after: str) -> None:
-        """Send the message that has all orgs after `after` audited."""
+        """Send the message that starts the audit of all orgs after `after`."""
         _send(self._url, {"after": after, "hops": self._hops})
 
 
@@ -91,7 +91,7 @@ def to_batch(message: Mapping[str, Any]) -> Batch:
 
 def hide(url: str, seconds: Mapping[str, int]) -> None:
     """
-    Hide messages that were received for so many more seconds, by their receipt handles.
+    Hide received messages for that many more seconds, by their receipt handles.
 
     One that is not ours any more stays as it is.
     """

@@ -14,7 +14,7 @@ ALL_ACCOUNTS = "all_accounts"
 
 
 def _taking(*scopes: str) -> list[dict[str, list[str]]]:
-    """Write what a route asks of its caller, in either way to carry a token."""
+    """Return what a route requires of its caller, for either header with a token."""
     return [{scheme: list(scopes)} for scheme in (TOKEN, BEARER)]
 
 
@@ -32,7 +32,7 @@ accounts where the route concerns them all.
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose token a call carries."""
+    """The caller: the grant of its token."""
 
     grant: Grant
 
@@ -50,39 +50,39 @@ class Caller:
 
     @property
     def account_id(self) -> str:
-        """The one account of the token. Raises AccessDeniedError where it is not just one."""
+        """Return the one account of the token. Raise AccessDeniedError if it has several."""
         if self.reach.single is None:
-            raise AccessDeniedError("This API acts on one account; use a token of that account.")
+            raise AccessDeniedError("This API needs a token for exactly one account.")
         return self.reach.single
 
     def must_reach_all(self, other: Reach) -> None:
         if not self.reach.includes_all(other):
-            raise AccessDeniedError("The token does not reach all of these accounts.")
+            raise AccessDeniedError("The token may not use all of these accounts.")
 
     def must_reach(self, account_id: str) -> None:
         if not self.reach.includes(account_id):
-            raise AccessDeniedError("The token does not reach this account.")
+            raise AccessDeniedError("The token may not use this account.")
 
     def must_find(self, account_id: str) -> None:
-        """Check the account of what was looked up: out of reach is as if it were not there."""
+        """Check the account of what was found: one out of reach is treated as missing."""
         if not self.reach.includes(account_id):
             raise NotFoundError
 
     def must_be_in_sandbox(self) -> None:
-        """Check that the org is a sandbox: what only those have is not there elsewhere."""
+        """Check that the org is a sandbox. In other orgs its resources do not exist."""
         if not self.grant.sandbox:
             raise NotFoundError
 
     def must_reach_path(self, parameters: Mapping[str, str]) -> None:
         """Check the org and the account in a path before anything is looked up."""
         if parameters.get("orgId", self.org_id) != self.org_id:
-            raise AccessDeniedError("The token does not reach this org.")
+            raise AccessDeniedError("The token may not use this org.")
         if "accountId" in parameters:
             self.must_reach(parameters["accountId"])
 
     def must_have(self, role: Role, *scopes: str) -> None:
-        """Check what a route asks for."""
+        """Check that the caller has what a route requires."""
         if not self.grant.role.includes(role):
-            raise AccessDeniedError(f"This takes a token of the role {role}.")
+            raise AccessDeniedError(f"This request needs a token with the role {role}.")
         if ALL_ACCOUNTS in scopes and not self.reach.is_all:
-            raise AccessDeniedError("This concerns all accounts; the token reaches only some.")
+            raise AccessDeniedError("This request needs a token for all accounts of the org.")

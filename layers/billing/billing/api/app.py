@@ -94,12 +94,12 @@ class BillingApp(APIGatewayHttpResolver):
 
     @property
     def caller(self) -> Caller:
-        """Who is calling. Raises LookupError outside of a call, and in one that is open to all."""
+        """Return the caller. Raise LookupError outside of a call, and on an open route."""
         return _caller.get()
 
     def org_time(self) -> datetime:
         """
-        Return the time that the caller's org lives at: the `now` of all business dates.
+        Return the current time of the caller's org: the `now` of all business dates.
 
         Ids, tokens, links and when something was recorded go by the present.
         """
@@ -108,9 +108,9 @@ class BillingApp(APIGatewayHttpResolver):
 
     def required_scopes(self, route_key: str) -> list[str]:
         """
-        Tell what a route asks of a token, by its key in the gateway; an open route asks for none.
+        Return the role and scopes that a route requires; an empty list for an open route.
 
-        Raises NotFoundError where there is no such route, and LookupError where it declares none.
+        Raise NotFoundError where there is no such route, and LookupError where it declares none.
         """
         for route in [*self._static_routes, *self._dynamic_routes]:
             if f"{route.method} {route.openapi_path}" == route_key:
@@ -121,7 +121,7 @@ class BillingApp(APIGatewayHttpResolver):
 
     @contextmanager
     def _authorised(self, event: Mapping[str, Any], who: dict[str, str]) -> Iterator[None]:
-        """Let a call in, and know for as long as it lasts who is calling; note that for the log."""
+        """Check a call, and keep its caller while it runs; add the caller to `who` for the log."""
         is_routed = event["routeKey"] != UNROUTED
         scopes = self.required_scopes(event["routeKey"]) if is_routed else []
         parameters = event.get("pathParameters") or {}
@@ -149,7 +149,7 @@ class BillingApp(APIGatewayHttpResolver):
 
 
 def created(what: Created, location: str) -> Response[GenericCreatedResponseDTO]:
-    """Answer 201 with the path of what was made; a replay of an earlier request says so."""
+    """Return a 201 with the path of what was created; a replay of an earlier request is marked."""
     headers = {"Location": location}
     if what.replayed:
         headers["idempotent-replayed"] = "true"
@@ -164,7 +164,7 @@ def created(what: Created, location: str) -> Response[GenericCreatedResponseDTO]
 
 
 def no_content(**headers: str) -> Response[None]:
-    """Answer 204."""
+    """Return an empty answer with the status 204."""
     return Response(HTTPStatus.NO_CONTENT, body="", headers=headers)  # type: ignore[arg-type]
 
 
@@ -184,7 +184,7 @@ def _refuse(error: RequestValidationError) -> Response[Any]:
 
 
 def _field(location: tuple[str | int, ...]) -> str:
-    """Name a field from where pydantic found it: ('body', 'tax', 'type') is tax.type."""
+    """Return the name of a field from its location: ('body', 'tax', 'type') is tax.type."""
     part, *where = location
     name = ".".join(map(str, where)) or str(part)
     return name.upper() if part == "header" else name
@@ -199,7 +199,7 @@ def _not_found(_: Exception) -> Response[Any]:
 
 
 def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
-    """Answer an error; what we did not foresee is logged and told to nobody."""
+    """Return the answer to an error; an unforeseen one is logged and not described to clients."""
     if isinstance(error, UnicodeError):
         error = InvalidRequestError.of("body", "is not UTF-8")
     if not isinstance(error, BillingError):
@@ -223,7 +223,7 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
 def _log(
     event: Mapping[str, Any], answer: Mapping[str, Any], began: float, who: Mapping[str, str]
 ) -> None:
-    """Log one line for each request: what was asked by which token, and no value of it."""
+    """Log one line for each request: the route and the token's id, but no values."""
     logger.info(
         "request",
         extra={

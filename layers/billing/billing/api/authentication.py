@@ -27,7 +27,7 @@ def authenticate(headers: Mapping[str, str], now: datetime, *, anew: bool = Fals
     """
     Return the grant of a request's token; with `anew` as it is now, and not as it was kept.
 
-    Raises UnauthenticatedError where the token is missing, malformed, unknown, revoked or expired,
+    Raise UnauthenticatedError where the token is missing, malformed, unknown, revoked or expired,
     and where one that it comes from is.
     """
     token = token_in(headers)
@@ -48,8 +48,8 @@ def token_in(headers: Mapping[str, str]) -> str:
     Return the token that a request carries, by one header or the other.
 
     The gateway joins a header that came several times with commas. However often a token is
-    there, it must be the same: else somebody on the way may have meant another one than we took.
-    An empty header says nothing.
+    there, it must be the same, so that no proxy on the way can have meant another one.
+    An empty header is ignored.
     """
     said = _values(headers, TOKEN)
     for value in _values(headers, "authorization"):
@@ -58,14 +58,14 @@ def token_in(headers: Mapping[str, str]) -> str:
             raise UnauthenticatedError(f"Authorization must be `{BEARER} <token>`.")
         said.append(token.strip())
     if not said:
-        raise UnauthenticatedError("The call carries no token.")
+        raise UnauthenticatedError("The request has no token.")
     if len(set(said)) > 1:
-        raise UnauthenticatedError("The call carries tokens that differ.")
+        raise UnauthenticatedError("The request has different tokens. Send one.")
     return said[0]
 
 
 def keep(grant: Grant, now: datetime) -> None:
-    """Keep a grant as it was read just now, in place of the oldest where there is no room."""
+    """Keep a grant that was just read; if there is no room, drop the oldest."""
     _kept.pop(grant.token_hash, None)
     while len(_kept) >= MAX_KEPT:
         _kept.pop(next(iter(_kept)), None)
@@ -73,13 +73,13 @@ def keep(grant: Grant, now: datetime) -> None:
 
 
 def _find_kept(hashed: str, now: datetime) -> Grant | None:
-    """Find what is not too old; a clock that was set back makes it so, too."""
+    """Return what is not too old; if the clock was set back, it counts as too old."""
     read_at, grant = _kept.get(hashed, (now, None))
     return grant if timedelta() <= now - read_at < KEPT_FOR else None
 
 
 def _read(hashed: str, now: datetime) -> Grant:
-    """Read the grant of a token and those that it comes from; forget it where one has ended."""
+    """Read the grant of a token and of those that it comes from; forget it if one has ended."""
     _kept.pop(hashed, None)
     tokens = TokenRepository()
     grant = tokens.find_all([hashed]).get(hashed)
@@ -88,7 +88,9 @@ def _read(hashed: str, now: datetime) -> Grant:
     if grant.ancestors:
         found = tokens.find_all(grant.ancestors)
         if any(each not in found or found[each].has_expired(now) for each in grant.ancestors):
-            raise UnauthenticatedError("The token ended with the one that it was made by.")
+            raise UnauthenticatedError(
+                "The token that created this one has expired or was revoked."
+            )
     return grant
 
 

@@ -18,7 +18,7 @@ _LAST_ID = re.compile(r"[\w .:-]{1,200}", re.ASCII)
 
 
 def encode(last_id: str, *scope: str) -> str:
-    """Make the cursor that goes on behind a row; `scope` is who asked for what."""
+    """Return the cursor that continues after a row; `scope` is who asked for what."""
     digest = sha256("\n".join([*scope, last_id]).encode()).digest()[:_DIGEST_BYTES]
     return urlsafe_b64encode(digest + last_id.encode()).decode().rstrip("=")
 
@@ -27,7 +27,7 @@ def decode(cursor: str | None, *scope: str) -> str | None:
     """
     Read a cursor: the id of the last row, None for the first page.
 
-    Raises InvalidRequestError where it was not made by encode() for the same scope.
+    Raise InvalidRequestError where it was not made by encode() for the same scope.
     """
     if cursor is None:
         return None

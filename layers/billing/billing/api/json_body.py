@@ -45,7 +45,7 @@ def parse_json(body: str) -> Any:
     """
     Parse a request body, an object for whatever it is sent to.
 
-    Raises InvalidRequestError for whatever is not JSON, too deep, or says a field twice, and
+    Raise InvalidRequestError for whatever is not JSON, too deep, or says a field twice, and
     TooLargeError for more than we read.
     """
     if len(body) > MAX_CHARACTERS:

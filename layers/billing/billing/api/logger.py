@@ -15,13 +15,13 @@ class ReportedError(Exception):
 
 
 def report(what: str, error: BaseException, **where: Any) -> None:
-    """Log an error by its kind and the lines it came through: its text may tell too much."""
+    """Log the type and the stack trace of an error, not its text, which may hold personal data."""
     trace = "".join(traceback.format_tb(error.__traceback__))
     logger.error(what, extra={"error": kind_of(error), "trace": trace, **where})
 
 
 def kind_of(error: BaseException) -> str:
-    """Name an error; one that AWS answered, by its code too: `ClientError AccessDenied`."""
+    """Return the name of an error; for one from AWS, with its code: `ClientError AccessDenied`."""
     answered = getattr(error, "response", None)
     code = answered.get("Error", {}).get("Code") if isinstance(answered, dict) else None
     return " ".join(filter(None, [type(error).__name__, code]))
@@ -29,7 +29,7 @@ def kind_of(error: BaseException) -> str:
 
 @contextmanager
 def reported(what: str, **where: Any) -> Iterator[None]:
-    """Report an error, and pass on that there was one, but not its text: Lambda would log it."""
+    """Report an error and raise ReportedError without its text, which Lambda would log."""
     try:
         yield
     except Exception as error:

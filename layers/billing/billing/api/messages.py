@@ -1,4 +1,4 @@
-"""Messages of queues: taken one after the other; those that fail come again after seconds."""
+"""Messages of queues: handled one after the other; those that fail come again after seconds."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ template.yaml forbids where functions send on what they have no time for.
 
 
 class LoopError(Exception):
-    """A message came by more others than any work takes."""
+    """A message has more ancestors than any work takes: it would go on for ever."""
 
 
 def take_messages(
@@ -40,7 +40,7 @@ def take_messages(
     failure: str,
 ) -> dict[str, Any]:
     """
-    Take messages one after the other; return which ones failed, in the form that Lambda asks for.
+    Handle messages one after the other; return those that failed, in the form of Lambda.
 
     `take` gets each with the hops of those that come of it.
 
@@ -78,7 +78,7 @@ def _log(failure: str, error: Exception, record: SQSRecord) -> None:
 
 def _give_back(queue: str, failed: dict[str, list[SQSRecord]]) -> None:
     """
-    Let messages that failed come again after a pause, and not at the end of their visibility.
+    Make failed messages visible again after a pause, before their visibility timeout ends.
 
     All of a group are given back: as long as one of them is hidden, none of the others comes.
     """

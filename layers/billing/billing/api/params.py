@@ -61,7 +61,7 @@ RefundId = Annotated[
 ]
 TokenId = Annotated[
     str,
-    Path(alias="tokenId", pattern=_ID, description="ID of the token to revoke."),
+    Path(alias="tokenId", pattern=_ID, description="ID of the token that is revoked."),
 ]
 BillingRunId = Annotated[
     str,
@@ -73,10 +73,15 @@ BillingRunId = Annotated[
 ]
 Cursor = Annotated[
     str | None,
-    Query(max_length=300, description="`next_cursor` of the page before; opaque."),
+    Query(
+        max_length=300, description="`next_cursor` of the previous page. Omit for the first page."
+    ),
 ]
-Limit = Annotated[Digits, Query(ge=1, le=100, description="How many at most.")]
+Limit = Annotated[Digits, Query(ge=1, le=100, description="Largest number of items on a page.")]
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The ETag that the resource must still have."),
+    Header(
+        alias="If-Match",
+        description="ETag of the version to change; any other version gives a 412.",
+    ),
 ]

@@ -59,11 +59,11 @@ class Static:
 
     @cached_property
     def gzipped(self) -> str:
-        """Its compressed form in base64, made once."""
+        """Return its compressed form in base64, made once."""
         return base64.b64encode(gzip.compress(self.text.encode(), mtime=0)).decode()
 
     def answer(self, app: BillingApp) -> Response[str]:
-        """Answer it to the current call: nothing new with 304, compressed where that is taken."""
+        """Return it as the answer to the current call: 304 if unchanged, compressed if accepted."""
         headers = {
             **self.headers,
             "Cache-Control": f"public, max-age={CACHED_SECONDS}",
@@ -81,12 +81,12 @@ class Static:
 
 
 def _takes_gzip(accept_encoding: str) -> bool:
-    """Read `Accept-Encoding`: gzip by its name or as any, and not with the weight 0."""
+    """Return whether `Accept-Encoding` allows gzip, by name or as `*`, with a weight above 0."""
     found = [_GZIP.fullmatch(each) for each in accept_encoding.split(",")]
     weights = [each[1] or "1" for each in found if each]
     return any(weight.strip("0.") for weight in weights)
 
 
 def _hash(text: str) -> str:
-    """Name an inline script or style as a content security policy does."""
+    """Return the hash of an inline script or style, as a content security policy writes it."""
     return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -318,7 +318,7 @@ def check_tax_id(tax_id: str, country: str) -> str:
     """
     Check a tax id by the rules of its country, where it has rules we know.
 
-    Raises ValueError where it is wrong.
+    Raise ValueError where it is wrong.
     """
     from stdnum import get_cc_module
 

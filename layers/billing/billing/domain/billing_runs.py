@@ -27,7 +27,7 @@ FEED_EVERY = 50
 
 
 class RunStatus(StrEnum):
-    """How far a run is."""
+    """The state of a run."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -35,7 +35,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An account that could not be billed, or not wholly, and why."""
+    """An account that could not be billed, or only in part, and why."""
 
     account_id: str
     code: str
@@ -68,7 +68,7 @@ class BillingRun:
 
     @property
     def sendable(self) -> int:
-        """How many batches may have been sent by now."""
+        """Return how many batches may have been sent by now."""
         return min(self.batches, self.batches_done + MAX_WAITING)
 
     @property
@@ -89,15 +89,15 @@ class Batch:
 
     @property
     def feeds(self) -> bool:
-        """Whether more of its run is sent once it is billed."""
+        """Return whether the next part of its run is sent once it is billed."""
         return self.number % FEED_EVERY == 0
 
 
 def run_until(asked: date | None, org: Org, now: datetime) -> date:
     """
-    Return until when a run bills: until today in the org's zone, where nothing else is asked.
+    Return the day until which a run bills; by default today in the org's time zone.
 
-    Raise InvalidRequestError where that is ahead.
+    Raise InvalidRequestError if it is in the future.
     """
     today = local_date(now, org.time_zone)
     if asked and asked > today:

@@ -20,7 +20,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxedAmount, tax_totals
 
 
 class ConsumptionType(StrEnum):
-    """What was used."""
+    """A kind of usage that is measured and billed."""
 
     DATA = "data"
     SMS = "sms"
@@ -28,7 +28,7 @@ class ConsumptionType(StrEnum):
 
 
 class Unit(StrEnum):
-    """What it is measured in; what is measured in different units is never added up."""
+    """The unit of usage; quantities of different units are never added up."""
 
     BYTES = "bytes"
     MESSAGES = "messages"
@@ -91,7 +91,7 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class ConsumptionTotal:
-    """What a subscription's records of one type, unit, tax and currency come to in a cycle."""
+    """The total of a subscription's records of one type, unit, tax and currency in a cycle."""
 
     subscription_id: str
     type: ConsumptionType
@@ -103,7 +103,7 @@ class ConsumptionTotal:
 
 @dataclass(frozen=True, slots=True)
 class TypeTotal:
-    """What the records of one type come to in a unit and a currency, with and without taxes."""
+    """The total of the records of one type, unit and currency, with and without tax."""
 
     type: ConsumptionType
     unit: Unit
@@ -116,9 +116,9 @@ def untaken(
     records: Iterable[NewConsumption], taken: Mapping[str, IdempotencyRecord]
 ) -> list[NewConsumption]:
     """
-    Leave those records that were not taken before, each of them once.
+    Return the records that are not stored yet, each of them once.
 
-    Raises ExternalIdReusedError naming every record whose external id says something else already,
+    Raise ExternalIdReusedError naming every record whose external id belongs to a different one,
     in a table or earlier in the same request.
     """
     fingerprints = {value: each.fingerprint for value, each in taken.items()}
@@ -136,7 +136,7 @@ def untaken(
             *(
                 FieldError(
                     f"{record.field}.external_consumption_unique_id",
-                    f"{record.external.value!r} was used before with another record",
+                    f"{record.external.value!r} was used with a different record",
                 )
                 for record in reused
             ),
@@ -146,9 +146,9 @@ def untaken(
 
 def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[TaxedAmount]:
     """
-    Take the amounts of new records exactly.
+    Return the exact amounts of new records.
 
-    Raises AccountClosedError, and InvalidRequestError naming every amount that cannot be right.
+    Raise AccountClosedError, and InvalidRequestError naming every amount that cannot be right.
     """
     if to.account.closed:
         raise AccountClosedError
@@ -159,14 +159,14 @@ def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[T
         except InvalidRequestError as error:
             wrong += error.within(record.field).details
     if wrong:
-        raise InvalidRequestError("Some amounts cannot be right.", *wrong)
+        raise InvalidRequestError("Some amounts are not valid.", *wrong)
     return amounts
 
 
 def totals_of(
     subscription_id: str, consumptions: Iterable[Consumption]
 ) -> Sequence[ConsumptionTotal]:
-    """Add records up."""
+    """Return the totals of records."""
     sums: dict[tuple[ConsumptionType, Unit, Tax, str], tuple[int, Money]] = {}
     for each in consumptions:
         net = each.amount.net
@@ -180,7 +180,7 @@ def totals_of(
 
 
 def totals_by_type(totals: Iterable[ConsumptionTotal]) -> list[TypeTotal]:
-    """Bring totals together that differ in their tax only; each rate is charged on its sum."""
+    """Return totals without a distinction by tax; each rate is charged on its sum."""
     groups: dict[tuple[ConsumptionType, Unit, str], list[ConsumptionTotal]] = {}
     for total in totals:
         groups.setdefault((total.type, total.unit, total.net.currency), []).append(total)

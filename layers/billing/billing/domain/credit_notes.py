@@ -40,7 +40,7 @@ type Nets = Mapping[int, Money]
 
 @dataclass(frozen=True, slots=True)
 class LineCredit:
-    """How much of a line, by its number from 1, is asked to be credited; in major units."""
+    """The amount to credit of a line, in major units; lines count from 1."""
 
     line: int
     amount: Decimal
@@ -62,7 +62,7 @@ class Creditable:
 
     @property
     def left(self) -> Money:
-        """What is neither credited nor reserved, with tax."""
+        """Return what is neither credited nor reserved, with tax."""
         return self.summary.gross - self._gross_in_all(_plus(self.credited, self.reserved))
 
     def left_of(self, number: int) -> Money:
@@ -89,7 +89,7 @@ class Creditable:
         """
         Return the largest net amount of a line that a refund can still reserve.
 
-        Nothing of an erased invoice: a credit note would have no texts.
+        It is zero for an erased invoice: a credit note would have no texts.
         """
         if self.invoice.erased:
             return Money.zero(self.invoice.currency)
@@ -115,8 +115,8 @@ class Creditable:
         left = max(self.refundable_net(number), freed or Money.zero(net.currency))
         if left < net:
             raise RefundNotCreditableError(
-                f"Only {left} without tax can still be credited of this movement on invoice "
-                f"{self.invoice.number}; the refund is {net}."
+                f"The refund without tax ({net}) exceeds the amount of the movement that can still "
+                f"be credited on invoice {self.invoice.number} ({left})."
             )
         return replace(self, reserved=_plus(self.reserved, {number: net}))
 
@@ -144,12 +144,14 @@ class Creditable:
         left = {number: self._rest(number) for number in range(1, len(self.invoice.lines) + 1)}
         nets = {number: amount for number, amount in left.items() if amount}
         if self.left.minor <= 0 or self.gross_of(nets).minor <= 0:
-            raise CreditExceedsInvoiceError("Nothing is left of this invoice to be credited.")
+            raise CreditExceedsInvoiceError(
+                "The whole invoice is already credited or reserved for refunds."
+            )
         return nets
 
     def lines_left(self, asked: Sequence[LineCredit]) -> Nets:
         """
-        Credit some lines.
+        Return the net amounts of some lines that are to be credited.
 
         Raise CreditExceedsInvoiceError where less is left of a line or of the whole,
         InvalidRequestError where there is no such line, and ErasedError as above.
@@ -166,23 +168,25 @@ class Creditable:
             left = max(Money.zero(amount.currency), self.left_of(each.line))
             if left < amount:
                 raise CreditExceedsInvoiceError(
-                    f"{left} are left of line {each.line}, {amount} are more than that."
+                    f"The credit of line {each.line} ({amount}) exceeds the amount that can still "
+                    f"be credited ({left})."
                 )
             nets[each.line] = amount
         taken = _plus(_plus(self.credited, self.reserved), nets)
         net = sum(taken.values(), Money.zero(self.invoice.currency))
         if self.summary.gross < self._gross_in_all(taken) or self.summary.net < net:
             raise CreditExceedsInvoiceError(
-                f"{self.left} are left of this invoice, {self.gross_of(nets)} are more than that."
+                f"The credit note ({self.gross_of(nets)}) exceeds the amount of the invoice that "
+                f"can still be credited ({self.left})."
             )
         return nets
 
     def gross_of(self, nets: Nets) -> Money:
-        """Return what net amounts come to with their tax, when they are credited next."""
+        """Compute the gross of net amounts, if they are credited next."""
         return gross_of(self.taxes_of(nets), self.invoice.currency)
 
     def taxes_of(self, nets: Nets) -> tuple[TaxTotal, ...]:
-        """Return the tax that is given back together with net amounts, credited next."""
+        """Compute the tax of net amounts, if they are credited next."""
         given_back = {each.tax: each.amount for each in self._tax_totals(self.credited)}
         in_all = {each.tax: each.amount for each in self._tax_totals(_plus(self.credited, nets))}
         nothing = Money.zero(self.invoice.currency)
@@ -237,9 +241,9 @@ class CreditNote:
         is_reserved: bool = False,
     ) -> "CreditNote":
         """
-        Draft a credit note; what it credits has the sign turned.
+        Create a credit note; the amounts that it credits are negated.
 
-        Its lines are those of the original, unless other words are given.
+        Its lines are those of the original, unless other texts are given.
         """
         invoice = original.invoice
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
@@ -259,24 +263,24 @@ class CreditNote:
 
     @property
     def credited(self) -> Nets:
-        """What is credited of each line of the original from then on."""
+        """Return what is credited of each line of the original after it."""
         return _plus(self.original.credited, self.nets)
 
     @property
     def reserved(self) -> Nets:
-        """What is reserved of each line of the original from then on."""
+        """Return what is reserved of each line of the original after it."""
         if not self.is_reserved:
             return self.original.reserved
         return _plus(self.original.reserved, {number: -net for number, net in self.nets.items()})
 
     @property
     def settlement(self) -> Settlement:
-        """Return what has happened to the original from then on."""
+        """Return the settlement of the original after it."""
         return self.original.summary.settlement.plus_credit(-self.draft.gross)
 
 
 def _turned(line: Line, net: Money) -> Line:
-    """Return a line with its sign turned; a part of it becomes one amount."""
+    """Return a line with its sign reversed; a part of it becomes one amount."""
     if net == line.net:
         return replace(
             line, unit_price=-line.unit_price, setup_costs=-line.setup_costs, net=-line.net
@@ -291,7 +295,7 @@ def _turned(line: Line, net: Money) -> Line:
 
 
 def _plus(some: Nets, more: Nets) -> Nets:
-    """Add net amounts up; a line that comes to nothing is left out."""
+    """Return the sum of net amounts; lines with a sum of zero are left out."""
     sums = dict(some)
     for number, net in more.items():
         sums[number] = sums[number] + net if number in sums else net

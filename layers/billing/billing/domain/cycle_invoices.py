@@ -44,7 +44,7 @@ class CycleContents:
 
     @property
     def originals(self) -> list[int]:
-        """The earlier invoices that are to be credited, oldest first."""
+        """Return the earlier invoices that are to be credited, oldest first."""
         return sorted({each.reservation.ordinal for each in self.refunds if each.reservation})
 
     def refunds_of(self, original: int | None) -> list[Refund]:
@@ -81,7 +81,7 @@ class CycleBill:
     invoices: Sequence[Draft]
 
     def documents(self, notes: Sequence[int], invoices: Sequence[int]) -> CycleDocuments:
-        """Return what the cycle has by then; the ordinals stand in the order of the documents."""
+        """Return the documents of the cycle after this step; ordinals are in their order."""
         before, issued = (
             self.step.cycle.documents,
             dict(zip(self.step.parts, invoices, strict=True)),
@@ -116,7 +116,7 @@ def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
 
 
 def draft_bill(org: Org, step: Step, originals: Sequence[Creditable]) -> CycleBill:
-    """Draft the documents of a step."""
+    """Create the drafts of a step."""
     lines = _by_currency(step.cycle, step.contents) if step.parts else {}
     return CycleBill(
         step,
@@ -126,7 +126,7 @@ def draft_bill(org: Org, step: Step, originals: Sequence[Creditable]) -> CycleBi
 
 
 def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> Draft:
-    """Draft one part of a cycle; below zero it is a credit note."""
+    """Create the draft of one part of a cycle; below zero it is a credit note."""
     later = [
         each.first_line
         for each in step.plan
@@ -150,7 +150,7 @@ def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> D
 
 
 def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
-    """Draft the credit note for all that was refunded of an earlier invoice, as was reserved."""
+    """Create the draft of the credit note for all refunds that an earlier invoice has reserved."""
     nets: dict[int, Money] = {}
     lines = []
     for refund in step.contents.refunds_of(original.invoice.key.ordinal):
@@ -232,7 +232,7 @@ def _fits(lines: Sequence[Line]) -> bool:
 
 
 class _Size:
-    """How large a part is so far: in lines, bytes, and money."""
+    """The size of a part so far: in lines, bytes and money."""
 
     def __init__(self) -> None:
         self.lines = 0
@@ -297,7 +297,7 @@ def _charge(movement: Movement, time_zone: str) -> Line:
 
 
 def _usage(total: ConsumptionTotal) -> Iterator[_Entry]:
-    """Charge usage; a sum too large for one line takes several."""
+    """Create the lines of usage; a sum too large for one line takes several."""
     what = f"usage {total.type} {total.unit} {total.tax.type} {total.tax.percentage:f}"
     left, currency, number = total.net.minor, total.net.currency, 0
     while left or not number:
@@ -363,6 +363,6 @@ def _day(moment: Moment, nanoseconds_before: int, time_zone: str) -> date:
 
 
 def _days(period: BillingPeriod, time_zone: str) -> str:
-    """Describe a cycle in every language: by its first and its last day."""
+    """Return the text for a cycle in every language: its first and its last day."""
     last = local_date(period.end, time_zone) - timedelta(days=1)
     return f"{local_date(period.start, time_zone)} – {last}"

@@ -30,7 +30,7 @@ class OpenCycle:
 
     @classmethod
     def first(cls, account: Account, now: datetime) -> "OpenCycle":
-        """Open the first cycle of an account: the billing period that now is in."""
+        """Create the first cycle of an account: the current billing period."""
         today = local_date(now, account.time_zone)
         return cls(
             ends_on=next_billing_date(account.billing_day, today),
@@ -119,7 +119,7 @@ class BillableAccount:
 
     @property
     def due_on(self) -> date:
-        """The day from which on there is something to bill."""
+        """Return the first day on which there is something to bill."""
         return self.closing.ends_on if self.closing else self.open.ends_on
 
     def close(self) -> ClosingCycle:

@@ -71,7 +71,7 @@ class InvalidRequestError(BillingError):
 
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidRequestError":
-        """Refuse one field."""
+        """Return the error of one field."""
         return cls(f"{field}: {message}", FieldError(field, message))
 
     def within(self, part: str) -> "InvalidRequestError":
@@ -100,7 +100,7 @@ class MethodNotAllowedError(BillingError):
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self.allow = ", ".join(sorted(allowed))
-        super().__init__(f"This path takes {self.allow}.")
+        super().__init__(f"This method is not allowed here. Use {self.allow}.")
 
 
 class ConflictError(BillingError):
@@ -112,7 +112,8 @@ class ExternalIdReusedError(ConflictError):
 
     def __init__(self, external_id: str, *details: FieldError) -> None:
         super().__init__(
-            f"The external id {external_id!r} was used before with another request.", *details
+            f"The external id {external_id!r} was used with a different request. Use a new one.",
+            *details,
         )
 
 
@@ -121,10 +122,10 @@ class ExternalIdChangedError(ConflictError):
 
     def __init__(self, external_id: str | None) -> None:
         super().__init__(
-            f"The external id stays {external_id!r}; only the rest can be replaced."
+            f"The external id cannot be changed: send {external_id!r}."
             if external_id
-            else "The refund was made without an external id, and cannot be given one; "
-            "withdraw it and make another."
+            else "The refund was created without an external id and cannot get one. Send null, or "
+            "delete the refund and create a new one."
         )
 
 
@@ -132,21 +133,21 @@ class AccountClosedError(ConflictError):
     code = "ACCOUNT_CLOSED"
 
     def __init__(self) -> None:
-        super().__init__("The account is closed; nothing more can be charged to it.")
+        super().__init__("The account is closed. Nothing can be charged to it.")
 
 
 class SubscriptionTakenError(ConflictError):
     code = "SUBSCRIPTION_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("The subscription belongs to another account, for ever.")
+        super().__init__("The subscription belongs to another account and cannot be moved.")
 
 
 class MovementNotRefundableError(ConflictError):
     code = "MOVEMENT_NOT_REFUNDABLE"
 
     def __init__(self) -> None:
-        super().__init__("The movement is an allowance; only charges can be refunded.")
+        super().__init__("The movement is an allowance. Only charges can be refunded.")
 
 
 class RefundExceedsMovementError(ConflictError):
@@ -163,7 +164,7 @@ class CycleBeingBilledError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The movement is being invoiced just now; send the same request again in a moment."
+            "The movement is being invoiced. Send the same request again in a few seconds."
         )
 
 
@@ -173,8 +174,8 @@ class SeriesTakenError(ConflictError):
     def __init__(self, series: str, kind: str) -> None:
         what = "credit notes" if kind == "CREDIT_NOTE" else "invoices"
         super().__init__(
-            f"The series {series} has numbered {what}, and numbers nothing else; "
-            "choose another series in the org's profile."
+            f"The series {series} already numbers {what} and cannot be used for anything else. "
+            "Choose another series in the org's profile."
         )
 
 
@@ -182,7 +183,7 @@ class TaxpayerFixedError(ConflictError):
     code = "TAXPAYER_FIXED"
 
     def __init__(self, field: str, value: str) -> None:
-        message = f"stays {value}; for another taxpayer, create another org"
+        message = f"must stay {value}; for another taxpayer, create another org"
         super().__init__(f"{field}: {message}", FieldError(field, message))
 
 
@@ -190,7 +191,9 @@ class RefundNotPendingError(ConflictError):
     code = "REFUND_NOT_PENDING"
 
     def __init__(self) -> None:
-        super().__init__("The cycle of the refund is closed; it can be changed no more.")
+        super().__init__(
+            "The refund cannot be changed: its billing cycle is closed. Create a new refund."
+        )
 
 
 class RefundWithdrawnError(ConflictError):
@@ -198,7 +201,7 @@ class RefundWithdrawnError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This refund was created before and withdrawn; use another external id for a new one."
+            "This refund was created and then withdrawn. Use a new external id for a new refund."
         )
 
 
@@ -222,8 +225,8 @@ class TokenLineTooLongError(ConflictError):
 
     def __init__(self, ancestors: int) -> None:
         super().__init__(
-            f"This token comes from {ancestors} others, as many as can be; make the new one with a "
-            "token nearer to the first."
+            f"This token comes from {ancestors} others, which is the limit. Create the new token "
+            "with an older one."
         )
 
 
@@ -232,8 +235,8 @@ class ClockBackwardsError(ConflictError):
 
     def __init__(self, earliest: str) -> None:
         super().__init__(
-            f"The org has issued documents, so its clock only moves forward: to {earliest} or "
-            "later, and to null once the present has reached that."
+            f"The org has issued documents, so its clock can only move forward. Send {earliest} or "
+            "later, or null if the present is later than that."
         )
 
 
@@ -242,7 +245,7 @@ class NotSandboxError(ConflictError):
 
     def __init__(self, org_id: str) -> None:
         super().__init__(
-            f"{org_id} is no sandbox; its first token decided that. Choose another org."
+            f"{org_id} is not a sandbox: its first token decides that. Choose another org."
         )
 
 
@@ -251,21 +254,23 @@ class DocumentNotReadyError(ConflictError):
     retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__("The PDF of this invoice is being made; ask again in a few seconds.")
+        super().__init__("The PDF of this invoice is not ready yet. Try again in a few seconds.")
 
 
 class ErasedError(BillingError):
     code = "ERASED"
 
     def __init__(self) -> None:
-        super().__init__("The personal data of this document was erased after its legal term.")
+        super().__init__(
+            "The personal data of this document was erased after its legal retention period."
+        )
 
 
 class PreconditionFailedError(BillingError):
     code = "PRECONDITION_FAILED"
 
     def __init__(self) -> None:
-        super().__init__("If-Match names another version; read the resource again.")
+        super().__init__("If-Match does not name the current version. Read the resource again.")
 
 
 class TooLargeError(BillingError):
@@ -299,17 +304,17 @@ class UpstreamBusyError(UpstreamError):
 
 
 class ContentionError(UpstreamBusyError):
-    """What was read is out of date: somebody else wrote first. Services read again and retry."""
+    """What was read is out of date: another request wrote first. Services read again and retry."""
 
     def __init__(self) -> None:
-        super().__init__("Too many writes at once; send the same request again.")
+        super().__init__("Too many writes at once. Send the same request again.")
 
 
 class CycleMovedError(UpstreamBusyError):
     """The open cycle is not the one that was assumed, but the one that ends on `open_cycle`."""
 
     def __init__(self, open_cycle: date) -> None:
-        super().__init__("Too many writes at once; send the same request again.")
+        super().__init__("Too many writes at once. Send the same request again.")
         self.open_cycle = open_cycle
 
 
@@ -319,4 +324,4 @@ class SellerChangedError(UpstreamBusyError):
     code = "SELLER_CHANGED"
 
     def __init__(self) -> None:
-        super().__init__("The org's profile has just changed; send the same request again.")
+        super().__init__("The org's profile has just changed. Send the same request again.")

@@ -7,7 +7,7 @@ from billing.domain.errors import ExternalIdReusedError
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What keeps an external id: the id of the thing, and the fingerprint of its request."""
+    """The record of an external id: the id of the thing, and the fingerprint of its request."""
 
     id: str
     fingerprint: str
@@ -15,7 +15,7 @@ class IdempotencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The id of what a request created; `replayed` where an earlier twin of it did."""
+    """The id of what a request created; `replayed` if the same request created it before."""
 
     id: str
     replayed: bool = False
@@ -32,7 +32,7 @@ class ExternalId:
 
     def replay(self, record: IdempotencyRecord | None) -> Created | None:
         """
-        Return what this very request created before, or None.
+        Return what the same request created before, or None.
 
         Raise ExternalIdReusedError where another request took the external id.
         """

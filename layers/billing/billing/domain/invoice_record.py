@@ -65,7 +65,7 @@ class InvoiceRecord:
 
 
 def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
-    """Write a document down; amounts are minor units of its currency."""
+    """Write a document as a record; amounts are minor units of its currency."""
     buyer = account_record(invoice.buyer)
     is_company = bool(invoice.buyer.company_name)
     personal: Record = {

@@ -14,14 +14,14 @@ from billing.domain.tax import Tax, TaxTotal, tax_totals
 
 
 class InvoiceKind(StrEnum):
-    """What an issued document is; a credit note has negative amounts and a series of its own."""
+    """The kind of a document; a credit note has negative amounts and a series of its own."""
 
     INVOICE = "INVOICE"
     CREDIT_NOTE = "CREDIT_NOTE"
 
 
 class PaymentStatus(StrEnum):
-    """How far an invoice is paid."""
+    """The payment status of an invoice."""
 
     UNPAID = "UNPAID"
     PARTLY_PAID = "PARTLY_PAID"
@@ -31,7 +31,7 @@ class PaymentStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class InvoiceKey:
     """
-    Where an invoice stands: the `ordinal` counts the documents of its account, 1, 2, 3 …
+    The key of an invoice: `ordinal` counts the documents of its account, 1, 2, 3 …
 
     An issued invoice never disappears, so the ordinal is its id, and positions in lists are
     arithmetic on it.
@@ -57,7 +57,7 @@ class Line:
 
     `unit_price` is in major units and may have more decimals than the currency; `net` is
     quantity × unit price + setup costs, rounded once. `movement_id` names the movement that the
-    line charges, or gives back of.
+    line charges or refunds.
     """
 
     description: str
@@ -111,7 +111,7 @@ class CorrectedInvoice:
 @dataclass(frozen=True, slots=True)
 class IssuedInvoice:
     """
-    An issued, numbered, immutable document, with all that law asks it to say.
+    An issued, numbered, immutable document, with all that the law requires.
 
     `seller` and `buyer` are as they were on the day of issue. `issued_at` is the instant (UTC),
     `issue_date` and `due_date` are days in the seller's time zone.
@@ -154,7 +154,7 @@ class IssuedInvoice:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """
-    What has happened to an invoice since it was issued; `paid_at` is its latest payment's.
+    The payments and credits of an invoice; `paid_at` is the instant of the last payment.
 
     What was paid is never more than what remained. What was credited is never more than the whole,
     but a paid invoice can be credited: the money goes back.
@@ -168,11 +168,11 @@ class Settlement:
         """
         Add a payment.
 
-        Raises PaymentExceedsInvoiceError where more is paid than remains.
+        Raise PaymentExceedsInvoiceError where more is paid than remains.
         """
         if remaining < amount:
             raise PaymentExceedsInvoiceError(
-                f"{remaining} remain to be paid on this invoice, {amount} are more than that."
+                f"The payment ({amount}) exceeds the remaining amount of the invoice ({remaining})."
             )
         latest = max(self.paid_at or paid_at, paid_at)
         return Settlement(self.paid + amount, self.credited, latest)
@@ -184,7 +184,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSummary:
-    """What lists show of an invoice: the head of the document, and its settlement."""
+    """The part of an invoice that lists show: the head of the document, and its settlement."""
 
     key: InvoiceKey
     number: str
@@ -228,14 +228,14 @@ class InvoiceSummary:
 
     @property
     def remaining(self) -> Money:
-        """What is still owed; nothing is ever owed on a credit note."""
+        """Return what is still owed; on a credit note, nothing."""
         settled = self.settlement.paid.minor + self.settlement.credited.minor
         owed = 0 if self.is_credit else max(0, self.gross.minor - settled)
         return Money(owed, self.gross.currency)
 
     @property
     def paid_at(self) -> datetime | None:
-        """When the money had arrived; None while something remains, and where none ever came."""
+        """Return when it was fully paid; None while something remains, or if nothing was paid."""
         return None if self.remaining else self.settlement.paid_at
 
     @property
@@ -290,7 +290,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """Where a document is kept in the bucket, and the SHA-256 of its bytes, in hex."""
+    """The key of a document in the bucket, and the SHA-256 of its bytes, in hex."""
 
     object_key: str
     sha256: str
@@ -299,7 +299,7 @@ class StoredDocument:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """
-    What a document says before it has a number and a date.
+    The content of a document before it has a number and a date.
 
     Without a `due_date` it is due by the buyer's payment term, a credit note at once.
     """
@@ -325,7 +325,7 @@ class Draft:
 
 
 def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
-    """Add up nets and taxes."""
+    """Compute the sum of nets and taxes."""
     return sum((each.net + each.amount for each in taxes), Money.zero(currency))
 
 
@@ -341,7 +341,7 @@ def draft_invoice(
 
     A line that names no tax is charged that of its day of supply: the last day that it covers, or
     today.
-    Raises InvalidRequestError where setup costs have too many decimals, or where the total is
+    Raise InvalidRequestError where setup costs have too many decimals, or where the total is
     negative (that is a credit note) or too large to be written exactly.
     """
     currency = request.currency or account.currency or org.currency

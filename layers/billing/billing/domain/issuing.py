@@ -86,7 +86,7 @@ def series_of(org: Org, kind: InvoiceKind) -> str:
 
 
 def invoice_number(series: str, year: int, sequence: int) -> str:
-    """Return a number: series, year and a sequence without gaps, such as F2026-000001."""
+    """Return an invoice number: series, year and a sequence without gaps, such as F2026-000001."""
     return f"{series}{year}-{sequence:06}"
 
 

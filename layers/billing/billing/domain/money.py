@@ -64,9 +64,9 @@ class Money:
     @classmethod
     def exactly(cls, major: Decimal, currency: str, field: str = "amount") -> Self:
         """
-        Take an amount in major units that must have no more decimals than its currency.
+        Return an amount in major units that must have no more decimals than its currency.
 
-        Raises InvalidRequestError naming `field` where it has more.
+        Raise InvalidRequestError naming `field` where it has more.
         """
         minor = major.scaleb(CURRENCIES[currency], EXACT)
         if minor != minor.to_integral_value():
@@ -87,12 +87,12 @@ class Money:
 
     @property
     def major(self) -> Decimal:
-        """The amount in major units, with exactly the decimals of its currency."""
+        """Return the amount in major units, with exactly the decimals of its currency."""
         return Decimal(self.minor).scaleb(-CURRENCIES[self.currency])
 
     def _same_currency(self, other: Self) -> str:
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} and {other.currency} do not add up")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added")
         return self.currency
 
     def __add__(self, other: Self) -> Self:

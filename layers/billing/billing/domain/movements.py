@@ -1,4 +1,4 @@
-"""Movements: what is charged to a subscription, or allowed it, and how much can be given back."""
+"""Movements: what is charged to a subscription, or allowed to it, and how much can be refunded."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,14 +24,14 @@ from billing.domain.tokens import Reach
 
 
 class OperationType(StrEnum):
-    """Which way the money goes: a charge, or an allowance."""
+    """The direction of the money: a charge, or an allowance."""
 
     DEBIT = "DEBIT"
     CREDIT = "CREDIT"
 
 
 class MovementKind(StrEnum):
-    """What a movement is for."""
+    """The purpose of a movement."""
 
     RECURRING = "recurring"
     USAGE = "usage"
@@ -61,7 +61,7 @@ def line_key(subscription_id: str, rank: int, *ids: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MovementKey:
-    """Where a movement stands."""
+    """The key of a movement."""
 
     org_id: str
     subscription_id: str
@@ -85,7 +85,7 @@ class NewMovement:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What a new movement comes into.
+    The context of a new movement.
 
     `owner_id` is the account that the subscription belongs to, and `cycle` the open cycle of the
     movement's account; either is None where this movement is the first.
@@ -101,7 +101,7 @@ class Surroundings:
         """
         Check that a caller may use the subscription.
 
-        Raises NotFoundError where it is not registered to an account that the caller reaches: the
+        Raise NotFoundError where it is not registered to an account that the caller reaches: the
         same whether it is another's or nobody's. Who reaches all accounts may use a new one.
         """
         if not (reach.is_all if self.owner_id is None else reach.includes(self.owner_id)):
@@ -109,7 +109,7 @@ class Surroundings:
 
     @property
     def currency(self) -> str:
-        """The currency of amounts that name none."""
+        """Return the currency of amounts that name none."""
         return self.account.currency or self.org.currency
 
     def tax_at(self, supplied: Moment) -> Tax:
@@ -149,9 +149,9 @@ class Movement:
         now: datetime,
     ) -> "Movement":
         """
-        Charge a movement to the open cycle.
+        Create a movement in the open cycle.
 
-        Raises AccountClosedError, SubscriptionTakenError where the subscription belongs to another
+        Raise AccountClosedError, SubscriptionTakenError where the subscription belongs to another
         account, and InvalidRequestError where the amount cannot be right.
         """
         if to.account.closed:
@@ -184,14 +184,14 @@ class Movement:
 
     @property
     def line_key(self) -> str:
-        """The key of its line on the document that bills it."""
+        """Return the key of its line on the document that bills it."""
         is_allowance = self.request.operation_type is OperationType.CREDIT
         rank = _ALLOWANCE_RANK if is_allowance else _RANKS.index(self.request.kind)
         return line_key(self.key.subscription_id, rank, self.key.id)
 
     def refundable(self, original: Creditable | None) -> Money:
         """
-        Return what a billable refund may still have, with tax: nothing of an allowance.
+        Return the largest amount of a billable refund, with tax; zero for an allowance.
 
         `original` is the invoice that charges the movement, None before there is one.
         """
@@ -207,7 +207,7 @@ class Movement:
         return min(left, net + self.tax.on(net))
 
     def likely_cycle(self, now: datetime) -> date:
-        """Guess which cycle of the account is open; only writing tells."""
+        """Return the cycle that is probably open; only a write makes sure."""
         return max(self.cycle, next_billing_date(self.billing_day, local_date(now, self.time_zone)))
 
     def part(self, closed: ClosedCycles) -> Part | None:
@@ -221,7 +221,7 @@ class Movement:
         """
         Return the amount of a refund, or of one that frees an earlier amount by replacing it.
 
-        Raises MovementNotRefundableError where the movement is an allowance, InvalidRequestError
+        Raise MovementNotRefundableError where the movement is an allowance, InvalidRequestError
         naming all that is not as in the movement, and RefundExceedsMovementError where less is
         left of it.
         """
@@ -245,17 +245,19 @@ class Movement:
         }
         details = [FieldError(field, message) for field, message in wrong.items() if message]
         if details:
-            raise InvalidRequestError("The refund does not fit the movement.", *details)
+            raise InvalidRequestError("The refund does not match the movement.", *details)
         left = self.amount.gross - self.refunded
         left_net = self.amount.net - self.refunded_net
         if freed:
             left, left_net = left + freed.gross, left_net + freed.net
         if left < amount.gross:
             raise RefundExceedsMovementError(
-                f"{left} are left of this movement, {amount.gross} are more than that."
+                f"The refund ({amount.gross}) exceeds the refundable amount of the movement "
+                f"({left})."
             )
         if left_net < amount.net:
             raise RefundExceedsMovementError(
-                f"{left_net} without tax are left of this movement, {amount.net} are more."
+                f"The refund without tax ({amount.net}) exceeds the refundable amount without tax "
+                f"({left_net})."
             )
         return amount

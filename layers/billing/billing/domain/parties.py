@@ -44,7 +44,7 @@ class Org:
 
 
 class DeliveryMode(StrEnum):
-    """How the account wants its invoices."""
+    """The way in which invoices reach an account."""
 
     EMAIL = "EMAIL"
     PAPER = "PAPER"

@@ -52,7 +52,7 @@ class BillingPeriod:
 
 
 def midnight(day: date, time_zone: str) -> datetime:
-    """Find the instant at which a local day begins, in UTC."""
+    """Return the instant at which a local day begins, in UTC."""
     return datetime.combine(day, time(), ZoneInfo(time_zone)).astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Refunds: what is given back of a movement."""
+"""Refunds: the money that is refunded for a movement."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxedAmount
 
 
 class RefundStatus(StrEnum):
-    """How far a refund is: a billed one stands on a document, a settled one went elsewhere."""
+    """The state of a refund: a billed one is on a document, a settled one was paid elsewhere."""
 
     PENDING = "pending"
     BILLED = "billed"
@@ -21,7 +21,7 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefundKey:
-    """Where a refund stands."""
+    """The key of a refund."""
 
     movement: MovementKey
     id: str
@@ -102,7 +102,7 @@ class Refund:
         )
 
     def says(self, request: NewRefund) -> bool:
-        """Return whether a replacement would change nothing."""
+        """Return whether a replacement changes nothing."""
         return self._in_full(self.request) == self._in_full(self._of_same_type(request))
 
     def replaced(self, request: NewRefund, movement: Movement, now: datetime) -> "Refund":
@@ -124,7 +124,7 @@ class Refund:
         )
 
     def _in_full(self, request: NewRefund) -> NewRefund:
-        """Name the tax and the currency that a request leaves to the movement."""
+        """Return an amount with the tax and the currency of the movement where it names none."""
         amount = request.amount
         tax, currency = amount.tax or self.tax, amount.currency or self.currency
         return replace(request, amount=replace(amount, tax=tax, currency=currency))
@@ -138,13 +138,13 @@ class Refund:
 
     @property
     def reserved_line(self) -> int:
-        """The line of the invoice that it will credit."""
+        """Return the line of the invoice that it will credit."""
         if self.reservation is None:
             raise LookupError(f"refund {self.key.id} has no reservation")
         return self.reservation.line
 
     def status(self, closed: ClosedCycles) -> RefundStatus:
-        """Return how far it is; it is pending until the documents of its cycle are issued."""
+        """Return its state; it is pending until the documents of its cycle are issued."""
         cycle = closed.get(self.cycle)
         if cycle is None:
             return RefundStatus.PENDING

@@ -1,4 +1,4 @@
-"""Sandbox clocks: the time that a sandbox org lives at, instead of the present."""
+"""Sandbox clocks: the current time of a sandbox org, instead of the present."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ class SandboxClock:
         self, now: datetime | None, present: datetime, last_issue: datetime | None
     ) -> "SandboxClock":
         """
-        Return the clock as it is set anew: before the first document to any time, then forward.
+        Return the clock with a new time: any before the first document, then only a later one.
 
         `last_issue` is the beginning of the day of the org's last document. Raise
         ClockBackwardsError where that, or the time that the clock shows, is later.

@@ -40,7 +40,7 @@ NO_TAX = Tax(TaxType.NONE, Decimal(0))
 
 @dataclass(frozen=True, slots=True)
 class TaxTotal:
-    """What one kind and rate of tax comes to on an invoice."""
+    """The total of one kind and rate of tax on an invoice."""
 
     tax: Tax
     net: Money
@@ -49,7 +49,7 @@ class TaxTotal:
 
 def tax_totals(nets: Iterable[tuple[Tax, Money]]) -> tuple[TaxTotal, ...]:
     """
-    Charge each kind and rate of tax once, on the sum of its nets; the highest rate first.
+    Compute each kind and rate of tax once, on the sum of its nets; the highest rate first.
 
     Rounding once per rate and not per line is what EN 16931 (BR-CO-17) asks for.
     """
@@ -88,7 +88,7 @@ class TaxedAmount:
 
 @dataclass(frozen=True, slots=True)
 class AskedAmount:
-    """An amount as the caller names it; what is left out is as its surroundings have it."""
+    """An amount as the caller sends it; what is left out comes from its context."""
 
     gross: Decimal
     net: Decimal
@@ -97,9 +97,9 @@ class AskedAmount:
 
     def taxed(self, default_currency: str, default_tax: Tax) -> TaxedAmount:
         """
-        Take the amount exactly.
+        Return the exact amount.
 
-        Raises InvalidRequestError where it has more decimals than its currency, or where net,
+        Raise InvalidRequestError where it has more decimals than its currency, or where net,
         tax and gross do not agree.
         """
         currency = self.currency or default_currency

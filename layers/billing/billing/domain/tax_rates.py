@@ -22,9 +22,9 @@ class OwnRates:
 
     def plus(self, state_id: int, rate: Rate) -> "OwnRates":
         """
-        Set a rate; what the org had set for the same day gives way to it.
+        Return the rates with a new one, which replaces an earlier one of the same day.
 
-        Raises ConflictError where the province has too many rates.
+        Raise ConflictError where the province has too many rates.
         """
         others = [
             each
@@ -32,7 +32,9 @@ class OwnRates:
             if each.valid_from != rate.valid_from
         ]
         if len(others) >= MAX_OWN_RATES:
-            raise ConflictError(f"The province has {MAX_OWN_RATES} rates of its own already.")
+            raise ConflictError(
+                f"The province already has {MAX_OWN_RATES} own rates, which is the limit."
+            )
         rates = sorted([*others, rate], key=lambda each: each.valid_from)
         return OwnRates(self.version + 1, {**self.by_province, state_id: tuple(rates)})
 

@@ -26,7 +26,7 @@ _CHECKSUM = 6
 
 
 class Role(StrEnum):
-    """What a token may do; each role includes the ones before it."""
+    """The rights of a token; each role includes the ones before it."""
 
     READER = "reader"
     WRITER = "writer"
@@ -39,13 +39,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The accounts of its org that a token reaches; `ids` None are all, those to come included."""
+    """The accounts of its org that a token may use; None in `ids` means all, also future ones."""
 
     ids: frozenset[str] | None
 
     @classmethod
     def of(cls, account_ids: Iterable[str]) -> Self:
-        """Reach some accounts."""
+        """Return the reach of some accounts."""
         return cls(frozenset(account_ids))
 
     @classmethod
@@ -55,12 +55,12 @@ class Reach:
 
     @property
     def written(self) -> list[str] | str:
-        """How records and the API write it: a list of accounts, or the word that is no account."""
+        """Return it as records and the API write it: a list of accounts, or the word for all."""
         return ALL_ACCOUNTS if self.ids is None else sorted(self.ids)
 
     @property
     def single(self) -> str | None:
-        """The one account that it reaches, None where it is not just one."""
+        """Return the one account that it reaches, None if it reaches several."""
         return next(iter(self.ids)) if self.ids is not None and len(self.ids) == 1 else None
 
     @property
@@ -82,9 +82,9 @@ EVERY_ACCOUNT = Reach(None)
 @dataclass(frozen=True, slots=True)
 class Grant:
     """
-    What a token may do, and where.
+    The rights of a token: its role, org and accounts.
 
-    `last_four` are the token's last characters, to be recognised by; `expires_at` None is never.
+    `last_four` are the token's last characters, to recognise it; `expires_at` None is never.
     `ancestors` are the hashes of the tokens that it comes from, the oldest first: it ends with the
     first of them that ends. `sandbox`: its org is one; that was decided with the org's first token.
     """
@@ -116,9 +116,9 @@ class Grant:
         sandbox: bool = False,
     ) -> "Grant":
         """
-        Grant something to a new token; `maker` is the grant of the token that makes it.
+        Create the grant of a new token; `maker` is the grant of the token that creates it.
 
-        Raises InvalidRequestError where it would expire before it is made or after its maker, and
+        Raise InvalidRequestError where it would expire before it is made or after its maker, and
         TokenLineTooLongError where its maker has as many ancestors as a token can have.
         """
         if expires_at and expires_at <= now:
@@ -155,7 +155,7 @@ class Grant:
 
 
 def new_token() -> str:
-    """Make a token; it is shown once and then only its hash is known."""
+    """Create a token; it is shown once, and then only its hash is known."""
     body = "".join(secrets.choice(_BASE62) for _ in range(_RANDOM))
     return f"{_PREFIX}{body}{_checksum(body)}"
 
@@ -172,7 +172,7 @@ def is_well_formed(token: str) -> bool:
 
 
 def token_hash(token: str) -> str:
-    """Hash a token for keeping; 190 random bits need no salt."""
+    """Return the hash that is stored of a token; 190 random bits need no salt."""
     return sha256(token.encode()).hexdigest()
 
 

@@ -95,7 +95,7 @@ class InvoicedLine:
 
 @dataclass(frozen=True, slots=True)
 class VatBreakdown:
-    """What one category and rate comes to (BG-23)."""
+    """The total of one category and rate of tax (BG-23)."""
 
     category: VatCategory  # BT-118
     rate: Decimal | None  # BT-119
@@ -106,7 +106,7 @@ class VatBreakdown:
 
 @dataclass(frozen=True, slots=True)
 class CreditTransfer:
-    """Where to pay to (BG-16, BG-17)."""
+    """The bank account to pay to (BG-16, BG-17)."""
 
     code: str  # BT-81, UNTDID 4461: 58 for SEPA, 30 for any other
     iban: str  # BT-84

@@ -9,7 +9,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def node(tag: str, *content: Element | str | None, **attributes: str) -> Element | None:
     """
-    Build an element out of text or elements; None where nothing is in it.
+    Create an element from text or elements; return None if it would be empty.
 
     Empty elements are against the rules of EN 16931 and Peppol alike. Characters that XML
     cannot hold are replaced.

@@ -104,12 +104,12 @@ class AccountRepository:
 
 
 def org_of(item: Item | None) -> Org:
-    """Read an org's profile. Raises NotFoundError where there is none."""
+    """Read an org's profile. Raise NotFoundError where there is none."""
     return to_org(_profile(item, "org"))
 
 
 def account_of(item: Item | None) -> Account:
-    """Read an account's profile. Raises NotFoundError where there is none."""
+    """Read an account's profile. Raise NotFoundError where there is none."""
     return to_account(_profile(item, "account"))
 
 
@@ -128,7 +128,7 @@ def put_org(table: str, org: Org, version: int) -> list[Any]:
 
 
 def check_seller(table: str, org: Org) -> dict[str, Any]:
-    """Make a transaction depend on what the first documents of an org fix."""
+    """Return a check that the fields fixed by the first documents of an org are unchanged."""
     return check(table, org_key(org.id), _fixed(org))
 
 
@@ -165,6 +165,6 @@ def _put_profile(
 
 def _profile(item: Item | None, what: str) -> dict[str, Any]:
     if item is None:
-        raise NotFoundError(f"The {what} has no billing profile; PUT one first.")
+        raise NotFoundError(f"The {what} has no billing profile. Create it with a PUT first.")
     profile: dict[str, Any] = json.loads(item["profile"]["S"])
     return profile

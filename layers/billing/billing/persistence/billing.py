@@ -1,5 +1,5 @@
 """
-What a billing run reads and writes, over all tables: cycles are closed, gathered and issued.
+Billing runs over all tables: cycles are closed, gathered and issued.
 
 Each step is one transaction for several accounts, and stands under the condition that nobody else
 did it. So steps can be repeated from any point, with the same result.
@@ -112,7 +112,7 @@ class BillingRepository:
         )
 
     def org_time(self, org: Org, now: datetime) -> datetime:
-        """Return the time that an org lives at; only a sandbox costs a read."""
+        """Return the current time of an org; only a sandbox costs a read."""
         return org_time(org.id, now, is_sandbox=org.sandbox)
 
     def packs(self, steps: Iterable[Step]) -> Iterator[list[Step]]:

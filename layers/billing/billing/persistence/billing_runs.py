@@ -76,9 +76,9 @@ class BillingRunRepository:
 
     def add(self, run: BillingRun, external: ExternalId | None) -> None:
         """
-        Keep a new run.
+        Write a new run.
 
-        Raises ContentionError where its id or its external id was taken meanwhile.
+        Raise ContentionError where its id or its external id was taken meanwhile.
         """
         counters = (
             "batches",
@@ -143,9 +143,9 @@ class BillingRunRepository:
         self, run: BillingRun, account_ids: Sequence[str], position: str | None
     ) -> None:
         """
-        Keep listed accounts in batches, all or nothing.
+        Write listed accounts in batches, all or nothing.
 
-        Raises ContentionError where somebody else listed them.
+        Raise ContentionError where somebody else listed them.
         """
         pk, sk = run_key(run.org_id, run.id)
         batches = list(batched(account_ids, BATCH_ACCOUNTS, strict=False))
@@ -206,7 +206,7 @@ def batch_key(org_id: str, run_id: str, number: int) -> Key:
 
 
 def put_failure(table: str, batch: Batch, failure: Failure, now: datetime) -> Any:
-    """Write, within a transaction, why an account was not billed."""
+    """Return the write, for a transaction, of the reason why an account was not billed."""
     key = joined("run", batch.org_id, batch.run_id), joined("failure", failure.account_id)
     said = {"code": {"S": failure.code}, "message": {"S": failure.message}}
     return put(table, key, {**said, **expiring(now + KEPT)}, new=False)

@@ -1,5 +1,5 @@
 """
-Consumptions, and what they come to.
+Consumptions and their totals.
 
     pk                                 sk                             what
     subscription#<org>#<sub>           <type>#<time>#<id>             a usage record
@@ -81,9 +81,9 @@ class ConsumptionRepository:
         self, org_id: str, subscription_id: str, records: Sequence[NewConsumption] = ()
     ) -> tuple[Surroundings, dict[str, IdempotencyRecord]]:
         """
-        Tell what new records come into, and which of their external ids are taken.
+        Return the context of new records, and the external ids that are already used.
 
-        Raises NotFoundError where the subscription belongs to no account yet.
+        Raise NotFoundError where the subscription belongs to no account yet.
         """
         owner = owner_key(org_id, subscription_id)
         external_ids = {
@@ -118,9 +118,9 @@ class ConsumptionRepository:
         cycle: OpenCycle,
     ) -> None:
         """
-        Let records fall into the open cycle, in transactions of as many as fit, one by one.
+        Write records into the open cycle, in one transaction after the other.
 
-        Raises ContentionError where the surroundings have changed: another cycle is open, or an
+        Raise ContentionError where the surroundings have changed: another cycle is open, or an
         external id was taken. What was stored before that stays.
         """
         cycle_key = open_cycle_key(org_id, to.account.id)

@@ -97,7 +97,7 @@ def closed_cycle_key(org_id: str, account_id: str, ends_on: date) -> Key:
 
 def members(org_id: str, account_id: str, ends_on: date) -> str:
     """
-    Name the partition of all that falls into a cycle.
+    Return the key of the partition with everything in a cycle.
 
     Movements, refunds and totals of usage are together there, in the movements' table, so that a
     billing run finds all of it by one query.
@@ -134,12 +134,12 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
 
 
 def due_key(org_id: str) -> str:
-    """Name the partition of the index `due`: an org's lane."""
+    """Return the partition key of the index `due`: an org's lane."""
     return joined(org_id, LANE)
 
 
 def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:
-    """Make a transaction depend on which cycle is open."""
+    """Return a check that a cycle is the open one."""
     return check(table, key, {"ends_on": ends_on.isoformat()})
 
 
@@ -175,7 +175,7 @@ def bill_cycle(
     table: str, org_id: str, closing: ClosingCycle, documents: CycleDocuments, *, is_all: bool
 ) -> list[Any]:
     """
-    Note within a transaction what was issued for a cycle, as long as nobody else did.
+    Return the writes that record what was issued for a cycle, if no other request has.
 
     The condition stands in the first of the writes. Once that `is_all`, the cycle is billed.
     """

@@ -51,7 +51,7 @@ class _TryAgainError(Exception):
 
 
 def joined(*parts: str | int) -> str:
-    """Build a key of several parts."""
+    """Return a key of several parts."""
     return SEPARATOR.join(map(str, parts))
 
 
@@ -75,7 +75,7 @@ def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], I
     """
     Read up to 100 items of several tables, as they are now, in one request.
 
-    Answers them by (table, partition key, sort key); what does not exist is left out.
+    Return them by (table, partition key, sort key); what does not exist is left out.
     """
     request: Any = {
         table: {"Keys": [key_of(key) for key in some], "ConsistentRead": True}
@@ -135,7 +135,7 @@ def list_after(
 
 def at_once[T, R](function: Callable[[T], R], things: Sequence[T]) -> list[R]:
     """
-    Read several things at once, within the deadline of the request.
+    Run several reads at the same time, within the deadline of the request.
 
     What is still being read then is left alone: nothing can interrupt another thread.
     """
@@ -154,11 +154,11 @@ def put_item(table: str, key: Key, attributes: Item) -> None:
 
 def transact(writes: Sequence[Any]) -> None:
     """
-    Write all of it or nothing.
+    Write all items of a transaction, or none.
 
     One token stands for all our tries, so that a reply lost after the commit cannot apply it
     twice. What no SDK retries, as it is inside a cancelled transaction, is tried again within the
-    deadline: conflicts with other transactions, and throttling. Raises ConditionFailedError where
+    deadline: conflicts with other transactions, and throttling. Raise ConditionFailedError where
     a condition does not hold.
     """
     token = str(uuid.uuid4())
@@ -191,7 +191,7 @@ def put(
     table: str, key: Key, attributes: Item, *, new: bool = True, expected: Expected | None = None
 ) -> dict[str, Any]:
     """
-    Put an item within a transaction; unless `new` is False it must not exist yet.
+    Return the put of an item in a transaction; unless `new` is False it must not exist yet.
 
     With `expected` it replaces an item that must still have these attributes.
     """
@@ -211,7 +211,7 @@ def update(
     at_most: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """
-    Update an item within a transaction.
+    Return the update of an item in a transaction.
 
     With `expected` it must still have these attributes; with none expected it must not exist yet.
     With `at_most` its numbers must not be larger than these.
@@ -241,12 +241,12 @@ def delete(table: str, key: Key, *, expected: Expected | None = None) -> dict[st
 
 
 def check(table: str, key: Key, expected: Expected) -> dict[str, Any]:
-    """Make a transaction depend on an item that it does not write."""
+    """Return a check of an item that the transaction does not write."""
     return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **_where(expected)}}
 
 
 def check_any(table: str, key: Key, expected: Expected) -> dict[str, Any]:
-    """Make a transaction depend on an item that must have these attributes, or not exist."""
+    """Return a check that an item has these attributes, or does not exist."""
     where = _where(expected)
     where["ConditionExpression"] = f"attribute_not_exists(pk) OR ({where['ConditionExpression']})"
     return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **where}}

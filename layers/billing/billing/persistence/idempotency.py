@@ -1,5 +1,5 @@
 """
-Idempotency records: each external id names one thing of an org and kind, for ever.
+Idempotency records: each external id belongs to one thing of an org and kind, for ever.
 
     pk                              sk         what
     external#<org>#<kind>#<value>   external   the id of the thing, and the request's fingerprint

@@ -150,7 +150,7 @@ class InvoiceRepository:
         """
         List the invoices whose description has `text` in it, in any case, as the pages above.
 
-        It reads descriptions only, but all of the account's. Raises UpstreamTimeoutError where
+        It reads descriptions only, but all of the account's. Raise UpstreamTimeoutError where
         they are too many for one request.
         """
         wanted = _folded(text)
@@ -328,7 +328,7 @@ class InvoiceRepository:
         """
         Find where the `start`th newest unpaid invoice is without reading those before it.
 
-        Answers the newest ordinal of its block, how many to skip there, and the total of all.
+        Return the newest ordinal of its block, how many to skip there, and the total of all.
         """
         blocks = query(
             self._table,

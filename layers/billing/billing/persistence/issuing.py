@@ -102,7 +102,7 @@ class IssuingRepository:
         kind: InvoiceKind = InvoiceKind.INVOICE,
     ) -> OpenJournal:
         """
-        Read what new documents of some accounts follow, in one request.
+        Read the ends that new documents of some accounts follow, in one request.
 
         `originals` are read with it, and what has the external id of a document of that kind.
         """
@@ -249,7 +249,7 @@ class IssuingRepository:
 
 
 class AccountChanges:
-    """How the documents that are issued or settled together change what an account counts."""
+    """The changes to an account's counts by the documents that are issued or settled together."""
 
     def __init__(self) -> None:
         self._unpaid = 0
@@ -357,12 +357,12 @@ def transact_documents(writes: list[Any]) -> None:
 
 
 def check_nothing_issued(table: str, org_id: str) -> dict[str, Any]:
-    """Make a transaction depend on an org's having issued nothing yet."""
+    """Return a check that an org has issued nothing yet."""
     return check(table, (joined("lane", org_id), LANE), {})
 
 
 def check_series(table: str, org: Org) -> list[Any]:
-    """Make a transaction depend on what the series of an org may number."""
+    """Return a check of what the series of an org may number."""
     return [
         check_any(table, (joined("series", org.id), series_of(org, kind)), {"kind": kind.value})
         for kind in InvoiceKind

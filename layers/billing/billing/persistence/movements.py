@@ -97,9 +97,9 @@ class MovementRepository:
         self, movement: Movement, to: Surroundings, cycle: OpenCycle, external: ExternalId
     ) -> None:
         """
-        Charge a movement to the open cycle, all or nothing.
+        Write a movement into the open cycle, all or nothing.
 
-        Raises ContentionError where the surroundings have changed: another cycle is open, the
+        Raise ContentionError where the surroundings have changed: another cycle is open, the
         subscription has an owner, or the external id was taken.
         """
         key, table = movement.key, self._table

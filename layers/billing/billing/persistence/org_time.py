@@ -1,4 +1,4 @@
-"""The time that an org lives at, which every function may ask; clocks: see sandbox_clocks.py."""
+"""The current time of an org. Every function may read it; sandbox_clocks.py writes clocks."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from billing.persistence.dynamodb import Item, Key, get_items, joined
 
 
 def org_time(org_id: str, present: datetime, *, is_sandbox: bool) -> datetime:
-    """Return the time that an org lives at; only a sandbox costs a read."""
+    """Return the current time of an org; only a sandbox costs a read."""
     return (get_clock(org_id).now if is_sandbox else None) or present
 
 

@@ -139,7 +139,7 @@ class RefundRepository:
         external: ExternalId | None,
     ) -> None:
         """
-        Give money back, all or nothing, as long as so much is left of the movement.
+        Write a refund, all or nothing, if that much of the movement can still be refunded.
 
         `original` is the invoice that the refund reserves its amount on, with the reservation.
         Raise CycleMovedError where another cycle is open, and ContentionError where less is left,
@@ -171,7 +171,7 @@ class RefundRepository:
         original: Creditable | None,
     ) -> None:
         """
-        Put a refund in the place of its earlier version, all or nothing; and move its reservation.
+        Replace a refund and its reservation, all or nothing.
 
         Raise RefundNotPendingError where its cycle is closed, and ContentionError where it is not
         what `refund` says any more, the invoice has changed, or less is left of the movement.
@@ -192,7 +192,7 @@ class RefundRepository:
 
     def remove(self, refund: Refund, movement: Movement, original: Creditable | None) -> None:
         """
-        Delete a refund and free what it took of the movement and its invoice, all or nothing.
+        Delete a refund and release its amount on the movement and its invoice, all or nothing.
 
         Raise what replace() does.
         """
@@ -225,7 +225,7 @@ class RefundRepository:
         amount: TaxedAmount | None = None,
         freed: TaxedAmount | None = None,
     ) -> Any:
-        """Count an amount as refunded, in the place of a freed one; never more than there is."""
+        """Add an amount to what is refunded, less a freed one; never exceed the movement."""
         gross = (amount.gross.minor if amount else 0) - (freed.gross.minor if freed else 0)
         net = (amount.net.minor if amount else 0) - (freed.net.minor if freed else 0)
         return update(

@@ -2,7 +2,7 @@
 The clocks of sandbox orgs, in the accounts' table.
 
     pk           sk       what
-    org#<org>    clock    the time that a sandbox org lives at, and how often it was set
+    org#<org>    clock    the current time of a sandbox org, and how often it was set
 """
 
 from billing import config
@@ -36,7 +36,7 @@ class SandboxClockRepository:
 
     def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None:
         """
-        Set a clock, as long as nobody else set it and no document was issued behind `end`.
+        Write a clock, if no other request has set it and no document was issued after `end`.
 
         Raise ContentionError otherwise.
         """

@@ -28,9 +28,9 @@ class SubscriptionRepository:
 
     def find_owner(self, org_id: str, account_id: str, subscription_id: str) -> str | None:
         """
-        Find whose a subscription is, for an account that wants it.
+        Return the owner of a subscription, for an account that registers it.
 
-        Raises NotFoundError where that account has no profile.
+        Raise NotFoundError where that account has no profile.
         """
         account, owner = account_key(org_id, account_id), owner_key(org_id, subscription_id)
         found = get_items({self._accounts: [account], self._movements: [owner]})
@@ -39,14 +39,14 @@ class SubscriptionRepository:
         return owned["account_id"]["S"] if owned else None
 
     def get_owner(self, org_id: str, subscription_id: str) -> str:
-        """Read whose a subscription is. Raises NotFoundError where it is nobody's."""
+        """Read the owner of a subscription. Raise NotFoundError if it has none."""
         item = get_item(self._movements, owner_key(org_id, subscription_id))
         if item is None:
             raise NotFoundError
         return str(item["account_id"]["S"])
 
     def add(self, org_id: str, account_id: str, subscription_id: str) -> None:
-        """Register a subscription. Raises ContentionError where it is an account's already."""
+        """Register a subscription. Raise ContentionError where it is an account's already."""
         transact(
             put_subscription(self._accounts, self._movements, org_id, account_id, subscription_id)
         )
@@ -62,7 +62,7 @@ class SubscriptionRepository:
 def put_subscription(
     accounts: str, movements: str, org_id: str, account_id: str, subscription_id: str
 ) -> list[dict[str, Any]]:
-    """Register a subscription within a transaction, as long as it is nobody's."""
+    """Return the writes that register a subscription, if it has no owner."""
     pk, _ = account_key(org_id, account_id)
     return [
         put(movements, owner_key(org_id, subscription_id), {"account_id": {"S": account_id}}),
@@ -75,5 +75,5 @@ def owner_key(org_id: str, subscription_id: str) -> Key:
 
 
 def subscription(org_id: str, subscription_id: str) -> str:
-    """Name the partition, in each table that has one, of what hangs on a subscription."""
+    """Return the partition key, in every table, of what belongs to a subscription."""
     return joined(_KIND, org_id, subscription_id)

@@ -1,4 +1,4 @@
-"""Surroundings: the profiles and the open cycle that a new movement or usage record comes into."""
+"""Surroundings: the context of a new movement or usage record: profiles and open cycle."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 
 def surroundings_keys(org_id: str, account_id: str) -> list[Key]:
-    """Name the items to read, all in the accounts' table."""
+    """Return the keys of the items to read, all in the accounts' table."""
     return [
         org_key(org_id),
         account_key(org_id, account_id),
@@ -29,7 +29,7 @@ def to_surroundings(
     """
     Return the surroundings from the items of these keys; `owner` names the subscription's account.
 
-    Raises NotFoundError where the org or the account has no profile.
+    Raise NotFoundError where the org or the account has no profile.
     """
     cycle = found.get((table, *open_cycle_key(org_id, account_id)))
     return Surroundings(

@@ -53,7 +53,7 @@ class TokenRepository:
 
     def add(self, grant: Grant, *, is_first: bool = False) -> None:
         """
-        Keep a new grant; the first one of an org decides whether that is a sandbox.
+        Write a new grant; the first one of an org decides whether that is a sandbox.
 
         Raise ContentionError where another was the first meanwhile.
         """
@@ -84,9 +84,9 @@ class TokenRepository:
 
     def revoke(self, org_id: str, token_id: str, reach: Reach = EVERY_ACCOUNT) -> None:
         """
-        Forget a token, and so end those that come from it.
+        Delete a token, which also ends those that come from it.
 
-        Raises NotFoundError where the org has no such token, or one that goes beyond the reach.
+        Raise NotFoundError where the org has no such token, or one that goes beyond the reach.
         """
         item = get_item(self._table, _id_key(org_id, token_id))
         grant = _to_grant(item) if item else None

@@ -90,7 +90,7 @@ def audit_stretch(
 
 
 def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:
-    """Verify what a movement says of its refunds; return what is wrong."""
+    """Verify the refunded amount of a movement; return what is wrong."""
     faults, given_back = [], Money.zero(movement.currency)
     for refund in refunds:
         given_back += refund.amount.gross

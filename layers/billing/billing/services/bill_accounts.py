@@ -58,8 +58,8 @@ def bill_accounts(
     """
     Bill all accounts of a batch, and count it in its run; return the errors of those that failed.
 
-    Some batches then have more of their run sent, also when they come again: whoever billed them
-    may not have come that far.
+    Every 50th batch asks for the next part of its run to be sent. A repeated batch asks again, as
+    the first try may have stopped before.
     """
     errors = _bill_and_count(batch, now, billing)
     if batch.feeds:

@@ -53,8 +53,8 @@ def replace_refund(
     """
     Replace a pending refund and return its new version.
 
-    `versions` are those that the caller knows, None where any will do. What is said already is
-    not written again.
+    `versions` are those that the caller knows, None for any. A replacement that changes nothing
+    is not written.
     """
     org_id = key.movement.org_id
 
@@ -91,9 +91,9 @@ def withdraw_refund(
     invoices: Invoices,
 ) -> None:
     """
-    Withdraw a pending refund, so that what it took of its movement can be refunded again.
+    Delete a pending refund, so that its amount of the movement can be refunded again.
 
-    Where it was there at first and then is not, it is withdrawn as asked, by another request.
+    If it disappears in between, another request has withdrawn it, which is as good.
     """
     was_there = False
 

@@ -42,7 +42,7 @@ def credit_invoice(
     issuing: Issuing,
 ) -> Created:
     """
-    Issue a credit note for some lines of an invoice, or for all that is left of it.
+    Create a credit note for some lines of an invoice, or for all that is left of it.
 
     What is reserved for refunds is left alone. A paid invoice can be credited too: then the money
     goes back.

@@ -35,10 +35,10 @@ def issue_invoice(
     issuing: Issuing,
 ) -> Created:
     """
-    Number and issue an invoice.
+    Create an invoice with the next number of the org.
 
-    Everyone in the org wants the next number, so being overtaken is normal: the journal is opened
-    and the invoice written anew, within the deadline.
+    Concurrent requests of an org compete for the next number, so conflicts are normal: the journal
+    is opened and the invoice written again, within the deadline.
     """
     org, account, own = profiles.get_with_rates(request.org_id, request.account_id)
 

@@ -56,11 +56,11 @@ def issue_refund(
     invoices: Invoices,
 ) -> Created:
     """
-    Give money back against a movement, up to what is left of it and of its invoice.
+    Create a refund of a movement, up to what is left of it and of its invoice.
 
     While the movement's cycle is likely to be open, the refund goes into it at once: where the
-    guess is wrong, the table says so, and the cycles are read. Raise RefundWithdrawnError where
-    the very refund was issued and withdrawn before.
+    guess is wrong, the write fails, and the cycles are read. Raise RefundWithdrawnError where
+    the same refund was issued and withdrawn before.
     """
     key, is_open = RefundKey(movement_key, new_id(now)), True
 

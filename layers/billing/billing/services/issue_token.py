@@ -27,9 +27,9 @@ def issue_token(
     sandbox: bool = False,
 ) -> tuple[Grant, str]:
     """
-    Make a token and keep what it reaches; the token itself is never seen again.
+    Create a token and store its grant; the token itself is not stored.
 
-    It ends with the token that makes it, at the latest; the command line makes tokens without one.
+    It ends with the token that creates it, at the latest; the command line needs none.
     The first token of an org decides whether that is a `sandbox`; all others inherit it. Raise
     NotSandboxError where one is asked for, and the org is none.
     """

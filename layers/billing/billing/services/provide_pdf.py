@@ -27,7 +27,7 @@ class Store(Protocol):
 
 
 def provide_pdf(key: InvoiceKey, *, invoices: Pdfs, maker: Maker) -> StoredDocument:
-    """Find the PDF of an invoice, or have it made now."""
+    """Return the PDF of an invoice; create it if it does not exist."""
     return invoices.find_pdf(key) or maker.make_pdf(key)
 
 

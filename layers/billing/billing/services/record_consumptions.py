@@ -39,7 +39,7 @@ def record_consumptions(
     consumptions: Consumptions,
 ) -> int:
     """
-    Take usage records into the account's open cycle, each of them once; return how many were new.
+    Write usage records into the account's open cycle, each of them once; return how many were new.
 
     They may be more than one transaction holds: where the request breaks off, some are stored and
     some are not, and the same request again stores the rest. A billing run may close the cycle

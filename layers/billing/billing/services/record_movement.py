@@ -33,9 +33,9 @@ def record_movement(
     movements: Movements,
 ) -> Created:
     """
-    Charge a movement to the account's open cycle.
+    Create a movement in the account's open cycle.
 
-    A billing run may close the cycle meanwhile: then the movement falls into the next one. Raises
+    A billing run may close the cycle meanwhile: then the movement falls into the next one. Raise
     NotFoundError where the subscription is not registered to an account within `reach`; one that is
     nobody's is registered with its first movement, by who reaches all accounts.
     """

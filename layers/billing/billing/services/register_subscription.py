@@ -18,7 +18,7 @@ def register_subscription(
     """
     Register a subscription to an account, for ever; one that is the account's already stays so.
 
-    Raises SubscriptionTakenError where it belongs to another account.
+    Raise SubscriptionTakenError where it belongs to another account.
     """
 
     def register() -> None:

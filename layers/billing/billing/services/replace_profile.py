@@ -25,8 +25,8 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
     """
     Create or replace an org's profile and return its version.
 
-    `versions` are those that the caller knows, None where any will do; what is said already is not
-    written again. Its country never changes: another taxpayer is another org.
+    `versions` are those that the caller knows, None for any; a profile that changes nothing is not
+    written. Its country never changes: another taxpayer is another org.
     """
 
     def change() -> int:

@@ -1,4 +1,4 @@
-"""Run audits: have every lane of every org verified, in as many steps as it takes."""
+"""Run audits: verify every lane of every org, in as many steps as it takes."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -30,7 +30,7 @@ def start_audits(after: str | None, *, orgs: Orgs, chains: Chains, queue: Audits
 
 
 def audit_in_time(stretch: Stretch, *, chains: Chains, queue: AuditsQueue) -> Iterator[Audited]:
-    """Verify documents of a lane; where time gets short, go on later."""
+    """Verify documents of a lane; continue later if time runs short."""
     for audited in audit_stretch(stretch, chains=chains):
         yield audited
         if deadline.seconds_left() < deadline.STEP_SECONDS:

@@ -86,7 +86,7 @@ def start_daily_runs(
     after: str | None, *, now: datetime, orgs: Orgs, runs: NewRuns, queue: RunsQueue
 ) -> None:
     """
-    Start the run of the day for each org behind one; where time gets short, go on later.
+    Start the daily run of each further org; continue later if time runs short.
 
     Sandboxes are left out: their time is their own.
     """

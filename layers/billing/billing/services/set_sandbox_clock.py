@@ -20,7 +20,7 @@ def set_sandbox_clock(
     org_id: str, now: datetime | None, *, present: datetime, clocks: Clocks
 ) -> None:
     """
-    Have a sandbox org live at a time; None is the present.
+    Set the clock of a sandbox org to a time; None is the present.
 
     Raise ClockBackwardsError where it has issued documents, and its clock would move back.
     """

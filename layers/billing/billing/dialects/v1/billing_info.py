@@ -33,27 +33,37 @@ StateId = Annotated[int, Field(ge=1, le=52)]
 
 
 class BillingInfo(Dto):
-    """The org's own billing profile: what its invoices say of the seller."""
+    """The org's own billing profile: the seller on its invoices."""
 
-    legal_name: Name = Field(description="The name in the commercial register.")
-    address: AddressDTO = Field(description="The registered seat.")
-    tax_id: TaxId = Field(description="Checked by the rules of the address's country.")
-    currency: Currency = Field(description="ISO 4217; the default of the accounts.")
-    time_zone: TimeZone = Field(description="IANA; decides which day an invoice is dated.")
-    payment_term_days: PaymentTerm = Field(description="Days from issue to due date.")
-    phone: Name | None = Field(None, description="Shown on invoices.")
-    email: Email = Field(description="Shown on invoices.")
-    url: Name | None = Field(None, description="Shown on invoices.")
-    iban: Iban | None = Field(None, description="Where customers pay to.")
-    bic: Bic | None = Field(None, description="The bank of the IBAN.")
-    invoice_series: Series = Field("F", description="Begins the numbers of invoices.")
-    credit_series: Series = Field(
-        "R", validate_default=True, description="Begins the numbers of credit notes."
+    legal_name: Name = Field(description="Legal name, as in the commercial register.")
+    address: AddressDTO = Field(description="Address of the registered office.")
+    tax_id: TaxId = Field(description="Tax id, checked by the rules of the country in `address`.")
+    currency: Currency = Field(description="Currency code (ISO 4217); the default of the accounts.")
+    time_zone: TimeZone = Field(
+        description="IANA time zone. It decides on which day an invoice is dated."
     )
-    accent: Colour | None = Field(None, description="The colour of its documents: `#0b5394`.")
+    payment_term_days: PaymentTerm = Field(
+        description="Number of days from the issue date to the due date."
+    )
+    phone: Name | None = Field(None, description="Phone number, printed on invoices.")
+    email: Email = Field(description="E-mail address, printed on invoices.")
+    url: Name | None = Field(None, description="Address of the website, printed on invoices.")
+    iban: Iban | None = Field(None, description="IBAN of the bank account that customers pay to.")
+    bic: Bic | None = Field(None, description="BIC (SWIFT code) of the bank that holds the IBAN.")
+    invoice_series: Series = Field(
+        "F", description="Series of invoices: the letters that their numbers start with."
+    )
+    credit_series: Series = Field(
+        "R",
+        validate_default=True,
+        description="Series of credit notes: the letters that their numbers start with.",
+    )
+    accent: Colour | None = Field(
+        None, description="Colour of documents, as `#rrggbb`. Omit for the default colour."
+    )
     sandbox: bool | None = Field(
         None,
-        description="Whether the org is a sandbox, as its first token said; read only.",
+        description="True for a sandbox org. Its first token decides that. Read only.",
         json_schema_extra={"readOnly": True},
     )
 
@@ -112,31 +122,47 @@ class BillingInfo(Dto):
 
 
 class _AccountProfileDTO(Dto):
-    """What a client says of an account."""
+    """What a client sends about an account."""
 
-    name: Name = Field(description="Who is billed.")
-    company_name: Name | None = Field(None, description="The company, where it is one.")
-    email: Email = Field(description="Where invoices go.")
-    address: AddressDTO = Field(description="The billing address.")
-    country: Country = Field(description="ISO 3166-1 alpha-2, that of `address`; decides the tax.")
-    tax_id: TaxId | None = Field(None, description="Checked by the rules of `country`.")
+    name: Name = Field(description="Full name of the person or organization that is billed.")
+    company_name: Name | None = Field(
+        None, description="Legal name of the company. Omit for a person."
+    )
+    email: Email = Field(description="E-mail address that invoices are sent to.")
+    address: AddressDTO = Field(description="Billing address, as printed on invoices.")
+    country: Country = Field(
+        description="Country code (ISO 3166-1 alpha-2), same as in `address`. It decides the tax."
+    )
+    tax_id: TaxId | None = Field(
+        None, description="Tax id, checked by the rules of `country`. Omit if there is none."
+    )
     state_id: StateId | None = Field(
         None,
         validate_default=True,
-        description="In Spain the INE province code; by default that of the postal code.",
+        description="INE province code, in Spain only. Default: that of the postal code.",
     )
     billing_day: Annotated[int, Field(ge=1, le=31)] = Field(
-        description="Day of the month; short months bill on their last day."
+        description="Day of the month on which a period ends; in shorter months, the last day."
     )
-    time_zone: TimeZone = Field(description="IANA; decides where a billing period ends.")
+    time_zone: TimeZone = Field(
+        description="IANA time zone. It decides when a billing period ends."
+    )
     delivery_mode: Annotated[DeliveryMode, Field(strict=False)] = Field(
-        description="How invoices are delivered."
+        description="How the account receives its invoices."
     )
-    payment_term_days: PaymentTerm = Field(description="Days from issue to due date.")
-    currency: Currency | None = Field(None, description="ISO 4217; by default the org's.")
-    iban: Iban | None = Field(None, description="The account's own, for direct debits.")
-    bic: Bic | None = Field(None, description="The bank of the IBAN.")
-    closed: bool = Field(False, description="Nothing more can be charged to a closed account.")
+    payment_term_days: PaymentTerm = Field(
+        description="Number of days from the issue date to the due date."
+    )
+    currency: Currency | None = Field(
+        None, description="Currency code (ISO 4217). Default: the currency of the org."
+    )
+    iban: Iban | None = Field(
+        None, description="IBAN of the account's own bank account, for direct debits."
+    )
+    bic: Bic | None = Field(None, description="BIC (SWIFT code) of the bank that holds the IBAN.")
+    closed: bool = Field(
+        False, description="True for a closed account: nothing can be charged to it."
+    )
 
     @field_validator("country")
     @classmethod
@@ -171,9 +197,11 @@ class _AccountProfileDTO(Dto):
 class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
     """The billing profile of an account; what a GET answers can be sent back."""
 
-    account_id: ReadOnly = Field(None, description="As in the path.")
-    next_billing_date: ReadOnly = Field(None, description="Follows from the open cycle.")
-    current_period: ReadOnly = Field(None, description="Follows from the open cycle.")
+    account_id: ReadOnly = Field(None, description="Id of the account, as in the path. Read only.")
+    next_billing_date: ReadOnly = Field(
+        None, description="Day on which it is billed next. Read only."
+    )
+    current_period: ReadOnly = Field(None, description="Period of the open cycle. Read only.")
 
     def to_domain(self, account_id: str) -> Account:
         return Account(
@@ -199,8 +227,8 @@ class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
 class PeriodDTO(Dto):
     """A billing period, half-open."""
 
-    start_datetime: Instant = Field(description="Its first instant.")
-    end_datetime: Instant = Field(description="The first instant after it.")
+    start_datetime: Instant = Field(description="First instant of the period, in UTC.")
+    end_datetime: Instant = Field(description="First instant after the period, in UTC.")
 
     @classmethod
     def from_domain(cls, period: BillingPeriod) -> "PeriodDTO":
@@ -208,15 +236,16 @@ class PeriodDTO(Dto):
 
 
 class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
-    """When an account is billed next, and its billing profile as it was put."""
+    """An account's next billing date, and its billing profile as it was sent."""
 
-    account_id: str = Field(description="The account.")
+    account_id: str = Field(description="Id of the account that is billed.")
     next_billing_date: Date | None = Field(
-        description="The day that ends the open cycle, in the zone that it was opened in: a run "
-        "bills it then. Null once the account is closed and nothing is left to bill."
+        description="The day on which the open cycle ends and is billed, in the time zone that it "
+        "was opened in. Null for a closed account with nothing left to bill."
     )
     current_period: PeriodDTO = Field(
-        description="The open cycle. Another billing day or time zone takes effect with the next."
+        description="Period of the open cycle. A new billing day or time zone applies to the next "
+        "one."
     )
 
     @classmethod

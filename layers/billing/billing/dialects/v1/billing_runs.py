@@ -10,39 +10,45 @@ from billing.domain.billing_runs import BillingRun, Failure, RunStatus
 
 
 class BillingRunRequestDTO(Dto):
-    """A billing run to be started."""
+    """A billing run that is to be started."""
 
     until: Date | None = Field(
         None,
-        description="Bills each cycle that ends on or before this day; by default today in the "
-        "org's zone, and never later.",
+        description="Bill every cycle that ends on or before this day. Default and latest: today, "
+        "in the time zone of the org.",
     )
     external_billing_run_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first run."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "run."
     )
 
 
 class BillingFailureDTO(Dto):
-    """An account that could not be billed, or not wholly."""
+    """An account that could not be billed, or only in part."""
 
     account_id: str = Field(description="The account that could not be billed.")
-    code: str = Field(description="Stable, for programs: `REFUND_EXCEEDS_INVOICE`.")
+    code: str = Field(
+        description="Error code for programs; it never changes. Example: `TOO_LARGE`."
+    )
     message: str = Field(description="What went wrong and what to do, for people to read.")
 
 
 class BillingRunResponseDTO(Dto):
-    """How far a billing run is."""
+    """The progress of a billing run."""
 
     status: Annotated[RunStatus, Field(strict=False)] = Field(
-        description="`running` until every account is done."
+        description="State of the run: `running` until every account is done."
     )
-    accounts_total: int = Field(description="Accounts found to be due, so far.")
+    accounts_total: int = Field(description="Number of accounts found to be due so far.")
     accounts_done: int = Field(
         description="The number of accounts that are finished: billed, or failed."
     )
-    invoices_issued: int = Field(description="Documents issued: invoices and credit notes.")
+    invoices_issued: int = Field(
+        description="Number of documents issued: invoices and credit notes."
+    )
     failures: list[BillingFailureDTO] = Field(
-        description="Accounts that could not be billed, at most 1,000; the next run tries again."
+        description="Accounts that could not be billed, at most 1,000. The next run tries them "
+        "again."
     )
 
     @classmethod

@@ -22,7 +22,7 @@ from billing.domain.tax import AskedAmount, Tax, TaxType
 
 
 class GenericCreatedResponseDTO(Dto):
-    """What was created."""
+    """The id of what was created."""
 
     id: str = Field(description="The id of the resource that was created.")
 
@@ -30,7 +30,9 @@ class GenericCreatedResponseDTO(Dto):
 class TaxDTO(Dto):
     """A kind of tax and its rate."""
 
-    type: Annotated[TaxType, Field(strict=False)] = Field(description="`NONE` is untaxed.")
+    type: Annotated[TaxType, Field(strict=False)] = Field(
+        description="Kind of tax; `NONE` if no tax is charged."
+    )
     percentage: Percentage = Field(
         description="The tax rate in percent: 21 means 21 %. It is 0 if the type is `NONE`."
     )
@@ -54,25 +56,27 @@ class AmountRequestDTO(Dto):
     """An amount with and without its tax, in major units."""
 
     value_with_taxes: NotNegative = Field(
-        description="What is paid in the end; it may be one minor unit off."
+        description="Amount with tax, in major units. May differ from net × (1 + rate) by one "
+        "minor unit."
     )
     value_without_taxes: NotNegative = Field(
         description="The amount without tax, in major units of the currency."
     )
     tax: TaxDTO | None = Field(
         None,
-        description="The tax between the two; by default that of the account's place on the day "
-        "of supply, or that of what is refunded.",
+        description="Tax on the net amount. Default: that of the account's place on the day of "
+        "supply; for a refund, that of the movement.",
     )
     currency: Currency | None = Field(
         None,
         exclude_if=lambda currency: currency is None,
-        description="ISO 4217; by default that of the account or of what is refunded.",
+        description="Currency code (ISO 4217). Default: that of the account; for a refund, of the "
+        "movement.",
     )
 
     @classmethod
     def from_domain(cls, amount: AskedAmount, tax: Tax, **more: bool) -> Self:
-        """Give an amount back as it was sent, and the tax that is charged."""
+        """Return an amount as it was sent, with the tax that is charged."""
         return cls(
             value_with_taxes=amount.gross,
             value_without_taxes=amount.net,
@@ -93,19 +97,21 @@ class AmountRequestDTO(Dto):
 class BillableAmountRequestDTO(AmountRequestDTO):
     """An amount, and whether a billing run credits it."""
 
-    billable: bool = Field(description="False where it is settled elsewhere.")
+    billable: bool = Field(
+        description="True if a billing run credits it; false if it is settled elsewhere."
+    )
 
 
 class PeriodRequestDTO(Dto):
-    """What may be said to cover a period: both of its ends, or none."""
+    """A period that may be left out: both of its ends, or none."""
 
     period_start_datetime: ExactInstant | None = Field(
-        None, description="The first instant that it covers; up to nine fraction digits."
+        None, description="First instant of the period, with up to nine fraction digits."
     )
     period_end_datetime: ExactInstant | None = Field(
         None,
         validate_default=True,
-        description="The last instant that it covers, such as 2026-03-31T21:59:59.999999999Z.",
+        description="Last instant of the period, such as 2026-03-31T21:59:59.999999999Z.",
     )
 
     @field_validator("period_end_datetime")
@@ -115,7 +121,7 @@ class PeriodRequestDTO(Dto):
         if (start is None) != (end is None):
             raise ValueError("give both ends of the period, or none")
         if start and end and not start <= end:
-            raise ValueError("is before period_start_datetime")
+            raise ValueError("must not be before period_start_datetime")
         return end
 
     def period(self) -> MomentPeriod | None:
@@ -127,8 +133,10 @@ class AddressDTO(Dto):
     """A postal address."""
 
     street: Name = Field(description="The street and the house number.")
-    postal_code: Annotated[str, TextOf(20)] = Field(description="Postal code.")
-    city: Name = Field(description="The town or city.")
+    postal_code: Annotated[str, TextOf(20)] = Field(
+        description="Postal code; in Spain, five digits."
+    )
+    city: Name = Field(description="Town or city, as printed on invoices.")
     country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
 
     @field_validator("country")

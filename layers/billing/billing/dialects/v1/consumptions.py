@@ -26,15 +26,24 @@ class ConsumptionDTO(Dto):
     """One usage record."""
 
     external_consumption_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same record again is a duplicate and counts once."
+        description="Your own id, unique in the org. The same record sent again is stored once."
     )
-    type: Annotated[ConsumptionType, Field(strict=False)] = Field(description="What was used.")
-    consumed_datetime: ExactInstant = Field(description="When, with up to nine fraction digits.")
-    units: Annotated[int, Field(ge=0, le=MAX_UNITS)] = Field(description="How much of `unit`.")
+    type: Annotated[ConsumptionType, Field(strict=False)] = Field(
+        description="Kind of usage: data, messages or calls."
+    )
+    consumed_datetime: ExactInstant = Field(
+        description="Instant of the usage, with up to nine fraction digits."
+    )
+    units: Annotated[int, Field(ge=0, le=MAX_UNITS)] = Field(
+        description="Quantity that was used, counted in `unit`."
+    )
     unit: Annotated[Unit, Field(strict=False)] = Field(
-        description="`bytes` of `data`, `messages` of `sms`, `seconds` of `voice`."
+        description="Unit of the quantity: `bytes` for `data`, `messages` for `sms`, `seconds` for "
+        "`voice`."
     )
-    amount: AmountRequestDTO = Field(description="What it costs; 0 where it is included.")
+    amount: AmountRequestDTO = Field(
+        description="Price of the usage; 0 if it is included in a plan."
+    )
     destination: Name | None = Field(
         None, description="The number or network that was reached, if any."
     )
@@ -64,7 +73,7 @@ class ConsumptionRequestDTO(Dto):
     """Usage records of one subscription."""
 
     records: Annotated[list[ConsumptionDTO], Field(min_length=1, max_length=1000)] = Field(
-        description="Each is taken once, whatever else stands beside it."
+        description="1 to 1,000 records. Each external id is stored once, even if it is sent twice."
     )
 
     def to_domain(self, subscription_id: str) -> list[NewConsumption]:
@@ -75,16 +84,20 @@ class ConsumptionRequestDTO(Dto):
 
 
 class ConsumptionReceiptDTO(Dto):
-    """How many records were taken."""
+    """The numbers of new and of repeated records."""
 
     accepted: int = Field(description="The number of records that were new and are stored.")
-    duplicates: int = Field(description="Records that had been taken before, or stood here twice.")
+    duplicates: int = Field(
+        description="Number of records stored before, or sent twice in this request."
+    )
 
 
 class UsageAmountDTO(Dto):
-    """What usage comes to, in major units."""
+    """The cost of usage, in major units."""
 
-    value_with_taxes: Amount = Field(description="Each rate is charged once, on its sum.")
+    value_with_taxes: Amount = Field(
+        description="Total with tax, in major units. Tax is computed once per rate, on the sum."
+    )
     value_without_taxes: Amount = Field(
         description="The sum of the records without tax, in major units."
     )
@@ -92,12 +105,12 @@ class UsageAmountDTO(Dto):
 
 
 class ConsumptionTotalDTO(Dto):
-    """What the records of one type come to."""
+    """The total of the records of one type."""
 
     type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
     units: int = Field(description="The amount that was used, counted in `unit`.")
-    unit: Unit = Field(description="Different units, like different currencies, stand apart.")
-    amount: UsageAmountDTO = Field(description="The cost of the record, with and without tax.")
+    unit: Unit = Field(description="Unit of the quantity: `bytes`, `messages` or `seconds`.")
+    amount: UsageAmountDTO = Field(description="Total cost of these records, with and without tax.")
 
     @classmethod
     def from_domain(cls, total: TypeTotal) -> "ConsumptionTotalDTO":
@@ -114,11 +127,15 @@ class ConsumptionTotalDTO(Dto):
 
 
 class ConsumptionTotalsResponseDTO(Dto):
-    """What was used of a subscription in the open cycle."""
+    """The usage of a subscription in the open cycle."""
 
-    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
-    period: PeriodDTO = Field(description="The billing period that is open, half-open.")
-    totals: list[ConsumptionTotalDTO] = Field(description="By type; of what was not used, none.")
+    invoice_cycle_date: Date = Field(
+        description="Day on which the cycle that it is billed in ends."
+    )
+    period: PeriodDTO = Field(description="Period of the open cycle; its end is excluded.")
+    totals: list[ConsumptionTotalDTO] = Field(
+        description="One total per type, unit and currency. Types without usage are left out."
+    )
 
     @classmethod
     def from_domain(
@@ -134,7 +151,9 @@ class ConsumptionTotalsResponseDTO(Dto):
 class ConsumptionResponseDTO(ConsumptionDTO):
     """A usage record, as it was sent, and where it is billed."""
 
-    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
+    invoice_cycle_date: Date = Field(
+        description="Day on which the cycle that it is billed in ends."
+    )
 
     @classmethod
     def from_domain(cls, consumption: Consumption) -> "ConsumptionResponseDTO":
@@ -162,9 +181,11 @@ class ConsumptionDetailsResponseDTO(Dto):
     model_config = ConfigDict(serialize_by_alias=True)
 
     type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
-    first: Date = Field(serialization_alias="from", description="First day, included.")
-    last: Date = Field(serialization_alias="to", description="Last day, included.")
+    first: Date = Field(serialization_alias="from", description="First day of the list, included.")
+    last: Date = Field(serialization_alias="to", description="Last day of the list, included.")
     records: list[ConsumptionResponseDTO] = Field(
         description="The usage records of this page, newest first."
     )
-    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )

@@ -11,21 +11,25 @@ from billing.domain.errors import BillingError
 class FieldErrorDTO(Dto):
     """One wrong field."""
 
-    field: str = Field(description="Where it stands in the request: `amount.tax.percentage`.")
+    field: str = Field(
+        description="Path of the field in the request. Example: `amount.tax.percentage`."
+    )
     message: str = Field(
         description="What is wrong with the field, with the limit or form it must have."
     )
 
 
 class GenericResponseDTO(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
-    code: str | None = Field(None, description="Stable, for programs: `INVALID_REQUEST`.")
+    code: str | None = Field(
+        None, description="Error code for programs; it never changes. Example: `INVALID_REQUEST`."
+    )
     message: str = Field(description="What went wrong and what to do, for people to read.")
     details: list[FieldErrorDTO] | None = Field(
         None, description="Every field of the request that is wrong."
     )
-    trace_id: str | None = Field(None, description="Names this request in the logs.")
+    trace_id: str | None = Field(None, description="Id of this request, to find it in the logs.")
 
 
 def render(error: BillingError, _: HTTPStatus, message: str, trace_id: str) -> str:

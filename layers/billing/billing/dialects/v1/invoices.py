@@ -27,14 +27,17 @@ class InvoiceLineRequestDTO(Dto):
     """One line of an invoice."""
 
     description: Text = Field(description="What the line charges, as it is printed on the invoice.")
-    quantity: Annotated[Amount, Field(description="How many; negative gives back.")]
+    quantity: Annotated[Amount, Field(description="Number of units; negative to give money back.")]
     unit_price: NotNegative = Field(
-        description="Without tax, in major units; may have more decimals than the currency."
+        description="Price of one unit without tax, in major units. May have more decimals than "
+        "the currency."
     )
     setup_costs: NotNegative | None = Field(
-        None, description="Charged once, without tax, in major units."
+        None, description="One-off costs without tax, in major units. Omit for none."
     )
-    tax: TaxDTO | None = Field(None, description="By default that of the account's place.")
+    tax: TaxDTO | None = Field(
+        None, description="Tax of the line. Default: that of the account's place."
+    )
     period_start: Date | None = Field(None, description="First day that the line covers.")
     period_end: Date | None = Field(
         None, validate_default=True, description="Last day that the line covers."
@@ -51,7 +54,7 @@ class InvoiceLineRequestDTO(Dto):
         if (start is None) != (end is None):
             raise ValueError("give both ends of the period, or none")
         if start and end and end < start:
-            raise ValueError("is before period_start")
+            raise ValueError("must not be before period_start")
         return end
 
     def to_domain(self) -> NewLine:
@@ -73,18 +76,21 @@ class InvoiceRequestDTO(Dto):
     """A one-off invoice."""
 
     external_invoice_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first invoice."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "invoice."
     )
     description: Text = Field(
         description="The description of the document: lists show it and search in it."
     )
-    currency: Currency | None = Field(None, description="ISO 4217; by default the account's.")
+    currency: Currency | None = Field(
+        None, description="Currency code (ISO 4217). Default: the currency of the account."
+    )
     due_date: Date | None = Field(
         None,
-        description="Not before the day of issue; by default the account's payment term after it.",
+        description="Due date, not before the day of issue. Default: payment term of the account.",
     )
     lines: Annotated[list[InvoiceLineRequestDTO], Field(min_length=1, max_length=1000)] = Field(
-        description="What is charged."
+        description="The 1 to 1,000 lines of the invoice, in order."
     )
 
     def to_domain(self, org_id: str, account_id: str) -> NewInvoice:
@@ -106,25 +112,26 @@ class PaymentRequestDTO(Dto):
     )
     currency: Currency | None = Field(
         None,
-        description="The currency of the payment: ISO 4217. It is the invoice's, also by default.",
+        description="Currency code (ISO 4217). Must be the currency of the invoice, the default.",
     )
     paid_datetime: Instant = Field(
         description="The instant at which the money arrived, with its UTC offset."
     )
-    method: Name | None = Field(None, description="How it came: `transfer`, `card` …")
+    method: Name | None = Field(None, description="How it was paid, such as `transfer` or `card`.")
     external_payment_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first payment."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "payment."
     )
 
 
 class CreditNoteLineRequestDTO(Dto):
-    """How much of a line is credited."""
+    """A line of the invoice, and the amount that is credited of it."""
 
     line: Annotated[int, Field(ge=1, le=10**6)] = Field(
-        description="Its place in the invoice: 1 is the first."
+        description="Position of the line in the invoice; 1 is the first."
     )
     amount_without_taxes: Positive = Field(
-        description="In major units; its tax is given back with it."
+        description="Net amount to credit, in major units. Its tax is credited too."
     )
 
 
@@ -132,14 +139,15 @@ class CreditNoteRequestDTO(Dto):
     """A credit note for an invoice, as a whole or in part."""
 
     external_credit_note_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first credit note."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "one."
     )
     description: Text = Field(
         description="The description of the document: lists show it and search in it."
     )
     lines: (
         Annotated[list[CreditNoteLineRequestDTO], Field(min_length=1, max_length=1000)] | None
-    ) = Field(None, description="By default all that is left of the invoice.")
+    ) = Field(None, description="Lines to credit. Omit to credit all that is left.")
 
     @field_validator("lines")
     @classmethod

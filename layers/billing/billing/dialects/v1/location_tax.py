@@ -12,11 +12,13 @@ from billing.domain.tax_rates import LocationTax
 class LocationTaxDTO(Dto):
     """The tax of a place, from a day on."""
 
-    state_id: int | None = Field(description="INE province code; null is the whole country.")
+    state_id: int | None = Field(description="INE province code; null for the whole country.")
     country: str = Field(description="The country of the place: ISO 3166-1 alpha-2.")
     name: str = Field(description="The name of the country or province.")
-    tax: TaxDTO = Field(description="The standard tax there, or the org's own rate.")
-    valid_from: Date = Field(description="The first day of this rate, as far as our data goes.")
+    tax: TaxDTO = Field(description="Standard tax of the place, or the org's own rate.")
+    valid_from: Date = Field(
+        description="First day of this rate; at the earliest, the first day of our data."
+    )
 
     @classmethod
     def from_domain(cls, location: LocationTax) -> "LocationTaxDTO":
@@ -30,7 +32,7 @@ class LocationTaxDTO(Dto):
 
 
 class LocationTaxRequestDTO(Dto):
-    """An org's own rate for a province; what a GET answers can be sent back."""
+    """An org's own rate for a province; the answer of a GET can be sent back."""
 
     tax: TaxDTO = Field(description="The type and the rate of the tax of the place.")
     valid_from: Date = Field(description="The first day of supply that it is charged on.")

@@ -22,19 +22,22 @@ from billing.domain.movements import Movement, MovementKind, NewMovement, Operat
 class MovementRequestDTO(PeriodRequestDTO):
     """A charge or an allowance on a subscription."""
 
-    account_id: Id = Field(description="Who pays; a subscription stays with its first account.")
-    movement_datetime: ExactInstant = Field(
-        description="The instant at which the charge or allowance arose."
+    account_id: Id = Field(
+        description="Id of the account that pays. A subscription stays with its first account."
     )
+    movement_datetime: ExactInstant = Field(description="Instant of the charge or allowance.")
     amount: AmountRequestDTO = Field(
         description="The amount of the charge or allowance. It is never negative."
     )
     operation_type: Annotated[OperationType, Field(strict=False)] = Field(
         description="`DEBIT` is a charge, `CREDIT` an allowance."
     )
-    kind: Annotated[MovementKind, Field(strict=False)] = Field(description="What it is for.")
+    kind: Annotated[MovementKind, Field(strict=False)] = Field(
+        description="What the movement is for, such as a recurring charge or a discount."
+    )
     external_movement_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first movement."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "movement."
     )
     description: Text = Field(description="What is charged, as it is printed on the invoice.")
 
@@ -57,7 +60,9 @@ class MovementResponseDTO(Dto):
     id: str = Field(description="The id of the movement. Ids sort by creation time.")
     subscription_id: str = Field(description="The subscription that the movement belongs to.")
     account_id: str = Field(description="The account that the movement is billed to.")
-    movement_datetime: ExactInstant = Field(description="When it came about, as it was sent.")
+    movement_datetime: ExactInstant = Field(
+        description="Instant of the charge or allowance, as it was sent."
+    )
     period_start_datetime: ExactInstant | None = Field(
         description="The first instant that the movement covers, as it was sent."
     )
@@ -77,10 +82,16 @@ class MovementResponseDTO(Dto):
         description="The id that the caller gave to the movement."
     )
     description: str = Field(description="What is charged, as it is printed on the invoice.")
-    refunded: Amount = Field(description="What was given back, with taxes.")
-    refundable: Amount = Field(description="What a billable refund may still have, with taxes.")
-    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
-    invoice_id: str | None = Field(description="The invoice that has it; null until billed.")
+    refunded: Amount = Field(description="Amount refunded so far, with tax, in major units.")
+    refundable: Amount = Field(
+        description="Largest amount that a billable refund can have, with tax."
+    )
+    invoice_cycle_date: Date = Field(
+        description="Day on which the cycle that it is billed in ends."
+    )
+    invoice_id: str | None = Field(
+        description="Id of the invoice that charges it; null until billed."
+    )
     created_at: Instant = Field(
         description="The instant at which the movement was recorded, in UTC."
     )
@@ -117,4 +128,6 @@ class MovementListDTO(Dto):
     movements: list[MovementResponseDTO] = Field(
         description="The movements of this page, newest first."
     )
-    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )

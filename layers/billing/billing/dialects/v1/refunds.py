@@ -18,12 +18,14 @@ from billing.domain.refunds import NewRefund, Refund, RefundStatus
 
 
 class _RefundDTO(PeriodRequestDTO):
-    """What every refund says."""
+    """What every refund has."""
 
     refund_datetime: ExactInstant = Field(
         description="The instant at which the refund was granted."
     )
-    external_invoice_id: Name | None = Field(None, description="An invoice of yours it is about.")
+    external_invoice_id: Name | None = Field(
+        None, description="Id of your own invoice that the refund is about."
+    )
     description: Text = Field(
         description="Why money is given back, as it is printed on the credit note."
     )
@@ -51,11 +53,15 @@ class _RefundDTO(PeriodRequestDTO):
 class RefundRequestDTO(_RefundDTO):
     """Money to give back against a movement."""
 
-    amount: AmountRequestDTO = Field(description="How much, with the movement's tax and currency.")
+    amount: AmountRequestDTO = Field(
+        description="Amount to refund, with the tax and currency of the movement."
+    )
     external_refund_unique_id: ExternalIdText = Field(
         description="Yours, once per org: the same request again answers the first refund."
     )
-    billable: bool = Field(description="True: the next billing run credits it.")
+    billable: bool = Field(
+        description="True if the next billing run credits it; false if it is settled elsewhere."
+    )
 
     def to_domain(self) -> NewRefund:
         return self._to_domain(
@@ -64,15 +70,18 @@ class RefundRequestDTO(_RefundDTO):
 
 
 class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
-    """Money to give back for products that cannot be subscribed to."""
+    """A refund for products that cannot be subscribed to."""
 
     amount: BillableAmountRequestDTO = Field(
-        description="How much, with the movement's tax and currency."
+        description="Amount to refund, with the tax and currency of the movement."
     )
     external_refund_unique_id: ExternalIdText | None = Field(
-        None, description="Yours, once per org; without one, each request gives money back."
+        None,
+        description="Your own id, unique in the org. Without it, every request creates a refund.",
     )
-    transaction_type_id: Name = Field(description="What kind of transaction it takes back.")
+    transaction_type_id: Name = Field(
+        description="Type of the transaction that is refunded, as you name it."
+    )
 
     def to_domain(self) -> NewRefund:
         return self._to_domain(
@@ -84,30 +93,42 @@ class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
 
 
 class RefundReplacementAmountDTO(AmountRequestDTO):
-    """The amount of a refund as it is to be."""
+    """The new amount of a refund."""
 
-    billable: ReadOnly = Field(None, description="As beside the amount.")
+    billable: ReadOnly = Field(
+        None, description="Same value as the top-level field `billable`. Ignored in a PUT."
+    )
 
 
 class RefundReplacementDTO(_RefundDTO):
-    """A pending refund as it is to be; what a GET answers can be sent back."""
+    """A new version of a pending refund; the answer of a GET can be sent back."""
 
     amount: RefundReplacementAmountDTO = Field(
-        description="How much, with the movement's tax and currency."
+        description="Amount to refund, with the tax and currency of the movement."
     )
     external_refund_unique_id: ExternalIdText | None = Field(
-        description="As it is; null for a refund that was made without one."
+        description="Your id of the refund, unchanged; null if it has none."
     )
-    billable: bool = Field(description="True: the next billing run credits it.")
-    id: ReadOnly = Field(None, description="As in the path.")
-    movement_id: ReadOnly = Field(None, description="As in the path.")
-    subscription_id: ReadOnly = Field(None, description="As in the path.")
-    transaction_type_id: ReadOnly = Field(None, description="Stays as it is.")
-    status: ReadOnly = Field(None, description="How far it is.")
-    invoice_cycle_date: ReadOnly = Field(None, description="The day that ends its cycle.")
-    invoice_id: ReadOnly = Field(None, description="The document that credits it.")
-    created_at: ReadOnly = Field(None, description="When it was issued.")
-    updated_at: ReadOnly = Field(None, description="When it was last replaced.")
+    billable: bool = Field(
+        description="True if the next billing run credits it; false if it is settled elsewhere."
+    )
+    id: ReadOnly = Field(None, description="Id of the refund, as in the path. Read only.")
+    movement_id: ReadOnly = Field(
+        None, description="Id of the movement, as in the path. Read only."
+    )
+    subscription_id: ReadOnly = Field(None, description="Id of the subscription. Read only.")
+    transaction_type_id: ReadOnly = Field(
+        None, description="Type of the refunded transaction. Read only."
+    )
+    status: ReadOnly = Field(
+        None, description="State of the refund: `pending`, `billed` or `settled`. Read only."
+    )
+    invoice_cycle_date: ReadOnly = Field(
+        None, description="Day on which its cycle ends. Read only."
+    )
+    invoice_id: ReadOnly = Field(None, description="Id of the document that credits it. Read only.")
+    created_at: ReadOnly = Field(None, description="Instant of its creation, in UTC. Read only.")
+    updated_at: ReadOnly = Field(None, description="Instant of its last change, in UTC. Read only.")
 
     def to_domain(self) -> NewRefund:
         return self._to_domain(
@@ -119,9 +140,11 @@ class RefundResponseDTO(Dto):
     """Money given back."""
 
     id: str = Field(description="The id of the refund. Ids sort by creation time.")
-    movement_id: str = Field(description="The movement that it gives back of.")
+    movement_id: str = Field(description="Id of the movement that is refunded.")
     subscription_id: str = Field(description="The subscription of the movement.")
-    refund_datetime: ExactInstant = Field(description="When it was granted, as it was sent.")
+    refund_datetime: ExactInstant = Field(
+        description="Instant at which the refund was granted, as it was sent."
+    )
     period_start_datetime: ExactInstant | None = Field(
         description="The first instant that the refund covers, as it was sent."
     )
@@ -137,16 +160,25 @@ class RefundResponseDTO(Dto):
     external_refund_unique_id: str | None = Field(
         description="The id that the caller gave to the refund, null if there is none."
     )
-    transaction_type_id: str | None = Field(description="For products not subscribable.")
-    billable: bool = Field(description="Whether a billing run credits it.")
+    transaction_type_id: str | None = Field(
+        description="Type of the refunded transaction; null for products of a subscription."
+    )
+    billable: bool = Field(
+        description="True if a billing run credits it; false if it is settled elsewhere."
+    )
     description: str = Field(
         description="Why money is given back, as it is printed on the credit note."
     )
     status: RefundStatus = Field(
-        description="`pending` until its cycle was billed; then `billed`, or `settled` elsewhere."
+        description="`pending` until its cycle is billed; then `billed`, or `settled` if not "
+        "billable."
     )
-    invoice_cycle_date: Date = Field(description="The day that ends the cycle it is billed in.")
-    invoice_id: str | None = Field(description="The document that credits it; null until billed.")
+    invoice_cycle_date: Date = Field(
+        description="Day on which the cycle that it is billed in ends."
+    )
+    invoice_id: str | None = Field(
+        description="Id of the document that credits it; null until billed."
+    )
     created_at: Instant = Field(description="The instant at which the refund was created, in UTC.")
     updated_at: Instant = Field(
         description="The instant of the last change, in UTC; at first that of creation."
@@ -184,4 +216,6 @@ class RefundListDTO(Dto):
     """A page of refunds, newest first."""
 
     refunds: list[RefundResponseDTO] = Field(description="The refunds of this page, newest first.")
-    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )

@@ -9,6 +9,6 @@ class SandboxClockDTO(Dto):
     """The clock of a sandbox org."""
 
     now: Instant | None = Field(
-        description="The time that the org lives at, until the clock is set anew; null is the "
-        "present. Any time before the org's first document, forward only after that."
+        description="The current time of the org, until the clock is set again; null for the "
+        "present. Any time before the org's first document; after that, only a later one."
     )

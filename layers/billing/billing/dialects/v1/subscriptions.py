@@ -10,14 +10,18 @@ from billing.dialects.fields import Dto
 class SubscriptionDTO(Dto):
     """A subscription of an account."""
 
-    subscription_id: str = Field(description="ID of the subscription.")
+    subscription_id: str = Field(description="Id of the subscription, unique in the org.")
 
 
 class SubscriptionListDTO(Dto):
     """A page of subscriptions, in the order of their ids."""
 
-    subscriptions: list[SubscriptionDTO] = Field(description="The page.")
-    next_cursor: str | None = Field(description="What to ask for the next page with, if any.")
+    subscriptions: list[SubscriptionDTO] = Field(
+        description="The subscriptions of this page, by id."
+    )
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )
 
     @classmethod
     def from_domain(cls, page: Sequence[str], next_cursor: str | None) -> "SubscriptionListDTO":

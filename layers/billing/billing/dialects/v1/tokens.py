@@ -10,7 +10,7 @@ from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 
 MAX_ACCOUNTS = 100
-"""As many as a grant can name and be read in no time at every call."""
+"""The limit of accounts in a grant, as it is read at every call."""
 
 _Some = Annotated[list[AccountId], Field(min_length=1, max_length=MAX_ACCOUNTS)]
 
@@ -52,17 +52,20 @@ Accounts = Annotated[
 
 
 class TokenRequestDTO(Dto):
-    """A token to make."""
+    """A token that is to be created."""
 
     name: Name = Field(description="A name to recognize the token by in lists.")
     role: Annotated[Role, Field(strict=False)] = Field(
-        description="`writer` includes `reader`, and `admin` both."
+        description="What the token may do: `reader`, `writer` (also reads) or `admin` (all)."
     )
-    accounts: Accounts = Field(description="The accounts that it reaches; `all` has those to come.")
+    accounts: Accounts = Field(
+        description="Account ids that the token may use, or `all` for every present and future "
+        "account."
+    )
     expires_at: Instant | None = Field(
         None,
-        description="The instant from which it is refused; not after the token that makes it "
-        "expires. Leave it out for a token that expires with that one, or never.",
+        description="Expiry time, not later than that of the token that creates it. Omit for a "
+        "token that expires with that one, or never.",
     )
 
 
@@ -74,15 +77,19 @@ class TokenCreatedResponseDTO(Dto):
 
 
 class TokenResponseDTO(Dto):
-    """What a token reaches; the token itself is known to its bearer only."""
+    """The rights of a token; the token itself is known to its bearer only."""
 
     id: str = Field(description="The id of the token, to revoke it by. It is no secret.")
     name: str = Field(description="A name to recognize the token by in lists.")
-    role: Role = Field(description="`reader`, `writer` or `admin`.")
-    accounts: Accounts = Field(description="The accounts that it reaches, or `all`.")
+    role: Role = Field(description="What the token may do: `reader`, `writer` or `admin`.")
+    accounts: Accounts = Field(
+        description="Account ids that the token may use, or `all` for every account."
+    )
     last_four: str = Field(description="The last four characters of the token.")
     created_at: Instant = Field(description="The instant at which the token was created, in UTC.")
-    expires_at: Instant | None = Field(description="When it ends; null where never.")
+    expires_at: Instant | None = Field(
+        description="Expiry time in UTC; null for a token that never expires."
+    )
 
     @classmethod
     def from_domain(cls, grant: Grant) -> "TokenResponseDTO":
@@ -101,7 +108,9 @@ class TokenListDTO(Dto):
     """A page of an org's tokens."""
 
     tokens: list[TokenResponseDTO] = Field(
-        description="The newest first. Those that go beyond the reach of the caller's token are "
-        "left out of their page, so it can have fewer than `limit`, or none, and not be the last."
+        description="The tokens of this page, newest first. Tokens that may use more accounts than "
+        "the caller's are left out, so a page can have fewer than `limit` and not be the last."
     )
-    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )

@@ -9,12 +9,12 @@ from billing.domain.errors import BillingError
 
 
 class ErrorMessage(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     code: int = Field(description="The HTTP status code, such as 404.")
     status: str = Field(description="The name of the HTTP status, such as `Not Found`.")
     message: str = Field(description="What went wrong and what to do, for people to read.")
-    detailMsg: str = Field(description="Every wrong field, or what to do.")
+    detailMsg: str = Field(description="Every wrong field of the request, or what to do.")
 
 
 def render(error: BillingError, status: HTTPStatus, message: str, _: str) -> str:

@@ -17,10 +17,10 @@ class PeriodDate(Dto):
 
 
 class InvoiceStatus(Dto):
-    """What has become of an invoice."""
+    """The status of an invoice: pending, paid, overdue or credited."""
 
-    id: int = Field(description="1 pending, 2 paid, 3 overdue, 4 credited.")
-    value: str = Field(description="PENDIENTE, PAGADO, IMPAGADO or ABONADO.")
+    id: int = Field(description="Code of the status: 1 pending, 2 paid, 3 overdue, 4 credited.")
+    value: str = Field(description="Name of the status: PENDIENTE, PAGADO, IMPAGADO or ABONADO.")
 
 
 class InvoiceCycle(Dto):
@@ -33,11 +33,11 @@ class InvoiceCycle(Dto):
 class InvoiceInfoDetail(Dto):
     """One invoice."""
 
-    value: Amount = Field(description="With tax, in major units; negative on a credit note.")
+    value: Amount = Field(description="Total with tax, in major units; negative on a credit note.")
     delivery_mode: str = Field(
         description="How the account received the document: `EMAIL`, `PAPER` or `APPLICATION`."
     )
-    date: Instant = Field(description="The start of the day it is dated.")
+    date: Instant = Field(description="Start of the issue date, in UTC.")
     pay_date: Instant | None = Field(
         None,
         exclude_if=lambda pay_date: pay_date is None,
@@ -47,11 +47,11 @@ class InvoiceInfoDetail(Dto):
     number: str = Field(
         description="The number that is printed on the document, such as `F2026-000001`."
     )
-    path: str = Field(description="Names its PDF; not an address.")
+    path: str = Field(description="Name of the PDF; it is not an address.")
     status: InvoiceStatus = Field(
         description="Whether the document is pending, paid, overdue or credited."
     )
-    cycle: InvoiceCycle = Field(description="The billing period it belongs to.")
+    cycle: InvoiceCycle = Field(description="Billing period that the document belongs to.")
 
     @classmethod
     def from_domain(cls, summary: InvoiceSummary, now: datetime) -> "InvoiceInfoDetail":

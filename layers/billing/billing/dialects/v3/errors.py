@@ -11,14 +11,14 @@ from billing.domain.errors import BillingError
 class PropertyError(Dto):
     """One wrong property."""
 
-    property: str = Field(description="Where it stands in the request.")
+    property: str = Field(description="Path of the property in the request.")
     message: str = Field(
         description="What is wrong with the field, with the limit or form it must have."
     )
 
 
 class ErrorResponse(Dto):
-    """Why a request failed."""
+    """The reason why a request failed."""
 
     errorCode: str = Field(description="A stable code of the error, for programs to compare.")
     errorMessage: str = Field(description="What went wrong and what to do, for people to read.")

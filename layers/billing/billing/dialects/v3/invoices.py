@@ -40,13 +40,13 @@ def _range(text: str) -> "Range":
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The part of a list that is wanted: `results` rows from the `start`th newest on."""
+    """The requested part of a list: `results` rows from the `start`th newest on."""
 
     start: int = 0
     results: int = 25
 
     def of(self, total: int) -> str:
-        """Word the header of the answer."""
+        """Return the text of the header of the answer."""
         return f"start={self.start},results={self.results},total={total}"
 
 
@@ -64,8 +64,8 @@ class Invoice(Dto):
     id: str = Field(
         description="The ID of the invoice, which counts the account's documents: 1, 2, 3 …"
     )
-    creationDate: int = Field(description="When it was created: Unix seconds.")
-    dueDate: int = Field(description="The start of the day it is due: Unix seconds.")
+    creationDate: int = Field(description="Time of creation, in Unix seconds.")
+    dueDate: int = Field(description="Start of the due date, in Unix seconds.")
     invoiceNumber: str = Field(
         description="The number that is printed on the invoice, such as `F2026-000001`."
     )
@@ -79,14 +79,14 @@ class Invoice(Dto):
     amountExclVAT: str = Field(
         description="The amount excluding VAT, in whole minor units (cents)."
     )
-    paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
+    paymentStatus: int = Field(description="Payment status: 0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(
         description="When the last of its money arrived: Unix seconds; 0 while something remains, "
         "and where nothing was paid."
     )
-    isCredit: int = Field(description="1 where it is a credit invoice.")
-    remainingAmount: str = Field(description="What is still owed, in minor units.")
-    totalPaidAmount: str = Field(description="What was paid, in minor units.")
+    isCredit: int = Field(description="1 for a credit note, 0 for an invoice.")
+    remainingAmount: str = Field(description="Amount still owed, in whole minor units.")
+    totalPaidAmount: str = Field(description="Amount paid so far, in whole minor units.")
 
     @classmethod
     def from_domain(cls, summary: InvoiceSummary) -> "Invoice":
@@ -115,10 +115,16 @@ class InvoiceItem(Dto):
 
     orderId: str = Field(description="The order that the line comes from, or an empty text.")
     description: str = Field(description="What the line charges, as it is printed on the invoice.")
-    periodFrom: str = Field(description="First day that it covers: yyyy-mm-dd, or empty.")
-    periodTo: str = Field(description="Last day that it covers: yyyy-mm-dd, or empty.")
+    periodFrom: str = Field(
+        description="First day that the line covers: yyyy-mm-dd, or an empty text."
+    )
+    periodTo: str = Field(
+        description="Last day that the line covers: yyyy-mm-dd, or an empty text."
+    )
     remarks: str = Field(description="A remark to the line, or an empty text.")
-    quantity: int = Field(description="How many; a fraction is shown as 1 at the line's net.")
+    quantity: int = Field(
+        description="Number of units; a fraction is shown as 1, at the net amount of the line."
+    )
     setupCosts: str = Field(
         description="Costs that are charged once, excluding VAT, in whole minor units."
     )
@@ -160,7 +166,7 @@ class InvoiceItem(Dto):
 
 
 class ClientDetails(Dto):
-    """Who was billed."""
+    """The client that was billed."""
 
     fullName: str = Field(
         description="The full name of the person or organization that was billed."
@@ -173,11 +179,11 @@ class ClientDetails(Dto):
     country: str = Field(description="The country of the address: ISO 3166-1 alpha-2.")
     vatNumber: str = Field(description="The tax id of the client, or an empty text.")
     iban: str = Field(description="The client's own bank account (IBAN), or an empty text.")
-    bic: str = Field(description="The bank of the IBAN, or empty.")
+    bic: str = Field(description="BIC of the bank that holds the IBAN, or an empty text.")
 
 
 class CompanyDetails(Dto):
-    """Who billed."""
+    """The company that issued the invoice."""
 
     name: str = Field(description="The legal name of the company that issued the invoice.")
     address: str = Field(description="The street and the house number.")
@@ -188,11 +194,11 @@ class CompanyDetails(Dto):
     email: str = Field(description="The e-mail address for questions about the invoice.")
     url: str = Field(description="The website of the company, or an empty text.")
     iban: str = Field(description="The bank account (IBAN) to pay to, or an empty text.")
-    bic: str = Field(description="The bank of the IBAN, or empty.")
+    bic: str = Field(description="BIC of the bank that holds the IBAN, or an empty text.")
 
 
 class InvoiceDetails(Dto):
-    """An invoice, whole."""
+    """An invoice with its lines, client and company."""
 
     id: int = Field(
         description="The ID of the invoice, which counts the account's documents: 1, 2, 3 …"
@@ -202,20 +208,22 @@ class InvoiceDetails(Dto):
     )
     invoiceHash: str = Field(description="A unique hash for this invoice: SHA-256, in hex.")
     clientNumber: str = Field(description="The number of the client: the id of the account.")
-    creationDate: str = Field(description="The day it is dated: yyyy-mm-dd.")
-    dueDate: str = Field(description="The day it is due: yyyy-mm-dd.")
-    paymentStatus: int = Field(description="0 unpaid, 1 paid, 2 partly paid.")
+    creationDate: str = Field(description="Issue date of the invoice: yyyy-mm-dd.")
+    dueDate: str = Field(description="Due date of the invoice: yyyy-mm-dd.")
+    paymentStatus: int = Field(description="Payment status: 0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(
         description="When the last of its money arrived: Unix seconds; 0 while something remains, "
         "and where nothing was paid."
     )
-    isCredit: int = Field(description="1 where it is a credit invoice.")
+    isCredit: int = Field(description="1 for a credit note, 0 for an invoice.")
     paymentTerm: int = Field(description="The number of days from the issue date to the due date.")
     currency: str = Field(description="The currency that is being used: ISO 4217.")
     currencySign: str = Field(
         description="The sign of the currency, or its code where no sign is common."
     )
-    vatPercentage: int = Field(description="The highest rate, rounded half up.")
+    vatPercentage: int = Field(
+        description="Highest VAT rate in percent, rounded half up to a whole number."
+    )
     vatAmount: str = Field(description="The VAT amount of the whole invoice, in whole minor units.")
     amountIncVat: str = Field(description="The amount including VAT, in whole minor units (cents).")
     amountExclVat: str = Field(

@@ -1,4 +1,4 @@
-"""What a module of this package says about a country."""
+"""The rules of a country, as the modules of this package describe them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
