@@ -297,7 +297,7 @@ def test_refunds_race_credit_notes_and_a_run_and_each_is_given_back_to_the_cent(
     assert live.keys() == said.keys() - withdrawn
     for key, each in live.items():
         assert (each.amount.net.minor, each.request.billable) in said[key]
-    billable = [each for each in live.values() if each.request.billable]
+    accepted = [each.amount.net.minor for each in live.values() if each.request.billable]
     given_back = list[int]()
     for document in issued(billed.org_id, "100001"):
         nets = [-line.net.minor for line in document.lines]
@@ -306,7 +306,7 @@ def test_refunds_race_credit_notes_and_a_run_and_each_is_given_back_to_the_cent(
         elif document.corrects:
             given_back += nets
     assert not credited
-    assert sorted(given_back) == sorted(each.amount.net.minor for each in billable)
+    assert sorted(given_back) == sorted(accepted)
     after = notes.creditable()
     assert after.reserved == {}
     in_all = sum(
