@@ -19,14 +19,15 @@ import re
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from billing import clock
@@ -54,6 +55,9 @@ IN_TIME_SECONDS = 29
 UNKNOWN = (502, 503, 504)
 """Answers after which nobody knows what was done: the same request is sent again."""
 LINK_TAMPERED = 403
+LINKS = 3
+"""Documents of an account whose links are opened."""
+SIGNATURE = "X-Amz-Signature"
 
 type Json = dict[str, Any]
 
@@ -85,6 +89,7 @@ type Story = list[list[Step]]
 WEIGHTS = {
     "charge": 20, "use": 8, "refund": 16, "replace": 8, "withdraw": 5, "issue": 6, "pay": 8,
     "credit": 6, "again": 8, "wrong": 8, "stranger": 5, "token": 3, "revoke": 2, "read": 3,
+    "profile": 3, "seller": 2, "rate": 3,
 }  # fmt: skip
 
 
@@ -207,6 +212,8 @@ class World:
         self.admin = self._client(Role.ADMIN, EVERY_ACCOUNT, "all")
         self.writer = self._client(Role.WRITER, EVERY_ACCOUNT, "all")
         self.passes: list[Pass] = []
+        self.put: dict[str, list[Json]] = {}
+        """What was put by path: the last of it is not known, as some is sent at the same time."""
         self.made: list[tuple[Plan, str]] = []
         self.until = next_billing_date(1, datetime.now(UTC).date())
         self.turns = 0
@@ -615,6 +622,38 @@ class World:
         path = f"/v3/account/invoice/{document}/pdf"
         return Plan(holder.client, "GET", path, None, allowed, taken)
 
+    def _profile(self, holder: Holder, dice: random.Random) -> Plan:
+        """Replace the profile of an account."""
+        body = {
+            **ACCOUNT,
+            "name": f"Ana Ejemplo {dice.randint(1, 9)}",
+            "company_name": dice.choice([None, "Pérez Ejemplo S.L."]),
+            "payment_term_days": dice.randint(0, 60),
+        }
+        return self._put(holder.client, f"{holder.client.account}/billing_details", body)
+
+    def _seller(self, _: Holder, dice: random.Random) -> Plan:
+        """Replace the profile of the org, which every document names."""
+        body = {
+            **ORG,
+            "legal_name": f"Telco Ejemplo {dice.randint(1, 9)} S.A.",
+            "phone": dice.choice([None, "+34 910 000 000"]),
+            "payment_term_days": dice.randint(0, 60),
+        }
+        return self._put(self.admin, f"{self._org}/billing_info", body)
+
+    def _rate(self, _: Holder, dice: random.Random) -> Plan:
+        """Set the org's own rate for a province."""
+        tax = {"type": "IVA", "percentage": dice.randint(1, 30)}
+        body = {"tax": tax, "valid_from": "2026-11-01"}
+        return self._put(self.admin, f"{self._org}/location-taxes/{dice.choice([8, 28])}", body)
+
+    def _put(self, client: Client, path: str, body: Json) -> Plan:
+        def taken(_: Answer) -> None:
+            self.put.setdefault(path, []).append(body)
+
+        return Plan(client, "PUT", path, body, frozenset({"204"}), taken)
+
     # ------------------------------------------------------------ time
 
     def _turn(self, _: Holder, dice: random.Random) -> Plan:
@@ -671,6 +710,11 @@ class World:
             plan.taken(self._sent(plan))
         for holder in self.holders:
             self._check_account(holder)
+        self._check_links()
+        self._check_put_back(self.admin, f"{self._org}/billing_info", has_etag=True)
+        for state in (8, 28):
+            path = f"{self._org}/location-taxes/{state}"
+            self._check_put_back(self.admin, path, has_etag=False)
         faults = [
             (each.number, each.faults)
             for each in audit.documents(self.org_id, pdfs=True)
@@ -713,8 +757,8 @@ class World:
         must(not lines, f"nobody asked for {lines}")
         for id_, document in documents.items():
             self._check_document(holder, document, rows[id_], documents)
-        self._check_link(holder, documents)
-        self._check_profile(holder)
+        path = f"{holder.client.account}/billing_details"
+        self._check_put_back(holder.client, path, has_etag=True)
 
     def _check_refund(self, holder: Holder, refund: GivenBack) -> Json | None:
         """Read a refund back: gone, or one of those that were accepted, and billed if it can be."""
@@ -745,10 +789,11 @@ class World:
         net = sum(line.net.minor for line in document.lines)
         gross = _gross_of(document.lines)
         id_ = str(document.key.ordinal)
+        broken = broken_rules(document)
+        must(not broken, f"document {id_} breaks the official rules: {broken}")
         listed = (int(row["amountExclVAT"]), int(row["amountIncVAT"]))
         if document.corrects:
-            # what is credited last takes the rest of the tax: they add up together
-            must(listed[0] == net, f"document {id_} says {listed}, its lines {net}")
+            self._check_correction(document, listed, row, documents)
             return
         must(listed == (net, gross), f"document {id_} says {listed}, its lines {(net, gross)}")
         corrections = [
@@ -768,26 +813,72 @@ class World:
             owed = (paid, max(0, gross - paid - credited))
             must(told == owed, f"document {id_} says {told}, and not {owed}")
 
-    def _check_link(self, holder: Holder, documents: Iterable[str]) -> None:
-        """Open a link, and one to another document that is signed by the first."""
-        for document in list(documents)[:1]:
-            path = f"{holder.client.account}/invoices/{document}/public_link"
-            answer = self._done(holder.client.get(path), 200).json
-            with urllib.request.urlopen(answer["url"], timeout=30) as response:
-                must(response.read(5) == b"%PDF-", f"{path} opens no PDF")
-            tampered = answer["url"].replace(f"/{document}/", f"/{document}0/")
-            status = holder.client.get(tampered).status
-            must(status == LINK_TAMPERED, f"a tampered link is answered {status}")
+    @staticmethod
+    def _check_correction(
+        document: IssuedInvoice,
+        listed: tuple[int, int],
+        row: Json,
+        documents: dict[str, IssuedInvoice],
+    ) -> None:
+        """Add a document up that credits another; its tax may be a minor unit off for each rate."""
+        id_, lines = str(document.key.ordinal), document.lines
+        net = sum(line.net.minor for line in lines)
+        told = (net, document.gross.minor)
+        must(listed == told, f"document {id_} says {listed}, and is {told}")
+        taxed = sum(each.net.minor + each.amount.minor for each in document.taxes)
+        must(taxed == told[1], f"document {id_} is {told[1]}, its net and tax are {taxed}")
+        off = abs(told[1] - _gross_of(lines))
+        must(off <= len(document.taxes), f"document {id_} is {off} off its lines")
+        must(max(told) <= 0, f"document {id_} credits nothing: {told}")
+        original = documents.get(str(document.corrects.ordinal)) if document.corrects else None
+        must(original, f"document {id_} corrects none: {document.corrects}")
+        if original and document.corrects:
+            is_it = original.number == document.corrects.number and not original.corrects
+            must(is_it, f"document {id_} corrects {original.number}, not {document.corrects}")
+        owed = (int(row["totalPaidAmount"]), int(row["remainingAmount"]))
+        must(owed == (0, 0), f"document {id_} says {owed}")
 
-    def _check_profile(self, holder: Holder) -> None:
-        """Put back what GET gave: nothing changes."""
-        path = f"{holder.client.account}/billing_details"
-        answer = self._done(holder.client.get(path), 200)
-        before = answer.json
-        if "etag" in answer.headers:
-            self._done(holder.client.put(path, before), 204)
-            after = self._done(holder.client.get(path), 200).json
-            must(after == before, f"{path}: {before} became {after}")
+    def _check_links(self) -> None:
+        """Open links: each opens its own PDF, and nothing else or otherwise than it was signed."""
+        urls: list[str] = []
+        for holder in self.holders:
+            for document in list(holder.seen)[:LINKS]:
+                path = f"{holder.client.account}/invoices/{document}/public_link"
+                url = self._done(holder.client.get(path), 200).json["url"]
+                opened = self._done(self._opened(url), 200).content
+                pdf = self._done(holder.client.get(f"/v3/account/invoice/{document}/pdf"), 200)
+                must(opened[:5] == b"%PDF-" and opened == pdf.content, f"{path} opens another's")
+                urls.append(url)
+        for url, other in zip(urls, urls[1:] + urls[:1], strict=True):
+            signed, meant = urlsplit(url), urlsplit(other)
+            signature = parse_qs(signed.query)[SIGNATURE][0]
+            changed = signature[::-1]
+            for tampered in (
+                signed._replace(path=meant.path),
+                signed._replace(query=signed.query.replace(signature, changed)),
+                signed._replace(query=""),
+            ):
+                if tampered != signed:
+                    status = self._opened(tampered.geturl()).status
+                    must(status == LINK_TAMPERED, f"a tampered link is answered {status}")
+
+    def _opened(self, url: str) -> Answer:
+        """Open a link as anybody may, without a token."""
+        return replace(self.admin, token=None).get(url)
+
+    def _check_put_back(self, client: Client, path: str, *, has_etag: bool) -> None:
+        """Put back what GET gave: nothing changes. It is one of those that were put, if any was."""
+        answer = self._done(client.get(path), 200)
+        before: Json = answer.json
+        put = self.put.get(path, [])
+        is_one = any(all(before[name] == body[name] for name in body) for body in put)
+        must(is_one or not put, f"{path}: {before} was never put: {put}")
+        version = answer.headers.get("etag")
+        must((version is not None) == has_etag, f"{path} has the version {version}")
+        self._done(client.put(path, before), 204)
+        again = self._done(client.get(path), 200)
+        must(again.json == before, f"{path}: {before} became {again.json}")
+        must(again.headers.get("etag") == version, f"{path}: its version has changed")
 
 
 NOT_GIVEN_BACK = "409 REFUND_EXCEEDS_MOVEMENT,409 REFUND_NOT_CREDITABLE,409 CYCLE_BEING_BILLED"
@@ -819,6 +910,31 @@ def _lines_of_runs(
         for line in document.lines:
             found.setdefault(line.movement_id, []).append((id_, line.net.minor))
     return found
+
+
+@cache
+def _official_rules() -> Any:
+    """Return the rules with what writes the documents that they are for; None if not installed."""
+    try:
+        from tests.documents import official_rules
+    except ImportError:
+        return None
+    return official_rules.OfficialRules(), official_rules.STYLESHEETS
+
+
+def broken_rules(document: IssuedInvoice) -> list[str]:
+    """Return which official rules the e-invoices of a document break, if these are installed."""
+    found = _official_rules()
+    if found is None:
+        return []
+    rules, writers = found
+    broken: list[str] = []
+    for write in writers:
+        text = write(document)
+        broken += rules.broken_by(write, text)
+        if not rules.is_well_formed(text):
+            broken.append("the schema")
+    return broken
 
 
 def _said(answer: Answer) -> str:

@@ -66,6 +66,31 @@ def test_an_account_goes_on_to_be_billed_behind_a_large_cycle(billed: Invoker, r
     assert second["invoices_issued"] == 1
 
 
+def test_a_movement_of_a_divided_cycle_finds_its_document_with_as_many_reads(
+    billed: Invoker, runs: Runs, aws_calls: Any
+) -> None:
+    undivided = charge(billed)
+    first = runs.run(until=CYCLE)
+    divided = [
+        charge(billed, 999_999_999_999.99, 999_999_999_999.99, amount=_untaxed(number))
+        for number in range(30)
+    ]
+    second = runs.run(until="2027-01-01")
+    assert (first["invoices_issued"], second["invoices_issued"]) == (1, 3)
+
+    def read(movement_id: str) -> tuple[list[str], int]:
+        aws_calls()
+        answer = billed("movements_get", movementId=movement_id)
+        return aws_calls(), int(answer.json["invoice_id"])
+
+    expected, _ = read(undivided)
+    found = [read(each) for each in divided]
+
+    assert expected == ["GetItem", "BatchGetItem", "BatchGetItem"]
+    assert [calls for calls, _ in found] == [expected] * 30
+    assert {ordinal for _, ordinal in found} == {2, 3, 4}
+
+
 def _untaxed(number: int) -> dict[str, Any]:
     value = 999_999_999_000 + number
     tax = {"type": "NONE", "percentage": 0}

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from billing import clock
 from billing.api.json_body import parse_json
-from billing.clock import now
 from billing.dialects.v1.refunds import RefundRequestDTO
 from billing.domain.errors import (
     BillingError,
@@ -58,8 +58,8 @@ class Hands:
             self.movement,
             request.to_domain(),
             request.external_id(external_id, self.movement.id),
-            now=now(),
-            org_time=now(),
+            now=clock.now(),
+            org_time=clock.now(),
             reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             cycles=CycleRepository(),
@@ -77,7 +77,7 @@ class Hands:
             key,
             request.to_domain(),
             versions=None,
-            now=now(),
+            now=clock.now(),
             reach=EVERY_ACCOUNT,
             refunds=RefundRepository(),
             cycles=CycleRepository(),

@@ -4,21 +4,50 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from billing.domain.errors import BillingError
+from billing import clock
+from billing.domain.credit_notes import Creditable, LineCredit
+from billing.domain.errors import (
+    BillingError,
+    CreditExceedsInvoiceError,
+    CycleBeingBilledError,
+    NotFoundError,
+    RefundExceedsMovementError,
+    RefundNotCreditableError,
+    RefundNotPendingError,
+)
+from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey
+from billing.domain.money import Money
+from billing.domain.refunds import RefundKey
+from billing.persistence.accounts import AccountRepository
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
-from tests.integration.billing import Runs, audited, charge, documents, give_back, money
+from billing.persistence.issuing import IssuingRepository
+from billing.persistence.refunds import RefundRepository
+from billing.services.credit_invoice import credit_invoice
+from tests.integration.billing import (
+    Runs,
+    audited,
+    charge,
+    documents,
+    give_back,
+    issued,
+    money,
+)
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.faults import Fault, Faulty, hang, lose_the_answer, throttle
-from tests.integration.test_refund_races import Hands
+from tests.integration.ledger import amount
+from tests.integration.test_refund_races import Hands, at_once
 
-FIRST, SECOND = "2026-12-01", "2027-01-01"
+FIRST, SECOND, THIRD = "2026-12-01", "2027-01-01", "2027-02-01"
+ZERO = Money.zero("EUR")
 
 
 def _ask(billed: Invoker, movement: str, gross: float, net: float, **body: Any) -> Answer:
@@ -177,8 +206,126 @@ def test_racing_refunds_and_credit_notes_never_take_more_than_there_is(
     assert audited(billed.org_id) == 2
 
 
+class Notes:
+    """Credit notes of the first invoice that are asked for while others refund its movement."""
+
+    def __init__(self, org_id: str) -> None:
+        self.original = InvoiceKey(org_id, "100001", 1)
+
+    def credit(self, external_id: str, cents: int | None) -> str:
+        """Credit so much of the invoice's only line, or all that is left; return the document."""
+        lines = None if cents is None else [LineCredit(1, Decimal(cents) / 100)]
+        created = credit_invoice(
+            self.original,
+            external_id,
+            lines,
+            ExternalId(external_id, f"{cents}"),
+            now=clock.now(),
+            profiles=AccountRepository(),
+            issuing=IssuingRepository(),
+        )
+        return created.id
+
+    def creditable(self) -> Creditable:
+        return InvoiceRepository().get_creditables([self.original])[self.original]
+
+
+REFUSED_IN_A_RACE = (
+    CreditExceedsInvoiceError,
+    CycleBeingBilledError,
+    NotFoundError,
+    RefundExceedsMovementError,
+    RefundNotCreditableError,
+    RefundNotPendingError,
+)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_refunds_race_credit_notes_and_a_run_and_each_is_given_back_to_the_cent(
+    billed: Invoker, runs: Runs, seed: int
+) -> None:
+    hands, notes, dice = Hands(billed), Notes(billed.org_id), random.Random(seed)
+    runs.run(until=FIRST)
+    whole = {"period_start_datetime": None, "period_end_datetime": None}
+    said: dict[str, list[tuple[int, bool]]] = {}
+    """The amounts that were accepted of each refund, and whether it is billable, by its id."""
+    withdrawn, credited = set[str](), dict[str, int | None]()
+
+    def issue(external_id: str, net: int, *, billable: bool) -> RefundKey:
+        fields = {"amount": amount(gross(net) / 100, net / 100), "billable": billable, **whole}
+        key, _ = hands.issue(external_id, **fields)
+        said.setdefault(key.id, []).append((net, billable))
+        return key
+
+    def replace(key: RefundKey, external_id: str, net: int, *, billable: bool) -> None:
+        fields = {"amount": amount(gross(net) / 100, net / 100), "billable": billable, **whole}
+        hands.replace(key, external_id, **fields)
+        said[key.id].append((net, billable))
+
+    def withdraw(key: RefundKey) -> None:
+        hands.withdraw(key)
+        withdrawn.add(key.id)
+
+    def credit(external_id: str, cents: int | None) -> None:
+        credited[notes.credit(external_id, cents)] = cents
+
+    known = [(issue(f"r{n}", 500, billable=True), f"r{n}") for n in range(8)]
+    actions: list[Callable[[], Any]] = []
+    for n in range(20):
+        net, billable = dice.randint(1, 1500), dice.random() < 0.8
+        actions += [
+            partial(issue, f"new-{n}", net, billable=billable),
+            partial(replace, *dice.choice(known[:6]), dice.randint(1, 1500), billable=billable),
+        ]
+        if n % 2:
+            actions.append(partial(credit, f"part-{n}", dice.randint(1, 700)))
+    actions += [partial(withdraw, key) for key, _ in known[3:]]
+    dice.shuffle(actions)
+    runs.start(until=SECOND)
+    actions.insert(len(actions) // 2, runs.deliver)
+    actions[-6:-6] = [partial(credit, f"all-{n}", None) for n in range(2)]
+
+    answers = at_once(actions)
+    original = notes.creditable()
+    last = runs.run(until=THIRD)
+
+    assert {type(each) for each in answers if isinstance(each, Exception)} <= set(REFUSED_IN_A_RACE)
+    assert last["failures"] == []
+    assert credited
+    assert original.credited[1].minor + original.reserved.get(1, ZERO).minor <= 10_000
+    live = {each.key.id: each for each in RefundRepository().list_page(hands.movement, None, 1000)}
+    assert live.keys() == said.keys() - withdrawn
+    for key, each in live.items():
+        assert (each.amount.net.minor, each.request.billable) in said[key]
+    accepted = [each.amount.net.minor for each in live.values() if each.request.billable]
+    given_back = list[int]()
+    for document in issued(billed.org_id, "100001"):
+        nets = [-line.net.minor for line in document.lines]
+        if (ordinal := str(document.key.ordinal)) in credited:
+            assert credited.pop(ordinal) in (*nets, None)
+        elif document.corrects:
+            given_back += nets
+    assert not credited
+    assert sorted(given_back) == sorted(accepted)
+    after = notes.creditable()
+    assert after.reserved == {}
+    in_all = sum(
+        -each.gross.minor for each in issued(billed.org_id, "100001") if each.corrects is not None
+    )
+    assert in_all == gross(after.credited[1].minor) <= 12_100
+    audited(billed.org_id)
+
+
+def gross(net: int) -> int:
+    """Add tax at 21 %, half up."""
+    return net + (net * 21 + 50) // 100
+
+
 # ---------------------------------------------------------------- whatever fails
 
+CALLS = {"create": 4, "replace": 3, "withdraw": 3}
+"""How many calls each write makes; the last is the transaction."""
 FAULTS = {"hangs": hang, "is throttled": throttle, "loses its answer": lose_the_answer}
 
 
@@ -224,14 +371,17 @@ def test_a_reservation_and_its_refund_are_written_together(
     send = _writes(billed, invoiced)[write]
 
     with Faulty(dynamodb, nth, fault, times=10_000):
-        failed = send()
+        first = send()
     _holds_what_is_live(billed, invoiced)
     again = send()
 
-    assert failed.status >= 500 or nth > 2
-    assert again.status in (201, 204, 404)
-    done = failed.status == 204 or fault is lose_the_answer
-    assert again.status != 404 or (write == "withdraw" and done)
+    success = 201 if write == "create" else 204
+    is_hit = nth <= CALLS[write]
+    is_done = not is_hit or (nth == CALLS[write] and fault is lose_the_answer)
+    assert first.status >= 500 if is_hit else first.status == success
+    assert again.status == (404 if write == "withdraw" and is_done else success)
+    if write == "create":
+        assert ("idempotent-replayed" in again.headers) == is_done
     _holds_what_is_live(billed, invoiced)
 
 
