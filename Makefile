@@ -1,16 +1,18 @@
+# make setup  environments, once                         make help                this list
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
-# make test   every check there is                       make logs                what functions log
-# make unit   what needs no deployed stack, in a minute  make check               format, lint, types
-# make one T=tests/…::test_x   one test, the quickest    make nightly             planted bugs, soak
-# make moto   plain paths on moto, a second opinion      make planted, make soak  each on its own
-# make attack racing writes of all kinds, ten minutes   SEED=7 SECONDS=60 make attack
+# make status what runs, and how old its state is        make logs                what functions log
+# make test   every check there is                       make check               format, lint, types
+# make unit   what needs no deployed stack, in a minute  make format              mend format and lint
+# make one T=tests/…::test_x   one test, the quickest    make nightly             planted, soak, attack
+# make moto   plain paths on moto, a second opinion      make planted, make soak  planted bugs, walks
+# make attack racing writes of all kinds, ten minutes    SEED=7 SECONDS=60 make attack
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
 # make openapi, make docs      written from the code     the API's document, the page of tables
-# make billing ARGS='audit --org demo'                   the command line, on the local stack
+# make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
+# make billing ARGS='audit --org demo'                   the whole command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
 # make api    the API from containers (PORT=3000)        both need Docker and a running stack
-# make status                                            what runs, and how old its state is
 #
 # Needs Python 3.13 and make. GATEWAY_PORT=4600 make run takes another port than 4566.
 
@@ -23,11 +25,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs status invoke api token audit billing openapi test unit moto one nightly soak planted attack bench check format lock clean
+.PHONY: help setup run start stop logs status invoke api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
 .SILENT:
 
 help:
-	sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
 
 setup: .venv/ready $(EMULATOR)/ready
 
@@ -54,7 +56,6 @@ audit: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
 
 # docs/data-model.md, from the first lines of the modules that keep the items.
-.PHONY: docs
 docs: .venv/ready
 	$(BIN)/python -m tools.data_model
 

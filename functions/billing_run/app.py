@@ -37,7 +37,11 @@ def create_billing_run(
         runs=BillingRunRepository(),
         queue=RunsQueue(),
     )
-    return created(started, f"/v1/orgs/{org_id}/billing_runs/{started.id}")
+    return created(
+        GenericCreatedResponseDTO(id=started.id),
+        started,
+        f"/v1/orgs/{org_id}/billing_runs/{started.id}",
+    )
 
 
 @app.get(f"{RUNS}/<runId>", security=ORG_ADMIN, tags=TAGS)

@@ -176,7 +176,9 @@ def create_invoice(
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
-    return created(issued, _path(org_id, account_id, issued.id))
+    return created(
+        GenericCreatedResponseDTO(id=issued.id), issued, _path(org_id, account_id, issued.id)
+    )
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
@@ -239,7 +241,9 @@ def create_payment(
         payments=PaymentRepository(),
     )
     path = _path(org_id, account_id, invoice_id)
-    return created(received, f"{path}/payments/{received.id}")
+    return created(
+        GenericCreatedResponseDTO(id=received.id), received, f"{path}/payments/{received.id}"
+    )
 
 
 @app.post(
@@ -261,7 +265,9 @@ def create_credit_note(
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
-    return created(issued, _path(org_id, account_id, issued.id))
+    return created(
+        GenericCreatedResponseDTO(id=issued.id), issued, _path(org_id, account_id, issued.id)
+    )
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -51,7 +51,7 @@ def create_movement(
         movements=MovementRepository(),
     )
     location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"
-    return created(recorded, location)
+    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)
 
 
 @app.get(MOVEMENTS, security=READER, tags=["v1 movements"])

@@ -138,7 +138,9 @@ def _issue(
         cycles=CycleRepository(),
         invoices=InvoiceRepository(),
     )
-    return created(issued, _path(RefundKey(movement, issued.id)))
+    return created(
+        GenericCreatedResponseDTO(id=issued.id), issued, _path(RefundKey(movement, issued.id))
+    )
 
 
 def _key(org_id: str, subscription_id: str, movement_id: str, refund_id: str) -> RefundKey:

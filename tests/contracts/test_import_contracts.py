@@ -18,6 +18,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 ]
 LAYER = "layers/billing/billing"
 INWARDS = "Imports point inwards"
+DIALECTS = "Dialects do not know each other"
 RULES = "The rules need the standard library only"
 ENGINE = "Only documents carries a PDF engine"
 TRACING = "Nobody carries a tracing SDK"
@@ -47,8 +48,12 @@ PLANTED = [
     Planted(INWARDS, f"{LAYER}/dialects", "import billing.persistence.refunds"),
     Planted(INWARDS, f"{LAYER}/persistence", "import billing.dialects.v1.common"),
     Planted(INWARDS, f"{LAYER}/persistence", "import billing.adapters.documents"),
+    Planted(INWARDS, f"{LAYER}/adapters", "import billing.persistence.refunds"),
     Planted(INWARDS, f"{LAYER}/einvoice", "import billing.services.audit"),
     Planted(INWARDS, f"{LAYER}/domain", "import billing.clock"),
+    Planted(DIALECTS, f"{LAYER}/dialects/v1", "import billing.dialects.v3.invoices"),
+    Planted(DIALECTS, f"{LAYER}/dialects/v2", "import billing.dialects.v1.common"),
+    Planted(DIALECTS, f"{LAYER}/dialects/v3", "import billing.dialects.v2.errors"),
     Planted(RULES, f"{LAYER}/domain", "import boto3"),
     Planted(RULES, f"{LAYER}/domain", "import pydantic"),
     Planted(ENGINE, LAYER, "import segno"),
@@ -96,6 +101,13 @@ def test_no_function_but_documents_may_carry_the_pdf_engine(copy: Path) -> None:
         file.unlink()
     named = set(re.findall(r"functions\.(\w+)\.planted -> typst", report))
     assert named == {each.folder.removeprefix("functions/") for each in ENGINES}
+
+
+def test_every_dialect_is_among_those_that_do_not_know_each_other() -> None:
+    [contract] = [each for each in CONTRACTS if each["name"] == DIALECTS]
+    packages = (ROOT / LAYER / "dialects").glob("*/__init__.py")
+
+    assert set(contract["modules"]) == {f"billing.dialects.{each.parent.name}" for each in packages}
 
 
 def test_every_contract_has_an_import_that_breaks_it() -> None:

@@ -40,7 +40,7 @@ def check(params: Any, model: Any, **_: Any) -> None:
     report = ParamValidator().validate(params, model.input_shape)
     if report.has_errors():
         pytest.fail(f"{model.name}: {report.generate_report()}")
-    for what, size in _sizes(model.name, params):
+    for what, size in sizes(model.name, params):
         measure(what, size)
 
 
@@ -51,7 +51,8 @@ def measure(what: str, size: int) -> None:
         pytest.fail(f"{what}: {size:,} is more than AWS takes, {LIMITS[what]:,}")
 
 
-def _sizes(operation: str, params: Any) -> Iterator[tuple[str, int]]:
+def sizes(operation: str, params: Any) -> Iterator[tuple[str, int]]:
+    """Compute what of a call has a limit."""
     if operation == "TransactWriteItems":
         writes = [next(iter(write.values())) for write in params["TransactItems"]]
         yield "writes of a transaction", len(writes)

@@ -1,22 +1,27 @@
 """Billing runs with queues of their own: what is sent is delivered when a test says so."""
 
+import copy
 import importlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from billing.aws import sqs
+from billing import config
+from billing.aws import dynamodb, sqs
 from billing.domain.invoices import IssuedInvoice
 from billing.persistence.chains import ChainRepository
+from billing.persistence.cycles import list_members
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
+from tests.integration.ledger import open_cycle
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Invoker
@@ -318,6 +323,23 @@ def subscribers(invoke: "Invoker", count: int) -> list[Subscriber]:
         answer = invoke("billing_info_put_account", accountId=each, caller={"accounts": "*"})
         assert answer.status == 204
     return [Subscriber(invoke, each) for each in accounts]
+
+
+def multiply(
+    org_id: str, account_id: str, count: int, change: Callable[[Json], Json] = lambda record: record
+) -> None:
+    """Copy the one movement of a cycle, as a run reads it, until there are so many."""
+    table = config.movements_table()
+    [item] = list_members(table, org_id, account_id, open_cycle(org_id))
+    copies: list[Any] = []
+    for number in range(count - 1):
+        other: Any = copy.deepcopy(item)
+        record = change(json.loads(item["record"]["S"]) | {"id": f"{number:032}"})
+        other["record"]["S"] = json.dumps(record)
+        other["sk"]["S"] = f"movement#{record['subscription_id']}#{record['id']}"
+        copies.append({"PutRequest": {"Item": other}})
+    for some in batched(copies, 25, strict=False):
+        dynamodb().batch_write_item(RequestItems={table: list(some)})
 
 
 def issued(org_id: str, account_id: str) -> Iterator[IssuedInvoice]:

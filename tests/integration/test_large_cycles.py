@@ -1,16 +1,10 @@
 """Cycles as large as they come are billed, in as many documents as it takes."""
 
-import copy
-import json
-from itertools import batched
 from typing import Any
 
-from billing import config
 from billing.aws import dynamodb
-from billing.persistence.cycles import list_members
-from tests.integration.billing import Runs, audited, charge, issued, subscribers
+from tests.integration.billing import Runs, audited, charge, issued, multiply, subscribers
 from tests.integration.conftest import Invoker
-from tests.integration.ledger import open_cycle
 
 CYCLE = "2026-12-01"
 MOVEMENTS = 20_000
@@ -19,7 +13,7 @@ MOVEMENTS = 20_000
 def test_a_cycle_of_twenty_thousand_movements_is_billed(billed: Invoker, runs: Runs) -> None:
     [subscriber] = subscribers(billed, 1)
     subscriber.charge(101)
-    _multiply(billed.org_id, subscriber.account_id, MOVEMENTS)
+    multiply(billed.org_id, subscriber.account_id, MOVEMENTS)
 
     run = runs.run(until=CYCLE)
 
@@ -95,19 +89,3 @@ def _untaxed(number: int) -> dict[str, Any]:
     value = 999_999_999_000 + number
     tax = {"type": "NONE", "percentage": 0}
     return {"value_with_taxes": value, "value_without_taxes": value, "tax": tax}
-
-
-def _multiply(org_id: str, account_id: str, count: int) -> None:
-    """Copy the one movement of a cycle, as a run reads it, until there are so many."""
-    table = config.movements_table()
-    [item] = list_members(table, org_id, account_id, open_cycle(org_id))
-    copies: list[Any] = []
-    for number in range(count - 1):
-        other: Any = copy.deepcopy(item)
-        record = json.loads(item["record"]["S"])
-        record["id"] = f"{number:032}"
-        other["record"]["S"] = json.dumps(record)
-        other["sk"]["S"] = f"movement#{record['subscription_id']}#{record['id']}"
-        copies.append({"PutRequest": {"Item": other}})
-    for some in batched(copies, 25, strict=False):
-        dynamodb().batch_write_item(RequestItems={table: list(some)})

@@ -17,6 +17,8 @@ from billing.services.replace_profile import replace_account, replace_org
 from tests.integration.billing import Runs, audited, issued
 from tests.integration.conftest import Answer, Invoker
 
+pytestmark = pytest.mark.moto
+
 ORG, ACCOUNT = "billing_info_put_org", "billing_info_put_account"
 PROFILES = pytest.mark.parametrize("event", [ORG, ACCOUNT])
 ANOTHER_TAX_ID = "B58378431"

@@ -21,6 +21,8 @@ from billing.services.issue_token import issue_token
 from tests.integration.billing import NOW, Runs, audited, call, charge, issued, subscribers
 from tests.integration.conftest import EVENTS, Invoker
 
+pytestmark = pytest.mark.moto
+
 LATER = datetime(2028, 2, 29, 11, tzinfo=UTC)
 MADRID, CANARY = "Europe/Madrid", "Atlantic/Canary"
 

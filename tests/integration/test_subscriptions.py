@@ -10,6 +10,8 @@ import pytest
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.usage import receipt, record, send
 
+pytestmark = pytest.mark.moto
+
 EVERYWHERE = {"accounts": "*"}
 OTHER = "100002"
 OF_OTHER = "600000002"
@@ -125,6 +127,7 @@ def test_lists_none_of_an_account_that_is_not_there(two: Invoker) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.moto_differs("threads break its transactions")
 def test_those_who_race_for_one_see_one_win(two: Invoker) -> None:
     def charge(account_id: str, number: int) -> Answer:
         body = {"account_id": account_id, "external_movement_unique_id": f"race-{number}"}

@@ -21,6 +21,8 @@ from billing.services.issue_token import issue_token
 from billing_cli.__main__ import cli
 from tests.integration.conftest import Invoker
 
+pytestmark = pytest.mark.moto
+
 EVERYWHERE = {"accounts": "*"}
 
 

@@ -125,6 +125,49 @@ def test_every_route_asks_the_application_and_nobody_before_it() -> None:
     assert "components" not in api["Body"]
 
 
+OF_BROWSERS = {
+    "accept", "accept-encoding", "cache-control", "content-encoding", "content-security-policy",
+    "referrer-policy", "x-content-type-options",
+}  # fmt: skip
+"""Headers that browsers send, read or obey without being allowed to."""
+
+
+def test_a_page_of_another_site_may_send_and_read_every_header_of_the_api() -> None:
+    document = json.loads((ROOT / "functions" / "front" / "openapi.json").read_text())
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    answers = [answer for each in operations for answer in each["responses"].values()]
+    recorded = [json.loads(each.read_text()) for each in (ROOT / "events/answers").glob("*.json")]
+    code = "".join(each.read_text() for each in (ROOT / "layers/billing/billing/api").glob("*.py"))
+    parameters = [each for operation in operations for each in operation["parameters"]]
+    sent = {
+        *(each["name"] for each in parameters if each["in"] == "header"),
+        *re.findall(r'eaders(?: or \{\})?\)?\.get\("([\w-]+)"', code),
+        *document["components"]["securitySchemes"].keys() - {"Bearer"},
+        "authorization",
+    }
+    read = {
+        *(name for answer in answers for name in answer.get("headers", {})),
+        *(name for answer in recorded for name in answer["headers"]),
+        *re.findall(r'headers\["([\w-]+)"\] = ', code),
+    }
+
+    cors = template.written()["Resources"]["Api"]["Properties"]["CorsConfiguration"]["Fn::If"][1]
+
+    assert {"If-Match", "if-none-match", "RANGED-DATA", "content-type"} <= sent
+    assert {"ranged-data", "allow", "retry-after", "idempotent-replayed", "etag"} <= read
+    assert _lower(sent) - OF_BROWSERS <= set(cors["AllowHeaders"])
+    assert _lower(read) - OF_BROWSERS - {"content-type"} <= set(cors["ExposeHeaders"])
+    assert set(cors["AllowMethods"]) == {route.split()[0] for route in _routed()}
+
+
+def _lower(names: set[str]) -> set[str]:
+    return {name.lower() for name in names}
+
+
+def _routed() -> set[str]:
+    return template.routes() - {"$default"}
+
+
 def test_each_role_may_do_what_the_allowlist_says_and_nothing_else() -> None:
     allowed = {
         role: {where: sorted(what.split()) for where, what in grants.items()}

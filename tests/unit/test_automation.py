@@ -65,3 +65,12 @@ def test_the_container_has_the_python_of_the_functions() -> None:
     image = (folder / config["build"]["dockerfile"]).read_text().split()[1]
 
     assert image == f"python:{(ROOT / '.python-version').read_text().strip()}"
+
+
+def test_help_names_every_target() -> None:
+    help_, _, rest = MAKEFILE.partition("\n\n")
+    named = re.findall(r"\bmake (\w+)", help_)
+    [phony] = re.findall(r"^\.PHONY: (.*)$", rest, re.MULTILINE)
+    defined = re.findall(r"^([a-z][\w ]*):(?!=)", rest, re.MULTILINE)
+
+    assert set(named) == set(phony.split()) == {each for line in defined for each in line.split()}

@@ -30,7 +30,7 @@ from billing.domain.movements import (
     OperationType,
 )
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
-from billing.domain.refunds import NewRefund, Refund, RefundKey
+from billing.domain.refunds import NewRefund, Refund, RefundKey, Reservation
 from billing.domain.tax import AskedAmount, Tax
 from billing.persistence.invoice_items import document_item
 from billing.persistence.issuing import DOCUMENT_BYTES
@@ -200,6 +200,21 @@ def test_a_cycle_of_twenty_thousand_movements_takes_several_steps() -> None:
 
     assert len(drafts) == len(documents.parts) == 20
     assert sum(draft.gross.minor for draft in drafts) == 20 * 121_000
+
+
+def test_many_credit_notes_take_several_steps_beside_the_invoices() -> None:
+    refunds = [
+        replace(_refund(_movement("10"), "1"), reservation=Reservation(ordinal, 1))
+        for ordinal in range(1, 10)
+    ]
+    contents = CycleContents(_many(7_000), (), refunds)
+
+    first = next_step(CLOSING, contents)
+    noted = CycleDocuments(first.plan, dict.fromkeys(first.originals, 1))
+    then = next_step(replace(CLOSING, documents=noted), contents)
+
+    assert (list(first.originals), len(first.parts), first.is_last) == ([*range(1, 8)], 3, False)
+    assert (list(then.originals), len(then.parts), then.is_last) == ([8, 9], 7, True)
 
 
 def test_long_texts_are_divided_so_that_every_record_fits() -> None:

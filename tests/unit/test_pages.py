@@ -9,7 +9,20 @@ from local.stack import ROOT
 
 DOCS = ROOT / "docs"
 BILLING = ROOT / "layers" / "billing" / "billing"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        *(ROOT / "benchmarks").glob("*.md"),
+        ROOT / "tests" / "README.md",
+    ]
+)
+NAMES = {
+    file.name
+    for folder in ("benchmarks", "cli", "functions", "layers", "local", "tests", "tools")
+    for file in (ROOT / folder).rglob("*.py")
+}
+"""Of files that a page names without their folder."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TARGETS = {
     target
@@ -60,10 +73,29 @@ def test_every_test_that_a_page_names_is_there(page: Path) -> None:
         assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
 
 
-def test_the_files_that_contributing_names_are_there() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    paths = set(re.findall(r"`([a-z]\w*/[\w/.]*[\w/])`", text))
+def paths_of(page: Path) -> set[str]:
+    """Find what a page names that looks like a file or a folder of the project."""
+    text = page.read_text()
+    quoted = re.findall(r"`((?:[\w.-]+/)*[\w.-]+(?:\.py|\.md|\.yaml|\.typ))(?:::\w+)?`", text)
+    folders = re.findall(r"`((?:[a-z][\w-]*/)+(?:[\w.-]+\.\w+)?)`", text)
+    listed = re.findall(r"^ {4,8}([a-z][\w/]*(?:\.py|/)) ", text, re.MULTILINE)
+    return {*quoted, *folders, *listed}
 
-    assert len(paths) > 10
-    for path in paths:
-        assert (ROOT / path).exists() or (BILLING / path).exists(), path
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    bases = (ROOT, page.parent, BILLING, BILLING.parent, ROOT / "tests")
+    missing = {
+        path
+        for path in paths_of(page)
+        if not any((base / path).exists() for base in bases) and ("/" in path or path not in NAMES)
+    }
+
+    assert missing == set()
+
+
+def test_paths_are_found_in_quotes_and_in_lists() -> None:
+    assert {"dialects/registry.py", "domain/", "einvoice/cii.py"} <= paths_of(
+        ROOT / "CONTRIBUTING.md"
+    )
+    assert {"domain/", "e2e/", "benchmarks/"} <= paths_of(ROOT / "README.md")

@@ -30,7 +30,6 @@ from billing.api.errors import render, status_of
 from billing.api.etags import etag, is_named
 from billing.api.json_body import as_json, parse_json
 from billing.api.logger import kind_of, logger, report
-from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.domain.errors import (
     BillingError,
     FieldError,
@@ -148,19 +147,14 @@ class BillingApp(APIGatewayHttpResolver):
             _caller.reset(known)
 
 
-def created(what: Created, location: str) -> Response[GenericCreatedResponseDTO]:
+def created[T: BaseModel](body: T, what: Created, location: str) -> Response[T]:
     """Return a 201 with the path of what was created; a replay of an earlier request is marked."""
     headers = {"Location": location}
     if what.replayed:
         headers["idempotent-replayed"] = "true"
     if what.version is not None:
         headers["ETag"] = etag(what.version)
-    return Response(
-        HTTPStatus.CREATED,
-        content_types.APPLICATION_JSON,
-        GenericCreatedResponseDTO(id=what.id),
-        headers,
-    )
+    return Response(HTTPStatus.CREATED, content_types.APPLICATION_JSON, body, headers)
 
 
 def no_content(**headers: str) -> Response[None]:

@@ -12,6 +12,11 @@ from billing.domain.periods import local_date
 
 MAX_DOCUMENTS = 10
 """Documents that are issued together: as many as one transaction can hold."""
+MAX_CREDIT_NOTES = 7
+"""
+Credit notes among them: each rewrites what is credited of up to 1,000 lines. Ten documents of the
+largest size would then be more than the 4 MB that one transaction takes.
+"""
 BATCH_ACCOUNTS = MAX_DOCUMENTS
 """Accounts that are billed together; most have one document each."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import groupby
 from zlib import Z_SYNC_FLUSH, compressobj
 
-from billing.domain.billing_runs import MAX_DOCUMENTS
+from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS
 from billing.domain.consumptions import ConsumptionTotal, ConsumptionType
 from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.cycles import ClosingCycle, CycleDocuments, Part
@@ -109,7 +109,7 @@ def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
     plan = cycle.documents.parts or _plan(cycle, contents)
     originals = [each for each in contents.originals if each not in cycle.documents.credit_notes]
     parts = [part for part in plan if part.ordinal is None]
-    now = originals[:MAX_DOCUMENTS]
+    now = originals[:MAX_CREDIT_NOTES]
     then = parts[: MAX_DOCUMENTS - len(now)]
     is_last = len(now) + len(then) == len(originals) + len(parts)
     return Step(cycle, contents, now, then, plan, is_last)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from billing import config
-from billing.domain.billing_runs import MAX_DOCUMENTS, Batch, Failure
+from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS, Batch, Failure
 from billing.domain.cycle_invoices import CycleContents, Step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import CycleMovedError
@@ -120,8 +120,7 @@ class BillingRepository:
         pack: list[Step] = []
         for step in steps:
             more = [*pack, step]
-            documents = sum(len(each.originals) + len(each.parts) for each in more)
-            if pack and (sum(map(_writes, more)) > _MAX_WRITES or documents > MAX_DOCUMENTS):
+            if pack and not _fit(more):
                 yield pack
                 more = [step]
             pack = more
@@ -186,6 +185,17 @@ class BillingRepository:
         changes = ", ".join(f"{counter} :{counter}" for counter in more)
         values = {f":{counter}": {"N": str(count)} for counter, count in more.items()}
         return update(self._runs, key, f"ADD {changes}", values)
+
+
+def _fit(steps: Sequence[Step]) -> bool:
+    """Return whether some steps fit into one transaction: its writes, and its 4 MB."""
+    notes = sum(len(each.originals) for each in steps)
+    documents = notes + sum(len(each.parts) for each in steps)
+    return (
+        sum(map(_writes, steps)) <= _MAX_WRITES
+        and documents <= MAX_DOCUMENTS
+        and notes <= MAX_CREDIT_NOTES
+    )
 
 
 def _writes(step: Step) -> int:
