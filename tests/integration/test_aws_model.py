@@ -135,7 +135,7 @@ def test_ten_documents_as_large_as_there_can_be_are_issued_in_one_transaction(
 
 
 def described(number: int) -> Any:
-    """Give each movement a long description; so many lines are just one document."""
+    """Return a change that gives each movement a long description of its own."""
     dice = random.Random(number)
     return lambda record: record | {"description": "".join(dice.choices(HAN, k=500))}
 
@@ -168,7 +168,7 @@ def test_the_largest_credit_notes_and_invoices_fit_into_one_transaction(aws: Non
 
 
 def _largest(account_id: str) -> tuple[Account, Creditable, list[Line]]:
-    """Make an invoice of a thousand lines with much to credit, and lines that fill a document."""
+    """Create an invoice of a thousand lines with much to credit, and lines that fill a document."""
     buyer = replace(BUYER, id=account_id)
     half = Money(MAX_MINOR // 2000, "EUR")
     issued = invoice(*[line(unit_price="10000000000", tax=NO_TAX)] * 1000, buyer=buyer)
