@@ -5,7 +5,7 @@
 # make unit   what needs no deployed stack, in a minute  make format              mend format and lint
 # make one T=tests/…::test_x   one test, the quickest    make nightly             planted, soak, attack
 # make moto   plain paths on moto, a second opinion      make planted, make soak  planted bugs, walks
-# make attack racing writes of all kinds, ten minutes    SEED=7 SECONDS=60 make attack
+# make attack racing writes, ten minutes at most         SEED=7 SECONDS=60 make attack
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
 # make openapi, make docs      written from the code     the API's document, the page of tables
 # make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
@@ -84,7 +84,8 @@ one: setup
 
 nightly: planted soak attack
 
-# Racing writes of all kinds against a plain model, for ten minutes; SEED=7 begins with that story.
+# Racing writes of all kinds against a plain model: new stories for six minutes, or SECONDS, and ten
+# minutes in all at most. SEED=7 begins with that story.
 attack: setup
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m local with $(BIN)/python -m tests.e2e.attack \
 		$(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
