@@ -136,7 +136,7 @@ KINDS = {
     "the audits of the week": Kind(
         "AuditsQueue",
         _audits_of_the_week,
-        lambda _: "series#second",
+        lambda _: "lane#second",
         unreadable=BODIES,
         is_written_down=False,
     ),
@@ -340,6 +340,9 @@ def _go_on(world: World) -> None:
     world.now = datetime(2027, 1, 27, 12, tzinfo=UTC)
     world.start_runs(until="2027-01-27")
     world.drain()
+    runs = SOURCES["RunsQueue"]
+    aws.sqs().send_message(QueueUrl=world.queue(runs), MessageBody=SCHEDULES["RunsQueue"])
+    world.drain()  # the runs of that day, which find nothing more to bill
 
 
 @contextmanager

@@ -24,9 +24,13 @@ class SandboxClock:
         """
         Return the clock with a new time: any before the first document, then only a later one.
 
+        A time that it shows already changes nothing, so that a request can be sent again.
+
         `last_issue` is the beginning of the day of the org's last document. Raise
         ClockBackwardsError where that, or the time that the clock shows, is later.
         """
+        if now == self.now:
+            return self
         if last_issue:
             earliest = max(self.now or present, last_issue)
             if (now or present) < earliest:

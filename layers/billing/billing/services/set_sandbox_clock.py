@@ -28,6 +28,8 @@ def set_sandbox_clock(
     def move() -> None:
         clock, org, end = clocks.get_for_move(org_id)
         issued_on = midnight(end.issue_date, org.time_zone) if org and end.issue_date else None
-        clocks.move(org_id, clock.moved(now, present, issued_on), end)
+        moved = clock.moved(now, present, issued_on)
+        if moved != clock:
+            clocks.move(org_id, moved, end)
 
     deadline.retry(move)
