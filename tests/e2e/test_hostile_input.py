@@ -152,7 +152,7 @@ TOKENS = {
     "a character more": "{token}x",
     "a character before": "x{token}",
     "a character less": "{short}",
-    "twice": "{token},{token}",
+    "another one behind": "{token},{short}",
     "of another scheme": "Bearer {token}",
     "in the wrong case": "{swapped}",
     "a wrong checksum": "bil_" + "0" * 38,

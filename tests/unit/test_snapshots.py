@@ -2,7 +2,8 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -12,16 +13,15 @@ from billing.api.app import BillingApp
 
 
 @pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]:
+def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     """Stand in for the module that Lambda has, and collect what is registered."""
     hooks: list[Callable[[], None]] = []
     module = SimpleNamespace(register_after_restore=hooks.append)
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
     monkeypatch.setenv("AWS_REGION", "eu-south-2")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-2")
-    aws.dynamodb.cache_clear()
-    yield hooks
-    aws.dynamodb.cache_clear()
+    monkeypatch.setattr(snapshots, "dynamodb", cache(aws.dynamodb.__wrapped__))
+    return hooks
 
 
 def test_a_snapshot_holds_the_client(
@@ -31,7 +31,7 @@ def test_a_snapshot_holds_the_client(
 
     BillingApp()
 
-    assert aws.dynamodb.cache_info().currsize == 1
+    assert vars(snapshots)["dynamodb"].cache_info().currsize == 1
 
 
 def test_two_that_start_from_a_snapshot_pause_differently(
@@ -55,4 +55,4 @@ def test_without_snapshots_nothing_is_made_at_import(hooks: list[Callable[[], No
     BillingApp()
 
     assert hooks == []
-    assert aws.dynamodb.cache_info().currsize == 0
+    assert vars(snapshots)["dynamodb"].cache_info().currsize == 0
