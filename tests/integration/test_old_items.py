@@ -2,8 +2,9 @@
 Items that released versions wrote are read as they were, and gone on with.
 
 tests/integration/items/ has, by version, all items of an org to which every event of events/ was
-sent, and what it answered then. RECORD=1 pytest tests/integration/test_old_items.py writes those of
-the next release, unreleased.json, which gets the release's name and is then never written again.
+sent, the bodies that made what clients name, and what was answered then. RECORD=1 pytest
+tests/integration/test_old_items.py writes those of the next release, unreleased.json, which gets
+the release's name and is then never written again.
 """
 
 import json
@@ -25,6 +26,9 @@ from tests.integration.story import REQUESTS, Story, in_order, method, parameter
 ITEMS = Path(__file__).with_name("items")
 RECORD = bool(os.environ.get("RECORD"))
 UNRELEASED = ITEMS / "unreleased.json"
+
+MADE = {"invoiceId": "invoices_create", "movementId": "movements_create"}
+"""What is named in later requests, and the request that made it."""
 
 type Json = dict[str, Any]
 
@@ -51,6 +55,7 @@ def test_record(aws: None) -> None:
         "org_id": org_id,
         "now": clock.now().isoformat(),
         "known": story.known,
+        "requests": {name: story.invoke.event(name)["body"] for name in MADE.values()},
         "items": items,
         "answers": answers,
     }
@@ -85,11 +90,10 @@ def test_what_was_answered_then_is_answered_now(old: Json) -> None:
 
 def test_what_was_done_then_is_not_done_again(old: Json) -> None:
     invoke = Invoker(old["org_id"])
-    made = {"invoiceId": "invoices_create", "movementId": "movements_create"}
 
-    for parameter, name in made.items():
+    for parameter, name in MADE.items():
         known = {key: old["known"][key] for key in parameters(name) & old["known"].keys()}
-        again = invoke(name, **known)
+        again = invoke(name, old["requests"][name], **known)
         assert (again.status, again.json["id"]) == (201, old["known"][parameter])
 
 
