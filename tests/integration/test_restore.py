@@ -78,14 +78,19 @@ def test_a_lost_item_is_noticed_after_a_restore(
     monkeypatch.setenv("INVOICES_TABLE", new_stack["INVOICES_TABLE"])
     assert not any(faults for _, faults in _audited(told.invoke.org_id))
 
-    [document, *_] = _client().scan(
-        TableName=new_stack["INVOICES_TABLE"],
-        FilterExpression="sk = :document AND contains(pk, :org)",
-        ExpressionAttributeValues={
-            ":document": {"S": "document"},
-            ":org": {"S": told.invoke.org_id},
-        },
-    )["Items"]
+    pages = (
+        _client()
+        .get_paginator("scan")
+        .paginate(
+            TableName=new_stack["INVOICES_TABLE"],
+            FilterExpression="sk = :document AND contains(pk, :org)",
+            ExpressionAttributeValues={
+                ":document": {"S": "document"},
+                ":org": {"S": told.invoke.org_id},
+            },
+        )
+    )
+    document = next(item for page in pages for item in page["Items"])
     key = {name: document[name] for name in ("pk", "sk")}
     _client().delete_item(TableName=new_stack["INVOICES_TABLE"], Key=key)
 
