@@ -64,7 +64,6 @@ def test_a_container_answers_as_the_deployed_function_does(
     assert "errorType" not in contained
 
 
-@pytest.mark.xfail(reason="sam local answers a method without a route otherwise than the gateway")
 def test_the_api_answers_from_containers(door: None, stack: Json) -> None:
     port = emulator.free_port()
     token = next(iter(stack["accounts"].values()))

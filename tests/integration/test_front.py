@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration import callers
 from tests.integration.conftest import Invoker
 
 pytestmark = pytest.mark.moto
@@ -46,6 +47,16 @@ def test_404_in_the_dialect_of_the_path(invoke: Invoker, path: str, fields: set[
     answer = _unrouted(invoke, "GET", path)
 
     assert (answer.status, set(answer.json)) == (404, fields)
+
+
+def test_sam_local_has_other_events_for_the_same_requests(invoke: Invoker) -> None:
+    """It leaves the names of headers as they were sent, and has a parameter for the whole path."""
+    event = invoke.event("front_unrouted")
+    callers.know(event)
+    event["headers"]["Private-Token"] = event["headers"].pop("private-token")
+    event["pathParameters"] = {"any_path": event["rawPath"].removeprefix("/")}
+
+    assert invoke.call("front", event).status == 405
 
 
 def test_serves_the_openapi_document_to_everybody(invoke: Invoker) -> None:

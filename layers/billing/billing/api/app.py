@@ -76,6 +76,9 @@ class BillingApp(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         deadline.start(context.get_remaining_time_in_millis())
         began, who = time.monotonic(), dict[str, str]()
+        # The gateway writes header names in lower case; sam local leaves them as they were sent.
+        headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
+        event = {**event, "headers": headers}
         try:
             with self._authorised(event, who):
                 answer = super().resolve(as_json(event), context)
@@ -123,11 +126,11 @@ class BillingApp(APIGatewayHttpResolver):
         """Check a call, and keep its caller while it runs; add the caller to `who` for the log."""
         is_routed = event["routeKey"] != UNROUTED
         scopes = self.required_scopes(event["routeKey"]) if is_routed else []
-        parameters = event.get("pathParameters") or {}
+        # Without a route there are none; sam local has one for the whole path there.
+        parameters = (event.get("pathParameters") or {}) if is_routed else {}
         caller = None
         if scopes or not is_routed:
-            headers = event.get("headers") or {}
-            grant = authenticate(headers, clock.now(), anew=self._hands_out_access)
+            grant = authenticate(event["headers"], clock.now(), anew=self._hands_out_access)
             caller = Caller(grant)
             who |= {"org_id": caller.org_id, "token_id": caller.token_id}
         # Powertools routes as if a line feed at the end were not there.

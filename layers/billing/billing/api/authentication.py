@@ -95,6 +95,5 @@ def _read(hashed: str, now: datetime) -> Grant:
 
 
 def _values(headers: Mapping[str, str], name: str) -> list[str]:
-    """List the values of a header, in whatever case it came: sam local leaves it as it was sent."""
-    said = [text for each, text in headers.items() if each.lower() == name.lower()]
-    return [value.strip() for text in said for value in text.split(",") if value.strip()]
+    values = (value.strip() for value in headers.get(name.lower(), "").split(","))
+    return [value for value in values if value]
