@@ -100,7 +100,7 @@ USAGE_RECORDS = 3
 """In the request that the test counts; more are cheaper each."""
 
 MOVEMENT = Operation("charge a movement", writes=8, reads=5, milliseconds=WRITE_MS)
-REFUND = Operation("refund of it", writes=10, reads=2, milliseconds=WRITE_MS)
+REFUND = Operation("refund a movement", writes=10, reads=2, milliseconds=WRITE_MS)
 USAGE = Operation("take 3 usage records", writes=20, reads=8, milliseconds=WRITE_MS)
 INVOICE = Operation("issue an invoice", writes=21, reads=6, milliseconds=WRITE_MS)
 CREDIT = Operation("credit an invoice", writes=25, reads=9, milliseconds=WRITE_MS)
@@ -186,8 +186,8 @@ def text() -> str:
 
 List prices of us-east-1 in US dollars, without the free tier, discounts and support: check yours.
 The sums are those of [benchmarks/costs.py](../benchmarks/costs.py), which writes this page; the
-write units are counted by a test. Nothing runs while nobody calls: a month of that
-costs {standing} $, for alarms, the dashboard, and Lambda's looking into the queues.
+write units are counted by a test. A month without any calls
+costs {standing} $, for alarms, the dashboard, and Lambda's polling of the queues.
 
 ## A million of each
 
@@ -208,9 +208,9 @@ For each invoice: {story}. What is kept is a year of it.
 | **together** | {" | ".join(f"**{_money(total)}**" for total in totals)} |
 | an invoice | {" | ".join(each)} |
 
-An invoice costs the same whether they are few or many, and most of that is what is written and
-kept. So at a hundred million a month the levers are provisioned capacity (0.18 $ for a million
-write units that are all used, where on demand they are 0.63 $), and how long usage is kept.
+An invoice costs the same at any volume, and most of that is for writing and storing. So at a
+hundred million a month, two things lower the costs: provisioned capacity (0.18 $ for a million
+write units if all are used, instead of 0.63 $ on demand), and keeping usage for less time.
 
 ## What parameters add
 

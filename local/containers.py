@@ -52,7 +52,7 @@ def read_event(stack: Stack, name: str) -> str:
     file = ROOT / "events" / f"{name}.json"
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
-        raise StackError(f"There is no event {name!r}, but {known}")
+        raise StackError(f"There is no event {name!r}. Choose one of {known}")
     event = json.loads(file.read_text())
     if "private-token" in event.get("headers", {}):
         if not stack.file.exists():

@@ -117,7 +117,7 @@ HEADERS: dict[str, tuple[str, Json]] = {
     ),
     "Content-Disposition": ("Name of the file to save.", {"type": "string"}),
     "X-Content-Type-Options": (
-        "The body is of its content type, and nothing else.",
+        "Browsers must not guess a content type other than the one stated.",
         {"type": "string", "enum": ["nosniff"]},
     ),
     "Cache-Control": ("The answer must not be stored.", {"type": "string"}),

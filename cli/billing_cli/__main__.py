@@ -55,15 +55,16 @@ def cli(stack: str) -> None:
     """
     Run a billing API: on AWS, or on the local stack.
 
-    Commands find tables, bucket and queues by the stack's outputs, with whatever credentials,
-    region and endpoint the AWS tools around them find. What points them at the local stack is
+    Commands read the names of tables, bucket and queues from the outputs of the stack, with the
+    credentials, region and endpoint that the AWS tools are configured with.
 
     \b
+    Use the local stack:
         make start
         make billing ARGS='audit --org demo'
 
     \b
-    A first token on a new stack, and what to do with it:
+    Create the first token of a new stack, and use it:
         billing token create --org acme --role admin --name first
         curl -H 'PRIVATE-TOKEN: bil_…' https://…/v1/orgs/acme/billing_info
     """
@@ -102,7 +103,7 @@ def token() -> None:
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Create the org as a sandbox, whose clock can be set. Only with its first token.",
+    help="Make the org a sandbox, whose clock can be set. Only for the first token of an org.",
 )
 def create_token(
     org: str, role: str, name: str, accounts: str, expires: datetime | None, sandbox: bool
@@ -156,9 +157,9 @@ def list_tokens(org: str) -> None:
 @click.argument("token_id")
 def rotate_token(org: str, keep: bool, token_id: str) -> None:
     """
-    Replace a token by one with the same rights, and print the new one.
+    Replace a token with a new one that has the same rights, and print it.
 
-    Tokens that were created with the old one end with it, not with the new one.
+    Tokens that were created with the old token end with the old one, not with the new one.
     """
     tokens = TokenRepository()
     old = _grant(org, token_id)
@@ -190,8 +191,8 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
     """
     Create two demo orgs, and print their tokens.
 
-    They get accounts, invoices and payments, all through the API. What is printed is JSON; given
-    back by --known, its tokens are used again, and whatever is there already is left as it is.
+    They get accounts, invoices and payments, all through the API. The output is JSON. Pass it to
+    --known to use its tokens again; then nothing that already exists is changed.
     """
     base_url = url or outputs(context.find_root().params["stack"])["ApiUrl"]
     facts = {**(json.load(known) if known else demo.make_tokens()), "base_url": base_url}
@@ -240,8 +241,8 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
 @cli.command()
 @org_option
 @click.option("--account", required=True, help="The account whose documents are erased.")
-@click.option("--before", required=True, type=DAY, help="Erase what was issued before this day.")
-@click.confirmation_option(prompt="What is erased cannot be brought back. Go on?")
+@click.option("--before", required=True, type=DAY, help="Erase documents issued before this day.")
+@click.confirmation_option(prompt="Erased data cannot be restored. Continue?")
 def erase(org: str, account: str, before: datetime) -> None:
     """
     Erase the personal data of an account's old documents, and their PDFs.
@@ -271,10 +272,10 @@ def erase(org: str, account: str, before: datetime) -> None:
 @click.pass_context
 def replay(context: click.Context, dry_run: bool) -> None:
     """
-    Send dead letters for another try.
+    Try dead letters again.
 
-    Do it once the cause of the failure is fixed. Messages go back to the queue that they came from,
-    and PDFs that could not be made are made. Those that fail again stay where they are.
+    Fix the cause of the failure first. Messages go back to the queue that they came from, and
+    missing PDFs are created. Dead letters that fail again stay where they are.
     """
     for queue, letters in dead_letters.queues(context.find_root().params["stack"]):
         if dry_run:

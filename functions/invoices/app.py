@@ -61,14 +61,14 @@ Filter = Annotated[
         alias="filter",
         min_length=1,
         max_length=200,
-        description="Part of the description, in any case; nothing in it is special.",
+        description="Text to find in descriptions. Case is ignored, and there are no wildcards.",
     ),
 ]
 RangeHeader = Annotated[
     RangedData | None,
     Header(
         alias="RANGED-DATA",
-        description="The rows wanted, newest first: `start=0,results=25`, the default.",
+        description="Rows to return, newest first. Default: `start=0,results=25`.",
     ),
 ]
 Ordinal = Annotated[

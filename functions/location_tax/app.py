@@ -35,7 +35,7 @@ Day = Annotated[
 def list_location_taxes(
     org_id: OrgId,
     country: Annotated[
-        Country | None, Query(description="Only this one, ISO 3166-1 alpha-2.")
+        Country | None, Query(description="List this country only (ISO 3166-1 alpha-2).")
     ] = None,
 ) -> list[LocationTaxDTO]:
     """List today's tax of every country of the EU and of Spain's provinces"""
@@ -48,15 +48,15 @@ def list_location_taxes(
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
     """Get the tax of a province on a day
 
-    A day before our rates begin, on 2016-01-01, is refused. What was supplied before that is
-    charged the oldest rate, unless its tax is named or the org has set a rate of its own by then.
+    Our rates begin on 2016-01-01; earlier days are refused. Supplies before that day are charged
+    the oldest rate, unless they name their tax or the org has set a rate of its own for their day.
     """
     own = LocationTaxRepository().get(org_id)
     day = day or app.org_time().date()
     location = region_tax("ES", state_id, day, own)
     if day < location.rate.valid_from:
         raise InvalidRequestError.of(
-            "date", f"must not be before {location.rate.valid_from}, where the known rates begin"
+            "date", f"must not be before {location.rate.valid_from}, the first day we know"
         )
     return LocationTaxDTO.from_domain(location)
 
@@ -67,9 +67,9 @@ def put_location_tax(
 ) -> Response[None]:
     """Set the org's own rate for a province, from a day on"""
     if request.state_id not in (None, state_id):
-        raise InvalidRequestError.of("state_id", f"the path has {state_id}")
+        raise InvalidRequestError.of("state_id", f"must be {state_id}, as in the path")
     if request.country not in (None, "ES"):
-        raise InvalidRequestError.of("country", "provinces are those of ES")
+        raise InvalidRequestError.of("country", "must be ES, or left out")
     set_location_tax(org_id, state_id, request.to_domain(), location_taxes=LocationTaxRepository())
     return no_content()
 

@@ -48,7 +48,7 @@ _BUSY = {
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-"""Ways to say so, besides a status and what has `Throttl` in it."""
+"""Error codes of a busy service; `Throttl` in a code, or status 429 or 503, means the same."""
 
 
 @cache

@@ -12,8 +12,8 @@ The queues of billing runs and audits.
               {after}: have all orgs behind this one audited
 
 The schedules send {after: ""}. `batches` is first in, first out within an org's lane: one function
-at a time numbers its documents. Every message may come twice, and late. Besides what stands above,
-a message has its `hops`: how many others it came by, each of which sent the next.
+at a time numbers its documents. Every message may come twice, and late. Besides these
+fields, a message has its `hops`: the number of messages before it, each of which caused the next.
 """
 
 import json

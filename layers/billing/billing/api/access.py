@@ -8,7 +8,7 @@ from billing.domain.tokens import Grant, Reach, Role
 
 TOKEN = "PRIVATE-TOKEN"  # noqa: S105 - a header
 BEARER = "Bearer"
-"""The header that carries a token, or the scheme of `Authorization`, and so the names of both."""
+"""A header and a scheme of `Authorization`, either of which carries a token; also scheme names."""
 
 ALL_ACCOUNTS = "all_accounts"
 

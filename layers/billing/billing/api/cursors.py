@@ -1,9 +1,9 @@
 """
 Cursors: where the next page of a list begins.
 
-A cursor says which row was the last, and a digest of that and of who asked for what: changed, or
-taken to another list or by another caller, it fits no more. What it says is no secret, so it
-takes no key.
+A cursor contains the id of the last row, and a digest of that id, the caller and the list. If it is
+changed, or used for another list or by another caller, the digest does not match. It contains no
+secret, so the digest needs no key.
 """
 
 import re
@@ -38,7 +38,7 @@ def decode(cursor: str | None, *scope: str) -> str | None:
         last_id = ""
     # A forged digest can only point inside the list.
     if encode(last_id, *scope) != cursor or not _LAST_ID.fullmatch(last_id):
-        raise InvalidRequestError.of("cursor", "was not given out for this list and this token")
+        raise InvalidRequestError.of("cursor", "is not a cursor of this list and this token")
     return last_id
 
 

@@ -20,9 +20,9 @@ def as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Return a request whose body is declared as JSON in the one spelling that Powertools takes.
 
-    Raise InvalidRequestError where it is declared to be no JSON in UTF-8, or is not UTF-8: a
-    gateway that hands a body over as text has put U+FFFD for each byte that it could not read.
-    Bytes in base64 are whole, and refused where they are decoded.
+    Raise InvalidRequestError if it is not declared as JSON in UTF-8, or is not UTF-8: a gateway
+    that hands a body over as text has replaced each byte that it could not read with U+FFFD. A body
+    in base64 still has all its bytes, and is checked when it is decoded.
     """
     body, headers = event.get("body"), event.get("headers") or {}
     if not body:
@@ -33,7 +33,7 @@ def as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
         raise InvalidRequestError.of("content-type", f"must be {JSON}")
     charset = declared.get_param("charset", "utf-8")
     if str(charset).lower() not in ("utf-8", "utf8"):
-        raise InvalidRequestError.of("content-type", f"must have no charset but utf-8: {charset}")
+        raise InvalidRequestError.of("content-type", f"must have charset utf-8, not {charset}")
     if not event.get("isBase64Encoded") and "\N{REPLACEMENT CHARACTER}" in body:
         raise InvalidRequestError.of(
             "body", r"is not UTF-8; where you mean the character U+FFFD, write \ufffd"

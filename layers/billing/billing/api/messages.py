@@ -20,7 +20,7 @@ MAX_PAUSE_SECONDS = 300
 
 MAX_HOPS = 10_000
 """
-How many others a message may have come by.
+The limit of messages that led to a message, each of which caused the next.
 
 A run of two million accounts takes a thousand. Lambda itself would end it after sixteen, which
 template.yaml forbids where functions send on what they have no time for.
@@ -42,7 +42,7 @@ def take_messages(
     """
     Handle messages one after the other; return those that failed, in the form of Lambda.
 
-    `take` gets each with the hops of those that come of it.
+    `take` gets each message, and the number of hops for the messages that it sends.
 
     In a FIFO queue, one that failed keeps back those behind it in its group.
     """

@@ -101,7 +101,7 @@ def _json_number(value: Decimal) -> int | float:
 def _percentage(value: Decimal) -> Decimal:
     # Less than a half rounds to zero, and EN 16931 takes it for that (BR-CO-17).
     if 0 < value < Decimal("0.5"):
-        raise ValueError("must be 0, or 0.5 at least")
+        raise ValueError("must be 0 or at least 0.5")
     return value
 
 
@@ -127,7 +127,7 @@ def _instant(value: Any) -> datetime:
         with suppress(ValueError):
             return datetime.fromisoformat(_TOO_FINE.sub("", value)).astimezone(UTC)
     raise ValueError(
-        "must be an instant from 1900 to 2999 as RFC 3339 writes it, with an offset: "
+        "must be an RFC 3339 instant with an offset, from 1900 to 2999, such as "
         "2026-03-01T12:00:00Z"
     )
 
@@ -186,13 +186,13 @@ _ZONE_PATTERN = r"^(UTC|[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+){1,2})$"
 
 def _currency(value: str) -> str:
     if value not in CURRENCIES:
-        raise ValueError("must be a currency in use, as ISO 4217 writes it: EUR")
+        raise ValueError("must be the ISO 4217 code of a currency in use, such as EUR")
     return value
 
 
 def _country(value: str) -> str:
     if value not in COUNTRIES:
-        raise ValueError("must be a country, as ISO 3166-1 alpha-2 writes it: ES")
+        raise ValueError("must be an ISO 3166-1 alpha-2 country code, such as ES")
     return value
 
 
@@ -202,7 +202,7 @@ def _time_zone(value: str) -> str:
         with suppress(ValueError, OSError, KeyError):
             ZoneInfo(value)
             return value
-    raise ValueError("must be a time zone of the IANA data base as Area/Location, or UTC")
+    raise ValueError("must be an IANA time zone, such as Europe/Madrid, or UTC")
 
 
 def _iban(value: str) -> str:

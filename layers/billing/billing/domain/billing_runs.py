@@ -28,7 +28,7 @@ A FIFO queue looks for work among its first 120,000 messages only: an org that f
 keep all others waiting.
 """
 FEED_EVERY = 50
-"""Each batch with such a number has more of its run sent: four of those that wait at any time."""
+"""After every 50th batch, more of its run is sent: of 200 waiting batches, four ask for that."""
 
 
 class RunStatus(StrEnum):

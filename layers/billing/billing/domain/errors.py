@@ -225,8 +225,8 @@ class TokenLineTooLongError(ConflictError):
 
     def __init__(self, ancestors: int) -> None:
         super().__init__(
-            f"This token comes from {ancestors} others, which is the limit. Create the new token "
-            "with an older one."
+            f"This token was created through a chain of {ancestors} others, which is the limit. "
+            "Create the new token with an older one."
         )
 
 

@@ -101,8 +101,8 @@ class Surroundings:
         """
         Check that a caller may use the subscription.
 
-        Raise NotFoundError where it is not registered to an account that the caller reaches: the
-        same whether it is another's or nobody's. Who reaches all accounts may use a new one.
+        Raise NotFoundError if it is not registered to an account that the caller reaches, whether
+        it belongs to another account or to none. A caller of all accounts may use a new one.
         """
         if not (reach.is_all if self.owner_id is None else reach.includes(self.owner_id)):
             raise NotFoundError

@@ -17,7 +17,7 @@ from billing.domain.errors import InvalidRequestError, TokenLineTooLongError
 from billing.domain.ids import ALL_ACCOUNTS, new_id
 
 MAX_ANCESTORS = 4
-"""Tokens between one of the command line and the last that can come of it, that one included."""
+"""The limit of ancestors of a token: the token it was created with, that token's own, and so on."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX = "bil_"
@@ -85,8 +85,8 @@ class Grant:
     The rights of a token: its role, org and accounts.
 
     `last_four` are the token's last characters, to recognise it; `expires_at` None is never.
-    `ancestors` are the hashes of the tokens that it comes from, the oldest first: it ends with the
-    first of them that ends. `sandbox`: its org is one; that was decided with the org's first token.
+    `ancestors` are the hashes of the token it was created with and of that token's own ancestors,
+    the oldest first: it ends as soon as one of them ends. `sandbox` says whether its org is one.
     """
 
     id: str

@@ -9,8 +9,9 @@ def check_version(version: int, known: Collection[int] | None, *, is_said: bool 
     """
     Check that a version is one of those that the caller knows; None stands for any.
 
-    Where the resource says already what the request asks (`is_said`), the version before will do:
-    that is how a request looks whose first answer was lost. Raise PreconditionFailedError else.
+    If the resource already has the requested state (`is_said`), the version before is accepted too:
+    a client that repeats a request because its answer was lost still sends that one. Raise
+    PreconditionFailedError otherwise.
     """
     if known is None or version in known or (is_said and version - 1 in known):
         return

@@ -4,11 +4,11 @@ Billing profiles.
     pk                        sk         what
     org#<org>                 profile    the org's own profile
     account#<org>#<account>   profile    the profile of one of its accounts
-    orgs                      <org>      that there is such an org
+    orgs                      <org>      an entry for each org, to list them
 
-The version of a profile counts how often it was written. What the first documents of an org fix
-(`tax_id`, `invoice_series`, `credit_series`) stands beside its profile too, so that conditions can
-name it.
+The version of a profile counts how often it was written. The fields that the first documents of
+an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside its profile, so that
+conditions can name them.
 """
 
 import json

@@ -7,11 +7,11 @@ Cycles of accounts, in the accounts' table.
                               cycle#<date>   a cycle that a billing run has closed, and the
                                              documents it issued for it
 
-`ends_on` of the open cycle is what every write depends on that falls into it; `starts_at`,
-`ends_at` and `time_zone` are fixed when it is opened, whatever becomes of the profile. While the
-cycle before is being billed, `closing` says so, and which documents were planned and issued for it.
-`due_on` is the day from which on there is something to bill: the index `due` has the accounts of an
-org's lane in its order, and only these items are in it.
+Every write into the open cycle depends on its `ends_on`. `starts_at`, `ends_at` and `time_zone` are
+fixed when the cycle is opened, even if the profile changes later. While the cycle before it is
+being billed, `closing` names that one, with the documents that were planned and issued for it.
+`due_on` is the first day on which there is something to bill: the index `due` lists the accounts
+of an org's lane by it, and contains these items only.
 """
 
 import json

@@ -30,7 +30,7 @@ SEPARATOR = "#"
 """No id can contain it, so no two keys of several parts are alike."""
 
 EXPIRES_AT = "expires_at"
-"""Where it says when DynamoDB deletes an item, a day or two later: TimeToLiveSpecification."""
+"""The attribute of TimeToLiveSpecification: DynamoDB deletes an item within days of this time."""
 
 
 class ConditionFailedError(ContentionError):

@@ -1,13 +1,14 @@
 """
-Issuing, in the invoices' table: what a journal issued, as one transaction, and the chains and
-series it goes on with.
+Issuing, in the invoices' table: the documents of a journal, written in one transaction, and the
+ends of the chains and series that the next journal continues.
 
     pk                                sk                what
     lane#<org>                        <lane>            the last document of a lane: its position,
                                                         hash and date
     series#<org>                      <series>          the kind and the lane it numbers, for ever;
-                                                        its years and the last number of the last
-    number#<org>#<series><year>       <sequence>        whose number it is, and its place in the
+                                                        its years, and the last number of the
+                                                        latest year
+    number#<org>#<series><year>       <sequence>        the document with it, and its place in the
                                                         hash chain of its lane
     external#<org>#invoice#<id>       external          the one invoice with that external id
     external#<org>#credit_note#<id>   external          the one credit note with that external id

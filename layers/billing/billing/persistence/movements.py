@@ -8,8 +8,8 @@ Movements, and how much of each was refunded.
                                                                       cycle, to be billed together
     external#<org>#movement#<id>      external                        the one with that external id
 
-Ids sort by time, so a subscription's movements do. What was refunded is the one thing about a
-movement that changes, and the copy does not follow it.
+Ids sort by time, and so do a subscription's movements. Only the refunded amounts of a movement ever
+change; the copy in the cycle does not get these changes.
 """
 
 import json

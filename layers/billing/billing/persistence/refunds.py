@@ -11,8 +11,8 @@ Refunds.
                                                                           refund of a cycle, to be
                                                                           billed together
 
-What refunds leave of a movement is kept with the movement, and what they reserve of its invoice
-with the invoice: both move in the same transaction as the refund.
+The refunded amount is kept with the movement, and the amount reserved on its invoice with the
+invoice: both change in the same transaction as the refund.
 """
 
 import json

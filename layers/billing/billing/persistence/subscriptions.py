@@ -2,9 +2,9 @@
 Subscriptions of accounts, in the accounts' table.
 
     pk                         sk                   what
-    account#<org>#<account>    subscription#<sub>   that it is the account's, to list them
+    account#<org>#<account>    subscription#<sub>   an entry for each subscription, to list them
     in the movements' table
-    subscription#<org>#<sub>   account              whose it is, for ever
+    subscription#<org>#<sub>   account              the account it belongs to, for ever
 
 Both are written in one transaction: when a subscription is registered, or with its first movement.
 """

@@ -43,8 +43,8 @@ def record_consumptions(
 
     They may be more than one transaction holds: where the request breaks off, some are stored and
     some are not, and the same request again stores the rest. A billing run may close the cycle
-    meanwhile: then what is left falls into the next one. An external id that says something else
-    already is refused before anything is stored, unless it is taken at that very moment.
+    meanwhile: then what is left falls into the next one. An external id of a different
+    record is refused before anything is stored, unless another request takes it that very moment.
     """
     ids = {record.external.value: new_id(now) for record in records}
 

@@ -36,8 +36,8 @@ def record_movement(
     Create a movement in the account's open cycle.
 
     A billing run may close the cycle meanwhile: then the movement falls into the next one. Raise
-    NotFoundError where the subscription is not registered to an account within `reach`; one that is
-    nobody's is registered with its first movement, by who reaches all accounts.
+    NotFoundError where the subscription is not registered to an account within `reach`. If `reach`
+    is all accounts, a new subscription is registered with its first movement.
     """
     key = MovementKey(org_id, subscription_id, new_id(now))
 

@@ -57,7 +57,8 @@ class RefundRequestDTO(_RefundDTO):
         description="Amount to refund, with the tax and currency of the movement."
     )
     external_refund_unique_id: ExternalIdText = Field(
-        description="Yours, once per org: the same request again answers the first refund."
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "refund."
     )
     billable: bool = Field(
         description="True if the next billing run credits it; false if it is settled elsewhere."

@@ -41,8 +41,8 @@ class InvoiceInfoDetail(Dto):
     pay_date: Instant | None = Field(
         None,
         exclude_if=lambda pay_date: pay_date is None,
-        description="When the last of its money arrived; left out while something remains, and "
-        "where nothing was paid.",
+        description="Instant of the last payment, in UTC. Left out while an amount remains, and if "
+        "nothing was paid.",
     )
     number: str = Field(
         description="The number that is printed on the document, such as `F2026-000001`."

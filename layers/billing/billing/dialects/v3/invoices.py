@@ -31,7 +31,7 @@ def _range(text: str) -> "Range":
     parts = [_RANGE.fullmatch(part) for part in text.replace(" ", "").split(",")]
     given = {part["name"]: int(part["value"]) for part in parts if part}
     if len(given) < len(parts):
-        raise ValueError("must be as in start=0,results=25")
+        raise ValueError("must have the form start=0,results=25")
     wanted = Range(**given)
     if not 1 <= wanted.results <= 100:
         raise ValueError("results must be from 1 to 100")
@@ -81,8 +81,8 @@ class Invoice(Dto):
     )
     paymentStatus: int = Field(description="Payment status: 0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(
-        description="When the last of its money arrived: Unix seconds; 0 while something remains, "
-        "and where nothing was paid."
+        description="Instant of the last payment, in Unix seconds. 0 while an amount remains, and "
+        "if nothing was paid."
     )
     isCredit: int = Field(description="1 for a credit note, 0 for an invoice.")
     remainingAmount: str = Field(description="Amount still owed, in whole minor units.")
@@ -212,8 +212,8 @@ class InvoiceDetails(Dto):
     dueDate: str = Field(description="Due date of the invoice: yyyy-mm-dd.")
     paymentStatus: int = Field(description="Payment status: 0 unpaid, 1 paid, 2 partly paid.")
     paymentDate: int = Field(
-        description="When the last of its money arrived: Unix seconds; 0 while something remains, "
-        "and where nothing was paid."
+        description="Instant of the last payment, in Unix seconds. 0 while an amount remains, and "
+        "if nothing was paid."
     )
     isCredit: int = Field(description="1 for a credit note, 0 for an invoice.")
     paymentTerm: int = Field(description="The number of days from the issue date to the due date.")
