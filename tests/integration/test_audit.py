@@ -51,6 +51,29 @@ def test_finds_a_changed_amount(three: Invoker) -> None:
     ]
 
 
+@pytest.mark.parametrize("rate", [10, 20])
+def test_a_rate_that_one_line_names_and_another_takes_by_default_is_one_rate(
+    billed: Invoker, rate: int
+) -> None:
+    own = {"tax": {"type": "IVA", "percentage": rate}}
+    assert billed("location_tax_put", own, stateId=28).status == 204
+    named, default = {"description": "Named", **own}, {"description": "Default"}
+    lines = [{**line, "quantity": 1, "unit_price": 10} for line in (named, default)]
+    assert billed("invoices_create", {"lines": lines}).status == 201
+
+    assert {line["tax"]["percentage"] for line in _record(billed, 1)["lines"]} == {str(rate)}
+    assert _faults(billed) == [[]]
+
+
+def test_an_older_record_that_spells_one_rate_in_two_ways_is_right(three: Invoker) -> None:
+    def spelled(record: dict[str, Any]) -> None:
+        record["taxes"][0]["tax"]["percentage"] = "2.1E+1"
+
+    _rewrite(three, 3, spelled)
+
+    assert _faults(three) == [[], [], ["its record was changed after it was issued"]]
+
+
 def test_finds_a_changed_name(three: Invoker) -> None:
     def renamed(record: dict[str, Any]) -> None:
         record["buyer"]["name"] = "Somebody Else"
@@ -291,6 +314,13 @@ def _rewrite(
     lines[part] = json.dumps(changed).encode() if changed else b""
     item["record"]["B"] = zlib.compress(b"\n".join(lines.values()))
     dynamodb().put_item(TableName=config.invoices_table(), Item=item)
+
+
+def _record(invoke: Invoker, ordinal: int) -> dict[str, Any]:
+    key = key_of((f"invoice#{invoke.org_id}#100001#{ordinal}", "document"))
+    item = dynamodb().get_item(TableName=config.invoices_table(), Key=key)["Item"]
+    record: dict[str, Any] = json.loads(zlib.decompress(item["record"]["B"]).split(b"\n")[0])
+    return record
 
 
 def _number_pk(invoke: Invoker) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from billing.domain.errors import InvalidRequestError
 from billing.domain.money import Money
+from billing.domain.records import tax_record
 from billing.domain.tax import NO_TAX, Tax, TaxedAmount, TaxType, tax_totals
 from billing.domain.tax_rates import OwnRates, tax_at
 
@@ -55,6 +56,27 @@ def test_refuses_a_gross_that_is_further_off(gross: str) -> None:
 def test_no_tax_has_no_rate() -> None:
     with pytest.raises(InvalidRequestError):
         Tax(TaxType.NONE, Decimal(21))
+
+
+@pytest.mark.parametrize(
+    "text", ["10", "20", "1E+1", "2E+1", "21.00", "8.1", "0", "0.00", "-0", "100"]
+)
+def test_a_rate_is_written_one_way_and_without_an_exponent(text: str) -> None:
+    tax = Tax(TaxType.VAT, Decimal(text))
+
+    plain = {"1E+1": "10", "2E+1": "20", "21.00": "21", "0.00": "0", "-0": "0"}.get(text, text)
+    assert tax_record(tax)["percentage"] == str(tax.percentage) == plain
+
+
+@pytest.mark.parametrize("rate", [10, 20])
+def test_a_message_says_the_rate_in_plain_digits(rate: int) -> None:
+    tax = Tax(TaxType.VAT, Decimal(rate).normalize())
+
+    with pytest.raises(InvalidRequestError) as refused:
+        TaxedAmount(_eur("100"), _eur("100"), tax)
+
+    said = f"100.00 and {rate} % make {100 + rate}.00, not 100.00"
+    assert [detail.message for detail in refused.value.details] == [said]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,12 @@ class TaxType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A kind of tax and its rate; `percentage` 21 means 21 %."""
+    """
+    A kind of tax and its rate; `percentage` 21 means 21 %.
+
+    Equal rates have the same digits: 20, never 20.00, 2E+1 or -0. They are written as text in
+    records and messages.
+    """
 
     type: TaxType
     percentage: Decimal
@@ -29,6 +34,8 @@ class Tax:
     def __post_init__(self) -> None:
         if self.type is TaxType.NONE and self.percentage:
             raise InvalidRequestError.of("tax.percentage", "must be 0 where the type is NONE")
+        # normalize() writes 20 as 2E+1 and keeps the sign of -0; adding 0 undoes both.
+        object.__setattr__(self, "percentage", self.percentage.normalize() + 0)
 
     def on(self, net: Money) -> Money:
         """Compute the tax on a net amount."""

@@ -49,7 +49,7 @@ class TaxDTO(Dto):
         return cls(type=tax.type, percentage=tax.percentage)
 
     def to_domain(self) -> Tax:
-        return Tax(self.type, self.percentage.normalize())
+        return Tax(self.type, self.percentage)
 
 
 class AmountRequestDTO(Dto):
