@@ -77,6 +77,7 @@ def put_billing_details(
     version = replace_account(
         org_id,
         request.to_domain(account_id),
+        names_vat_status=request.vat_number_status is not None,
         versions=versions_in(if_match),
         accounts=AccountRepository(),
     )

@@ -32,6 +32,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
             "postal_code": "28013",
             "city": "Madrid",
             "country": "ES",
+            "region": "ES-M",
         },
         "currency": "EUR",
         "time_zone": "Europe/Madrid",
@@ -44,6 +45,8 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "invoice_series": "F",
         "credit_series": "R",
         "accent": None,
+        "one_stop_shop": False,
+        "electronic_address": None,
         "sandbox": False,
     }
 
@@ -70,6 +73,7 @@ def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.Monkey
             "postal_code": "28001",
             "city": "Madrid",
             "country": "ES",
+            "region": "ES-M",
         },
         "email": "ana@example.com",
         "country": "ES",
@@ -80,6 +84,10 @@ def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.Monkey
         "iban": None,
         "bic": None,
         "closed": False,
+        "language": None,
+        "vat_number_status": "unchecked",
+        "buyer_reference": None,
+        "electronic_address": None,
     }
 
 
@@ -227,6 +235,36 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
             ["state_id"],
             id="another province than the postal code",
         ),
+        pytest.param(
+            "billing_info_put_account",
+            {
+                "tax_id": None,
+                "vat_number_status": "valid",
+                "language": "de",
+                "electronic_address": {"scheme": "0213", "id": "FI12345671"},
+            },
+            ["language", "vat_number_status", "electronic_address.scheme"],
+            id="a number that is not there, an unknown language, a withdrawn scheme",
+        ),
+        pytest.param(
+            "billing_info_put_account",
+            {"tax_id": "１２３４５６７８Z"},
+            ["tax_id"],
+            id="digits that are not ASCII",
+        ),
+        *(
+            pytest.param(
+                event, {"address": {**ADDRESS, **change}}, ["address.region"], id=f"{change}"
+            )
+            for event in ("billing_info_put_org", "billing_info_put_account")
+            for change in (
+                {"region": "ES-B"},
+                {"region": "PT-30"},
+                {"region": "es-m"},
+                {"region": "M"},
+                {"postal_code": "35001", "region": "ES-M"},
+            )
+        ),
         *(
             pytest.param(
                 event, {"address": {**ADDRESS, "postal_code": code}}, ["address.country"], id=code
@@ -260,6 +298,35 @@ def test_the_province_follows_from_the_postal_code(billed: Invoker) -> None:
     billed("billing_info_put_account", {"state_id": None})
 
     assert billed("billing_info_get_account").json["state_id"] == 28
+
+
+def test_the_region_follows_from_the_postal_code_in_spain_and_is_kept_elsewhere(
+    billed: Invoker,
+) -> None:
+    def region(**address: str) -> Any:
+        country = {"country": address["country"], "state_id": None, "tax_id": None}
+        answer = billed("billing_info_put_account", {**country, "address": {**ADDRESS, **address}})
+        assert answer.status == 204
+        return billed("billing_info_get_account").json["address"]["region"]
+
+    assert region(country="ES", postal_code="35001") == "ES-GC"
+    assert region(country="ES", postal_code="51001", region="ES-CE") == "ES-CE"
+    assert region(country="PT", postal_code="9000-001", region="PT-30") == "PT-30"
+    assert region(country="PT", postal_code="9000-001") is None
+
+
+def test_the_known_status_of_a_tax_id_stays_until_another_is_named(billed: Invoker) -> None:
+    def status(**change: Any) -> str:
+        assert billed("billing_info_put_account", change).status == 204
+        told: str = billed("billing_info_get_account").json["vat_number_status"]
+        return told
+
+    assert status() == "unchecked"
+    assert status(vat_number_status="invalid") == "invalid"
+    assert status(name="Ana Pérez Nueva") == "invalid"
+    assert status(tax_id="87654321X") == "unchecked"
+    assert status(tax_id="87654321X", vat_number_status="valid") == "valid"
+    assert status(tax_id="87654321X", vat_number_status="unchecked") == "unchecked"
 
 
 def _text(value: datetime) -> str:

@@ -97,7 +97,13 @@ def test_of_many_that_know_one_version_one_replaces_it(billed: Invoker) -> None:
     def change_account(number: int) -> int:
         changed = _with_email(account, number)
         accounts = AccountRepository()
-        return replace_account(billed.org_id, changed, versions={version}, accounts=accounts)
+        return replace_account(
+            billed.org_id,
+            changed,
+            names_vat_status=True,
+            versions={version},
+            accounts=accounts,
+        )
 
     for change in (change_org, change_account):
         with ThreadPoolExecutor(8) as hands:

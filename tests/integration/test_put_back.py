@@ -29,9 +29,29 @@ EVERYTHING: dict[str, list[dict[str, Any]]] = {
             "closed": True,
         },
         {"state_id": None, "tax_id": None, "time_zone": "Atlantic/Canary", "billing_day": 3},
+        {
+            "language": "en",
+            "vat_number_status": "valid",
+            "buyer_reference": "04011000-12345-03",
+            "electronic_address": {"scheme": "0088", "id": "7300010000001"},
+            "country": "PT",
+            "state_id": None,
+            "tax_id": "501964843",
+            "address": {
+                "street": "Rua 1",
+                "postal_code": "9000-001",
+                "city": "Funchal",
+                "country": "PT",
+                "region": "PT-30",
+            },
+        },
     ],
     "billing_info_put_org": [
-        {"accent": "#0b5394"},
+        {
+            "accent": "#0b5394",
+            "one_stop_shop": True,
+            "electronic_address": {"scheme": "9920", "id": "ESA58818501"},
+        },
         {"phone": None, "url": None, "iban": None, "bic": None},
     ],
     "refunds_put": [

@@ -3,7 +3,7 @@
 import re
 from typing import get_args
 
-from billing.domain.texts import Language
+from billing.domain.parties import Language
 from local.stack import ROOT
 
 

@@ -4,9 +4,19 @@ import json
 from dataclasses import replace
 
 from billing.domain.invoice_record import SCHEMA, InvoiceRecord, read_record, write_record
+from billing.domain.parties import ElectronicAddress, VatNumberStatus
 from tests.sample_invoices import BUYER, invoice, line
 
-ISSUED = invoice(replace(line("Calls of 600 123 456"), order_id="600123456", remarks="Thanks"))
+ISSUED = replace(
+    invoice(replace(line("Calls of 600 123 456"), order_id="600123456", remarks="Thanks")),
+    buyer=replace(
+        BUYER,
+        language="en",
+        vat_number_status=VatNumberStatus.VALID,
+        buyer_reference="ES23 1234",
+        electronic_address=ElectronicAddress("0088", "7300010000001"),
+    ),
+)
 KEPT = write_record(ISSUED, "salt")
 
 
@@ -24,6 +34,7 @@ def test_the_hash_is_of_the_record_and_the_hash_before_it() -> None:
 
 def test_holds_no_personal_text_but_only_its_hash() -> None:
     personal = [
+        "ES23 1234", "7300010000001",
         BUYER.name, BUYER.email, BUYER.address.street, ISSUED.description,
         "Calls of 600 123 456", "600123456", "Thanks",
     ]  # fmt: skip

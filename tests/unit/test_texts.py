@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 
-from billing.domain.texts import _TEXTS, Language, texts
+from billing.domain.parties import Language
+from billing.domain.texts import _TEXTS, texts
 from functions.documents.pdf.render import TEMPLATE
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function, str_schema
 
+from billing.domain.address_schemes import ADDRESS_SCHEMES
 from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
 from billing.domain.ids import ALL_ACCOUNTS, check_account_id
@@ -196,6 +197,12 @@ def _country(value: str) -> str:
     return value
 
 
+def _address_scheme(value: str) -> str:
+    if value not in ADDRESS_SCHEMES:
+        raise ValueError("must be a code of the EAS list, such as 0088")
+    return value
+
+
 def _time_zone(value: str) -> str:
     # What has no area is deprecated, and what begins with a small letter is no zone but a folder.
     if re.fullmatch(_ZONE_PATTERN, value):
@@ -302,6 +309,11 @@ type Country = Annotated[
     AfterValidator(_country),
     WithJsonSchema({"type": "string", "enum": sorted(COUNTRIES)}),
 ]
+type AddressScheme = Annotated[
+    str,
+    AfterValidator(_address_scheme),
+    WithJsonSchema({"type": "string", "enum": sorted(ADDRESS_SCHEMES)}),
+]
 TimeZone = Annotated[
     str,
     StringConstraints(max_length=64),
@@ -323,6 +335,6 @@ def check_tax_id(tax_id: str, country: str) -> str:
     from stdnum import get_cc_module
 
     rules = get_cc_module(country.lower(), "vat")
-    if rules is not None and not rules.is_valid(tax_id):
+    if rules is not None and not (tax_id.isascii() and rules.is_valid(tax_id)):
         raise ValueError(f"must be a valid tax id of {country}")
     return tax_id

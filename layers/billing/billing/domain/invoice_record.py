@@ -2,9 +2,9 @@
 The record of an issued document: what its hash is taken of, and what can be erased.
 
 The record is canonical JSON and never changes. What is personal in it (names, address, e-mail,
-bank account, the tax id of a natural person, descriptions, remarks and order ids, which hold phone
-numbers) stands beside it, with a random salt, and the record holds only the SHA-256 of that. So the
-personal part can be erased after the legal term, and the hash chain still verifies.
+bank account, the tax id of a natural person, references, descriptions, remarks and order ids, which
+hold phone numbers) stands beside it, with a random salt, and the record holds only the SHA-256 of
+that. So the personal part can be erased after the legal term, and the hash chain still verifies.
 """
 
 import json
@@ -42,7 +42,17 @@ from billing.domain.tax import TaxTotal
 SCHEMA = 1
 """The version of the record's form; a change of the form is a new version."""
 
-_PERSONAL = ("name", "company_name", "tax_id", "email", "address", "iban", "bic")
+_PERSONAL = (
+    "name",
+    "company_name",
+    "tax_id",
+    "email",
+    "address",
+    "iban",
+    "bic",
+    "buyer_reference",
+    "electronic_address",
+)
 """Fields of the buyer that are personal; a tax id only where it names a natural person."""
 
 

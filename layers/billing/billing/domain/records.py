@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.domain.parties import Account, Address, DeliveryMode, Org
+from billing.domain.parties import (
+    Account,
+    Address,
+    DeliveryMode,
+    ElectronicAddress,
+    Org,
+    VatNumberStatus,
+)
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxType
 
@@ -34,7 +41,7 @@ def org_record(org: Org) -> Record:
 
 
 def to_org(record: Record) -> Org:
-    return Org(**{**record, "address": Address(**record["address"])})
+    return Org(**{**record, **_to_addresses(record)})
 
 
 def account_record(account: Account) -> Record:
@@ -45,10 +52,20 @@ def to_account(record: Record) -> Account:
     return Account(
         **{
             **record,
-            "address": Address(**record["address"]),
+            **_to_addresses(record),
             "delivery_mode": DeliveryMode(record["delivery_mode"]),
+            "vat_number_status": VatNumberStatus(record.get("vat_number_status", "unchecked")),
         }
     )
+
+
+def _to_addresses(record: Record) -> Record:
+    """Read the addresses of a party; version 1.0 knew no electronic one."""
+    electronic = record.get("electronic_address")
+    return {
+        "address": Address(**record["address"]),
+        "electronic_address": electronic and ElectronicAddress(**electronic),
+    }
 
 
 def period_record(period: BillingPeriod) -> Record:

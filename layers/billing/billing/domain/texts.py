@@ -1,15 +1,11 @@
 """
 What documents say in each language, in one table: a row for a text, a column for a language.
 
-To add a language: name it in `Language`, give every row a text in it, and say in `language_of`
-who gets it.
+To add a language: name it in `Language` of parties.py, give every row a text in it, and say in
+`language_of` in which countries it is the default.
 """
 
-from typing import Literal
-
-from billing.domain.parties import Account
-
-Language = Literal["en", "es"]
+from billing.domain.parties import Account, Language
 
 _TEXTS: dict[str, dict[Language, str]] = {
     # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
@@ -67,8 +63,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
 
 
 def language_of(buyer: Account) -> Language:
-    """Return the language of a buyer's documents."""
-    return "es" if buyer.country == "ES" else "en"
+    """Return the language of a buyer's documents: the one it chose, or that of its country."""
+    return buyer.language or ("es" if buyer.country == "ES" else "en")
 
 
 def texts(language: Language) -> dict[str, str]:

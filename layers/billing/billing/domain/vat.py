@@ -11,10 +11,11 @@ from datetime import timedelta
 from enum import StrEnum
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
+from billing.domain.parties import Language
 from billing.domain.periods import local_date
 from billing.domain.regimes.eu import MEMBER_STATES
 from billing.domain.tax import Tax, TaxType
-from billing.domain.texts import Language, text
+from billing.domain.texts import text
 
 
 class VatCategory(StrEnum):

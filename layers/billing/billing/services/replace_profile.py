@@ -1,6 +1,7 @@
 """Create or replace the profile of an org or of an account."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Protocol
 
 from billing import deadline
@@ -44,17 +45,34 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
 
 
 def replace_account(
-    org_id: str, account: Account, *, versions: Collection[int] | None, accounts: Accounts
+    org_id: str,
+    account: Account,
+    *,
+    names_vat_status: bool,
+    versions: Collection[int] | None,
+    accounts: Accounts,
 ) -> int:
-    """Create or replace an account's profile and return its version; as replace_org() does."""
+    """
+    Create or replace an account's profile and return its version; as replace_org() does.
+
+    Where the caller does not name the status of the tax id, the one that is known of it stays.
+    """
 
     def change() -> int:
         known, version = accounts.find_account(org_id, account.id)
-        is_said = known == account
+        asked = account if names_vat_status or known is None else _keep_vat_status(account, known)
+        is_said = known == asked
         check_version(version, versions, is_said=is_said)
         if is_said:
             return version
-        accounts.replace_account(org_id, account, version)
+        accounts.replace_account(org_id, asked, version)
         return version + 1
 
     return deadline.retry(change)
+
+
+def _keep_vat_status(account: Account, known: Account) -> Account:
+    """Return the account with the known status of its tax id, if that is still the same."""
+    if (account.tax_id, account.country) != (known.tax_id, known.country):
+        return account
+    return replace(account, vat_number_status=known.vat_number_status)

@@ -19,9 +19,9 @@ from billing.dialects.fields import (
     TimeZone,
     check_tax_id,
 )
-from billing.dialects.v1.common import AddressDTO
+from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO
 from billing.domain.cycles import BillingDetails
-from billing.domain.parties import Account, DeliveryMode, Org
+from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
 from billing.domain.periods import BillingPeriod
 from billing.domain.regimes.es import province_of
 
@@ -61,6 +61,16 @@ class BillingInfo(Dto):
     accent: Colour | None = Field(
         None, description="Colour of documents, as `#rrggbb`. Omit for the default colour."
     )
+    one_stop_shop: bool = Field(
+        False,
+        description="True if the org declares the VAT of consumers in other member states in the "
+        "One Stop Shop; they are charged the rate of their own country then.",
+    )
+    electronic_address: ElectronicAddressDTO | None = Field(
+        None,
+        description="Address that the org sends e-invoices from. Default: its VAT id, if that is "
+        "an address in its country, or its e-mail address.",
+    )
     sandbox: bool | None = Field(
         None,
         description="True for a sandbox org. Its first token decides that. Read only.",
@@ -97,6 +107,8 @@ class BillingInfo(Dto):
             invoice_series=org.invoice_series,
             credit_series=org.credit_series,
             accent=org.accent,
+            one_stop_shop=org.one_stop_shop,
+            electronic_address=ElectronicAddressDTO.from_domain(org.electronic_address),
             sandbox=org.sandbox,
         )
 
@@ -118,6 +130,10 @@ class BillingInfo(Dto):
             credit_series=self.credit_series,
             accent=self.accent,
             sandbox=sandbox,
+            one_stop_shop=self.one_stop_shop,
+            electronic_address=(
+                self.electronic_address.to_domain() if self.electronic_address else None
+            ),
         )
 
 
@@ -163,6 +179,28 @@ class _AccountProfileDTO(Dto):
     closed: bool = Field(
         False, description="True for a closed account: nothing can be charged to it."
     )
+    language: Language | None = Field(
+        None,
+        description="Language of the account's documents (ISO 639-1). Default: `es` in Spain, `en` "
+        "elsewhere.",
+    )
+    vat_number_status: Annotated[VatNumberStatus, Field(strict=False)] | None = Field(
+        None,
+        description="Whether `tax_id` is a valid VAT number. With `valid` the account is billed as "
+        "a business, with `invalid` as a consumer. With `unchecked` it is a business if it has a "
+        "`tax_id` and a `company_name`. Default: the status that is known of this `tax_id`; a new "
+        "one is `unchecked`.",
+    )
+    buyer_reference: Name | None = Field(
+        None,
+        description="Reference that the customer wants to find on its documents (BT-10), such as "
+        "a German Leitweg-ID.",
+    )
+    electronic_address: ElectronicAddressDTO | None = Field(
+        None,
+        description="Address that the account receives e-invoices at. Default: its VAT id, if that "
+        "is an address in its country, or its e-mail address.",
+    )
 
     @field_validator("country")
     @classmethod
@@ -177,6 +215,16 @@ class _AccountProfileDTO(Dto):
     def _valid_tax_id(cls, tax_id: str | None, earlier: ValidationInfo) -> str | None:
         country = earlier.data.get("country")
         return check_tax_id(tax_id, country) if tax_id and country else tax_id
+
+    @field_validator("vat_number_status")
+    @classmethod
+    def _status_of_a_number(
+        cls, status: VatNumberStatus | None, earlier: ValidationInfo
+    ) -> VatNumberStatus | None:
+        known = status not in (None, VatNumberStatus.UNCHECKED)
+        if known and earlier.data.get("tax_id", "") is None:
+            raise ValueError(f"there is no tax_id that could be {status}")
+        return status
 
     @field_validator("state_id")
     @classmethod
@@ -221,6 +269,12 @@ class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
             iban=self.iban,
             bic=self.bic,
             closed=self.closed,
+            language=self.language,
+            vat_number_status=self.vat_number_status or VatNumberStatus.UNCHECKED,
+            buyer_reference=self.buyer_reference,
+            electronic_address=(
+                self.electronic_address.to_domain() if self.electronic_address else None
+            ),
         )
 
 
@@ -270,4 +324,8 @@ class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
             iban=account.iban,
             bic=account.bic,
             closed=account.closed,
+            language=account.language,
+            vat_number_status=account.vat_number_status,
+            buyer_reference=account.buyer_reference,
+            electronic_address=ElectronicAddressDTO.from_domain(account.electronic_address),
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationInfo, field_validator
 
 from billing.dialects.fields import (
+    AddressScheme,
     Country,
     Currency,
     Dto,
@@ -15,9 +16,9 @@ from billing.dialects.fields import (
     Percentage,
     TextOf,
 )
-from billing.domain.parties import Address
+from billing.domain.parties import Address, ElectronicAddress
 from billing.domain.periods import Moment, MomentPeriod
-from billing.domain.regimes.es import province_of
+from billing.domain.regimes.es import province_of, region_of
 from billing.domain.tax import AskedAmount, Tax, TaxType
 
 
@@ -138,6 +139,11 @@ class AddressDTO(Dto):
     )
     city: Name = Field(description="Town or city, as printed on invoices.")
     country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")] | None = Field(
+        None,
+        description="Region of the country (ISO 3166-2), such as `PT-30` for Madeira. Some regions "
+        "have a tax of their own. In Spain it is the province of the postal code.",
+    )
 
     @field_validator("country")
     @classmethod
@@ -147,6 +153,21 @@ class AddressDTO(Dto):
             raise ValueError("in ES a postal_code has five digits, from 01001 to 52999")
         return country
 
+    @field_validator("region")
+    @classmethod
+    def _region_of_the_country(cls, region: str | None, earlier: ValidationInfo) -> str | None:
+        country, code = earlier.data.get("country"), earlier.data.get("postal_code")
+        if region is None or country is None or code is None:
+            return region
+        if not region.startswith(f"{country}-"):
+            raise ValueError(f"must be a region of {country}, so it begins with {country}-")
+        if country == "ES" and region != region_of(code):
+            raise ValueError(
+                f"the postal code {code} is in {region_of(code)}; leave the region out, or name "
+                "this one"
+            )
+        return region
+
     @classmethod
     def from_domain(cls, address: Address) -> "AddressDTO":
         return cls.model_construct(
@@ -154,7 +175,25 @@ class AddressDTO(Dto):
             postal_code=address.postal_code,
             city=address.city,
             country=address.country,
+            region=address.region,
         )
 
     def to_domain(self) -> Address:
-        return Address(self.street, self.postal_code, self.city, self.country)
+        return Address(self.street, self.postal_code, self.city, self.country, self.region)
+
+
+class ElectronicAddressDTO(Dto):
+    """The address of a party in a network for e-invoices, such as Peppol."""
+
+    scheme: AddressScheme = Field(
+        description="Kind of address: a code of the EAS list, such as `0088` for a GLN or `9930` "
+        "for a German VAT id."
+    )
+    id: Annotated[str, TextOf(100)] = Field(description="The address itself, as its scheme asks.")
+
+    @classmethod
+    def from_domain(cls, address: ElectronicAddress | None) -> "ElectronicAddressDTO | None":
+        return cls.model_construct(scheme=address.scheme, id=address.id) if address else None
+
+    def to_domain(self) -> ElectronicAddress:
+        return ElectronicAddress(self.scheme, self.id)

@@ -48,6 +48,19 @@ SPAIN = Regime(
 REGIMES = (SPAIN,)
 
 
+_REGION_CODES = """
+    VI AB A AL AV BA PM B BU CC CA CS CR CO C CU GI GR GU SS H HU J LE L LO LU M MA MU NA OR O P GC
+    PO SA TF S SG SE SO T TE TO V VA BI ZA Z CE ML
+""".split()
+"""ISO 3166-2:ES, the provinces in the order of their codes."""
+
+
+def region_of(postal_code: str) -> str | None:
+    """Return the ISO 3166-2 code of the province of a postal code; None where it is none."""
+    province = province_of(postal_code)
+    return f"ES-{_REGION_CODES[province - 1]}" if province else None
+
+
 def province_of(postal_code: str) -> int | None:
     """Return the province that a postal code begins with, None where it is no code of Spain."""
     match = _POSTAL_CODE.fullmatch(postal_code)
