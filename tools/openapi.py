@@ -25,7 +25,7 @@ from aws_lambda_powertools.event_handler.openapi.models import (
     SecurityScheme,
 )
 
-from billing.api.access import ALL_ACCOUNTS, BEARER, TOKEN
+from billing.api.access import ALL_ACCOUNTS_SCOPE, BEARER, TOKEN
 from billing.api.app import BillingApp
 from billing.api.errors import render, status_of
 from billing.dialects.registry import DIALECTS
@@ -231,7 +231,7 @@ def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
     said = " ".join(more.split())
     operation["operationId"] = name
     operation["summary"] = summary
-    token = f"role `{role}`" + (" that reaches all accounts" if ALL_ACCOUNTS in reach else "")
+    token = f"role `{role}`" + (" that reaches all accounts" if ALL_ACCOUNTS_SCOPE in reach else "")
     operation["description"] = f"{said}\n\nTakes a token of the {token}.".strip()
 
 

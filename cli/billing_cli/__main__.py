@@ -19,7 +19,7 @@ from billing.dialects.fields import Id
 from billing.dialects.v1.tokens import TokenRequestDTO
 from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
-from billing.domain.tokens import Grant, Role
+from billing.domain.tokens import Grant, Role, new_token
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
@@ -159,13 +159,14 @@ def rotate_token(org: str, keep: bool, token_id: str) -> None:
     """
     Replace a token with a new one that has the same rights, and print it.
 
-    Tokens that were created with the old token end with the old one, not with the new one.
+    The new token ends with the tokens that the old one was created with. Tokens that were created
+    with the old token end with the old one, not with the new one.
     """
-    tokens = TokenRepository()
+    tokens, secret, now = TokenRepository(), new_token(), clock.now()
     old = _grant(org, token_id)
-    _, secret = issue_token(
-        org, old.name, old.role, old.reach, old.expires_at, now=clock.now(), tokens=tokens
-    )
+    if old.has_expired(now):
+        raise click.ClickException(f"The token {token_id} has expired; create a new one.")
+    tokens.add(old.renewed(secret, now))
     click.echo(secret)  # before the old one goes: where that fails, this one is not lost
     if not keep:
         tokens.revoke(org, token_id)

@@ -1,5 +1,6 @@
 """Invoices: issue, list, fetch, link to, pay and credit them, in three dialects."""
 
+import re
 from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
@@ -24,7 +25,7 @@ from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
 from billing.api.params import AccountId, InvoiceId, OrgId
-from billing.dialects.fields import Date, Digits
+from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.invoices import (
     CreditNoteRequestDTO,
@@ -72,7 +73,8 @@ RangeHeader = Annotated[
     ),
 ]
 Ordinal = Annotated[
-    Digits, Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice that is read.")
+    IdNumber,
+    Path(alias="invoiceId", ge=1, lt=10**10, description="ID of the invoice that is read."),
 ]
 
 
@@ -309,6 +311,6 @@ def _path(org_id: str, account_id: str, invoice_id: str) -> str:
 
 def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:
     """Read an invoice id; one that is no ordinal names no invoice."""
-    if not (invoice_id.isascii() and invoice_id.isdigit() and len(invoice_id) <= 10):
+    if not re.fullmatch("[1-9][0-9]{0,9}", invoice_id):
         raise NotFoundError
     return InvoiceKey(org_id, account_id, int(invoice_id))

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from billing.api import authentication
-from billing.api.access import ALL_ACCOUNTS, TOKEN
+from billing.api.access import ALL_ACCOUNTS_SCOPE, TOKEN
 from billing.domain.tokens import Role, new_token
 from billing_cli.__main__ import cli
 from local import deploy
@@ -68,7 +68,9 @@ class Operation:
     @property
     def concerns_all(self) -> bool:
         """Whether it takes a token that reaches all accounts."""
-        return any(ALL_ACCOUNTS in scopes for scheme in self.security for scopes in scheme.values())
+        return any(
+            ALL_ACCOUNTS_SCOPE in scopes for scheme in self.security for scopes in scheme.values()
+        )
 
     def send(self, client: Client) -> Answer:
         """Ask for what is not there, or say nothing that could be stored."""

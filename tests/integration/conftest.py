@@ -13,7 +13,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.retries.quota import RetryQuota
 
-from billing.api.access import ALL_ACCOUNTS
+from billing.api.access import ALL_ACCOUNTS_SCOPE
 from tests.integration import aws_model, callers, roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
 
@@ -132,7 +132,7 @@ def _asked(function: str, route: str) -> Json:
         return {"role": "reader", "accounts": "100001"}
     app = importlib.import_module(f"functions.{function}.app").app
     role, *reach = app.required_scopes(route)
-    return {"role": role, "accounts": "*" if ALL_ACCOUNTS in reach else "100001"}
+    return {"role": role, "accounts": "*" if ALL_ACCOUNTS_SCOPE in reach else "100001"}
 
 
 @pytest.hookimpl(trylast=True)

@@ -115,6 +115,9 @@ def test_no_account_is_called_all(invoke: Invoker) -> None:
 
     assert answer.status == 400
     assert [each["field"] for each in answer.json["details"]] == ["accountId"]
+    answer = invoke("movements_create", {"account_id": "all"}, caller={"accounts": "*"})
+    assert answer.status == 400
+    assert [each["field"] for each in answer.json["details"]] == ["account_id"]
 
 
 # ---------------------------------------------------------------- how a token is carried

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from billing.api import cursors
-from billing.api.access import ALL_ACCOUNTS
+from billing.api.access import ALL_ACCOUNTS_SCOPE
 from billing.aws import sqs
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.story import REQUESTS, method, parameters
@@ -89,7 +89,7 @@ def _ways(event: str, whose: str) -> list[tuple[Place, ...]]:
 
     To who reaches all accounts, those of an org are all their own.
     """
-    if whose == "another account" and ALL_ACCOUNTS in _scopes(REQUESTS[event]):
+    if whose == "another account" and ALL_ACCOUNTS_SCOPE in _scopes(REQUESTS[event]):
         return []
     places = _places(event, whose)
     here = tuple(place for place in places if place.name != "orgId")
@@ -208,7 +208,7 @@ class Tenant:
 
     def _reach(self, request: Json) -> str:
         """Tell the accounts of its token, or of another one where a route asks for that."""
-        if ALL_ACCOUNTS in _scopes(request):
+        if ALL_ACCOUNTS_SCOPE in _scopes(request):
             return "*"
         _, path = request["routeKey"].split()
         return str(self.ids["accountId"]) if path.startswith("/v3/") else self.accounts

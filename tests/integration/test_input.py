@@ -2,8 +2,10 @@
 
 import base64
 import json
+from typing import Any, NoReturn
 
 import pytest
+from botocore.client import BaseClient
 
 from billing.api.json_body import MAX_CHARACTERS, MAX_FIELDS
 from tests.integration.conftest import Answer, Invoker
@@ -44,6 +46,31 @@ def test_bytes_that_a_gateway_could_not_read_are_refused(invoke: Invoker) -> Non
 
     assert (lost.status, lost.json["details"][0]["field"]) == (400, "body")
     assert (meant.status, in_whole.status) == (204, 204)
+
+
+def test_what_we_cannot_encode_ourselves_is_not_the_fault_of_the_caller(
+    invoke: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        "\ud800".encode()
+        raise AssertionError
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", fail)
+
+    assert invoke("billing_info_get_org").status == 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r'{"\ud800": 1}',
+        r'{"name": "\ud800"}',
+        r'{"country": "\ud800"}',
+        r'{"billing_day": "\ud800"}',
+    ],
+)
+def test_half_a_character_is_refused_wherever_it_stands(billed: Invoker, body: str) -> None:
+    assert billed("billing_info_put_account", body).status == 400
 
 
 @pytest.mark.parametrize(

@@ -573,11 +573,16 @@ def test_what_is_not_there_is_not_found(billed: Invoker) -> None:
         billed("invoices_get_pdf", invoiceId=2),
         billed("invoices_get_by_number", invoiceNumber="F2026-000002"),
         billed("invoices_get_by_number", invoiceNumber="nonsense"),
+        billed("invoices_get_by_number", invoiceNumber="F2026-0000001"),
         billed("invoices_get_by_number", invoiceNumber="F2026-000001", caller={"accounts": "2"}),
     ]
     in_v1 = [
         billed("invoices_public_link", invoiceId=2),
         billed("invoices_public_link", invoiceId="x"),
+        billed("invoices_public_link", invoiceId="01"),
+        billed("invoices_e_invoice", invoiceId="01"),
+        billed("invoices_pay", invoiceId="0000000001"),
+        billed("invoices_credit", invoiceId="01"),
         billed("invoices_pay", invoiceId=2),
         billed("invoices_public_link", accountId="100002", caller=everywhere),
     ]
@@ -593,6 +598,14 @@ def test_what_is_not_there_is_not_found(billed: Invoker) -> None:
     of_nobody = billed("invoices_create", accountId="nobody", caller=everywhere)
     assert (of_nobody.status, of_nobody.json["code"]) == (404, "NOT_FOUND")
     assert billed("invoices_list_of_period", accountId="7", caller=everywhere).status == 404
+
+
+@pytest.mark.parametrize("event", ["invoices_get", "invoices_get_pdf"])
+def test_an_invoice_has_one_id(billed: Invoker, event: str) -> None:
+    billed("invoices_create")
+
+    assert billed(event, invoiceId="1").status == 200
+    assert billed(event, invoiceId="01").status == 400
 
 
 def test_gives_the_pdf_and_a_link_to_it(billed: Invoker) -> None:

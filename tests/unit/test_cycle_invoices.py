@@ -240,6 +240,16 @@ def _noise(rng: random.Random) -> str:
     return "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(500))
 
 
+@pytest.mark.parametrize(("country", "word"), [("ES", "Datos"), ("DE", "Data")])
+def test_usage_is_named_in_the_language_of_the_document(country: str, word: str) -> None:
+    usage = ConsumptionTotal("600", ConsumptionType.DATA, Unit.BYTES, IVA, 10, Money(99, "EUR"))
+    cycle = replace(CLOSING, account=replace(CLOSING.account, country=country))
+
+    [invoice] = draft_bill(SELLER, next_step(cycle, CycleContents((), (usage,), ())), []).invoices
+
+    assert [line.description for line in invoice.lines] == [word]
+
+
 def test_a_total_beyond_the_largest_amount_is_divided() -> None:
     large = [
         replace(_movement("800000000000"), key=MovementKey(SELLER.id, "600", f"m{number}"))

@@ -166,6 +166,14 @@ def test_setup_costs_are_a_charge_or_an_allowance_of_the_line() -> None:
     assert _texts(to_ubl(NEGATIVE_PRICE), f"{CBC}Amount") == ["5.50"]
 
 
+def test_setup_costs_are_named_in_the_language_of_the_document() -> None:
+    abroad = replace(TWELVE_LINES, buyer=replace(BUYER, country="DE"))
+
+    for document, reason in ((TWELVE_LINES, "Cuota de alta"), (abroad, "Setup costs")):
+        assert set(_texts(to_cii(document), f"{RAM}Reason")) == {reason}
+        assert set(_texts(to_ubl(document), f"{CBC}AllowanceChargeReason")) == {reason}
+
+
 def test_taxes_of_one_category_and_rate_are_summed_up() -> None:
     (tax,) = to_e_invoice(IVA_AND_VAT).taxes
 

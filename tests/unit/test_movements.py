@@ -99,6 +99,25 @@ def test_is_not_charged_with_decimals_that_its_currency_has_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "rate"),
+    [
+        pytest.param("2025-06-30T20:59:59.999999999Z", 22, id="an end that is included"),
+        pytest.param("2025-06-30T21:00:00Z", 22, id="an end at midnight"),
+        pytest.param("2025-06-30T21:00:00.000000001Z", 24, id="the first day of the new rate"),
+    ],
+)
+def test_a_period_is_taxed_at_the_rate_of_its_last_day(end: str, rate: int) -> None:
+    """Estonia's rate was 22 % until 30 June 2025."""
+    in_tallinn = replace(BUYER, country="EE", state_id=None, time_zone="Europe/Tallinn")
+    june = period("2025-05-31T21:00:00Z", end)
+    amount = AskedAmount(Decimal(100 + rate), Decimal(100), None, None)
+
+    movement = charged({"account": in_tallinn}, period=june, amount=amount)
+
+    assert movement.tax == Tax(TaxType.VAT, Decimal(rate))
+
+
+@pytest.mark.parametrize(
     ("day", "now", "guess"),
     [
         pytest.param(31, datetime(2026, 11, 21, tzinfo=UTC), date(2026, 11, 30), id="same cycle"),

@@ -72,6 +72,15 @@ def test_the_next_billing_date_is_after_today_and_within_a_month(
     assert today < following <= today + timedelta(days=31)
 
 
+def test_a_period_touches_its_last_day() -> None:
+    april = BillingPeriod(
+        datetime(2026, 3, 31, 22, tzinfo=UTC), datetime(2026, 4, 30, 22, tzinfo=UTC)
+    )
+
+    assert april.last_day("Europe/Madrid") == date(2026, 4, 30)
+    assert april.last_day("Atlantic/Canary") == date(2026, 4, 30)  # until 23:00 there
+
+
 def test_local_dates() -> None:
     assert local_date(datetime(2026, 7, 1, 22, tzinfo=UTC), "Europe/Madrid") == date(2026, 7, 2)
     assert years_before(date(2028, 2, 29), 1) == date(2027, 2, 28)

@@ -10,7 +10,7 @@ TOKEN = "PRIVATE-TOKEN"  # noqa: S105 - a header
 BEARER = "Bearer"
 """A header and a scheme of `Authorization`, either of which carries a token; also scheme names."""
 
-ALL_ACCOUNTS = "all_accounts"
+ALL_ACCOUNTS_SCOPE = "all_accounts"
 
 
 def _taking(*scopes: str) -> list[dict[str, list[str]]]:
@@ -21,9 +21,9 @@ def _taking(*scopes: str) -> list[dict[str, list[str]]]:
 OPEN: list[dict[str, list[str]]] = []
 READER = _taking(Role.READER.value)
 WRITER = _taking(Role.WRITER.value)
-ORG_WRITER = _taking(Role.WRITER.value, ALL_ACCOUNTS)
+ORG_WRITER = _taking(Role.WRITER.value, ALL_ACCOUNTS_SCOPE)
 ADMIN = _taking(Role.ADMIN.value)
-ORG_ADMIN = _taking(Role.ADMIN.value, ALL_ACCOUNTS)
+ORG_ADMIN = _taking(Role.ADMIN.value, ALL_ACCOUNTS_SCOPE)
 """
 What a route asks of its caller: nothing, or a token of at least that role, which has to reach all
 accounts where the route concerns them all.
@@ -84,5 +84,5 @@ class Caller:
         """Check that the caller has what a route requires."""
         if not self.grant.role.includes(role):
             raise AccessDeniedError(f"This request needs a token with the role {role}.")
-        if ALL_ACCOUNTS in scopes and not self.reach.is_all:
+        if ALL_ACCOUNTS_SCOPE in scopes and not self.reach.is_all:
             raise AccessDeniedError("This request needs a token for all accounts of the org.")

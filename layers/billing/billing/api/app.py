@@ -197,8 +197,6 @@ def _not_found(_: Exception) -> Response[Any]:
 
 def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
     """Return the answer to an error; an unforeseen one is logged and not described to clients."""
-    if isinstance(error, UnicodeError):
-        error = InvalidRequestError.of("body", "is not UTF-8")
     if not isinstance(error, BillingError):
         report("unforeseen", error)
         error = BillingError("Something went wrong on our side.")

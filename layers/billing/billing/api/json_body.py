@@ -1,6 +1,7 @@
 """JSON bodies, read exactly: no number becomes a float, no field comes twice, no byte is lost."""
 
 import json
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping
 from email.message import Message
@@ -18,11 +19,11 @@ MAX_FIELDS = 50
 
 def as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return a request whose body is declared as JSON in the one spelling that Powertools takes.
+    Return a request with its body as text, declared as JSON in the spelling that Powertools takes.
 
     Raise InvalidRequestError if it is not declared as JSON in UTF-8, or is not UTF-8: a gateway
-    that hands a body over as text has replaced each byte that it could not read with U+FFFD. A body
-    in base64 still has all its bytes, and is checked when it is decoded.
+    that hands a body over as text has replaced each byte that it could not read with U+FFFD, and
+    one that hands it over in base64 has kept all its bytes.
     """
     body, headers = event.get("body"), event.get("headers") or {}
     if not body:
@@ -34,11 +35,17 @@ def as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
     charset = declared.get_param("charset", "utf-8")
     if str(charset).lower() not in ("utf-8", "utf8"):
         raise InvalidRequestError.of("content-type", f"must have charset utf-8, not {charset}")
-    if not event.get("isBase64Encoded") and "\N{REPLACEMENT CHARACTER}" in body:
+    if event.get("isBase64Encoded"):
+        try:
+            body = b64decode(body).decode()
+        except UnicodeDecodeError:
+            raise InvalidRequestError.of("body", "is not UTF-8") from None
+    elif "\N{REPLACEMENT CHARACTER}" in body:
         raise InvalidRequestError.of(
             "body", r"is not UTF-8; where you mean the character U+FFFD, write \ufffd"
         )
-    return {**event, "headers": {**headers, "content-type": JSON}}
+    headers = {**headers, "content-type": JSON}
+    return {**event, "body": body, "isBase64Encoded": False, "headers": headers}
 
 
 def parse_json(body: str) -> Any:

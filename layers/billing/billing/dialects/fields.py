@@ -112,6 +112,13 @@ def _digits(value: Any) -> int:
     raise ValueError("must be a whole number")
 
 
+def _ordinal(value: Any) -> int:
+    number = _digits(value)
+    if str(number) != value:
+        raise ValueError("must have no leading zeros")
+    return number
+
+
 def _date(value: Any) -> date:
     if type(value) is date:
         return value
@@ -254,6 +261,8 @@ Amount = Annotated[
 """At most 12 digits on each side of the point; a currency has fewer decimals than that."""
 Digits = Annotated[int, BeforeValidator(_digits)]
 """A whole number in a path or a query, where everything is text."""
+IdNumber = Annotated[int, BeforeValidator(_ordinal)]
+"""A whole number that is an id: it is written in one way only."""
 NotNegative = Annotated[
     Amount,
     Field(ge=0),

@@ -3,22 +3,22 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from zlib import Z_SYNC_FLUSH, compressobj
 
 from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS
-from billing.domain.consumptions import ConsumptionTotal, ConsumptionType
+from billing.domain.consumptions import ConsumptionTotal
 from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.cycles import ClosingCycle, CycleDocuments, Part
 from billing.domain.invoices import Draft, InvoiceKind, Line, LinePeriod, gross_of
 from billing.domain.money import MAX_MINOR, Money
 from billing.domain.movements import USAGE_RANK, Movement, OperationType, line_key
-from billing.domain.parties import Org
-from billing.domain.periods import BillingPeriod, Moment, MomentPeriod, local_date
+from billing.domain.parties import Language, Org
+from billing.domain.periods import BillingPeriod, MomentPeriod, local_date
 from billing.domain.refunds import Refund
 from billing.domain.tax import Tax, tax_totals
+from billing.domain.texts import language_of, text
 
 MAX_LINES = 1000
 """Lines of a document, at most."""
@@ -26,12 +26,6 @@ MAX_LINE_BYTES = 320_000
 """Bytes, compressed, that the lines of a document may take: its record fits into an item then."""
 _LINE_BYTES = 5_000
 """The largest that one line can be, uncompressed."""
-
-_USAGE = {
-    ConsumptionType.DATA: "Data",
-    ConsumptionType.SMS: "SMS",
-    ConsumptionType.VOICE: "Voice",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +172,10 @@ type _Entry = tuple[str, Line]
 
 def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, Sequence[_Entry]]:
     """Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here."""
-    time_zone = cycle.time_zone
+    time_zone, language = cycle.time_zone, language_of(cycle.account)
     entries = [
         *((each.line_key, _charge(each, time_zone)) for each in contents.movements),
-        *(entry for each in contents.usage for entry in _usage(each)),
+        *(entry for each in contents.usage for entry in _usage(each, language)),
         *((each.line_key, _refunded(each, time_zone)) for each in contents.refunds_of(None)),
     ]
     found: dict[str, list[_Entry]] = {}
@@ -296,14 +290,14 @@ def _charge(movement: Movement, time_zone: str) -> Line:
     )
 
 
-def _usage(total: ConsumptionTotal) -> Iterator[_Entry]:
+def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
     """Create the lines of usage; a sum too large for one line takes several."""
     what = f"usage {total.type} {total.unit} {total.tax.type} {total.tax.percentage:f}"
     left, currency, number = total.net.minor, total.net.currency, 0
     while left or not number:
         net = max(-MAX_MINOR // 3, min(left, MAX_MINOR // 3))
         line = _line(
-            _USAGE[total.type],
+            text(f"usage_{total.type.lower()}", language),
             Money(net, currency),
             total.tax,
             total.subscription_id,
@@ -350,19 +344,12 @@ def _line(
 
 
 def _local(period: MomentPeriod | None, time_zone: str) -> LinePeriod | None:
-    """Return the days that a period touches; an end at midnight does not touch the next day."""
+    """Return the days that a period touches."""
     if period is None:
         return None
-    start = _day(period.start, 0, time_zone)
-    return LinePeriod(start, max(start, _day(period.end, 1, time_zone)))
-
-
-def _day(moment: Moment, nanoseconds_before: int, time_zone: str) -> date:
-    seconds = (moment.nanoseconds - nanoseconds_before) // 10**9
-    return local_date(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds), time_zone)
+    return LinePeriod(period.start.local_date(time_zone), period.last_day(time_zone))
 
 
 def _days(period: BillingPeriod, time_zone: str) -> str:
     """Return the text for a cycle in every language: its first and its last day."""
-    last = local_date(period.end, time_zone) - timedelta(days=1)
-    return f"{local_date(period.start, time_zone)} – {last}"
+    return f"{local_date(period.start, time_zone)} – {period.last_day(time_zone)}"

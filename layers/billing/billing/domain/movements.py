@@ -112,9 +112,17 @@ class Surroundings:
         """Return the currency of amounts that name none."""
         return self.account.currency or self.org.currency
 
-    def tax_at(self, supplied: Moment) -> Tax:
-        """Return the tax of an amount that names none: that of the account's place on that day."""
-        day = supplied.local_date(self.account.time_zone)
+    def tax_at(self, supplied: Moment | MomentPeriod) -> Tax:
+        """
+        Return the tax of an amount that names none.
+
+        It is that of the account's place on the day of supply, which is the last day of a period.
+        """
+        zone = self.account.time_zone
+        if isinstance(supplied, MomentPeriod):
+            day = supplied.last_day(zone)
+        else:
+            day = supplied.local_date(zone)
         return tax_at(self.account.country, self.account.state_id, day, self.rates)
 
 
@@ -158,8 +166,7 @@ class Movement:
             raise AccountClosedError
         if to.owner_id not in (None, request.account_id):
             raise SubscriptionTakenError
-        supplied = request.period.end if request.period else request.at
-        amount = request.amount.taxed(to.currency, to.tax_at(supplied))
+        amount = request.amount.taxed(to.currency, to.tax_at(request.period or request.at))
         currency = amount.gross.currency
         return cls(
             key=key,

@@ -42,6 +42,11 @@ class MomentPeriod:
     def contains(self, other: "MomentPeriod") -> bool:
         return self.start <= other.start and other.end <= self.end
 
+    def last_day(self, time_zone: str) -> date:
+        """Return the last local day of it; an end at midnight does not touch the next day."""
+        just_before = datetime.fromtimestamp((self.end.nanoseconds - 1) // 10**9, UTC)
+        return max(self.start.local_date(time_zone), local_date(just_before, time_zone))
+
 
 @dataclass(frozen=True, slots=True)
 class BillingPeriod:
@@ -49,6 +54,10 @@ class BillingPeriod:
 
     start: datetime
     end: datetime
+
+    def last_day(self, time_zone: str) -> date:
+        """Return the last local day of it."""
+        return local_date(self.end - timedelta.resolution, time_zone)
 
 
 def midnight(day: date, time_zone: str) -> datetime:

@@ -8,6 +8,10 @@ To add a language: name it in `Language` of parties.py, give every row a text in
 from billing.domain.parties import Account, Language
 
 _TEXTS: dict[str, dict[Language, str]] = {
+    # Lines of usage.
+    "usage_data": {"en": "Data", "es": "Datos"},
+    "usage_sms": {"en": "SMS", "es": "SMS"},
+    "usage_voice": {"en": "Voice", "es": "Voz"},
     # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
     "exempt": {"en": "Exempt from VAT", "es": "Operación exenta de IVA"},
     "reverse_charge": {
@@ -15,8 +19,9 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "es": "Inversión del sujeto pasivo (art. 196, Directiva 2006/112/CE)",
     },
     "out_of_scope": {"en": "Not subject to VAT", "es": "Operación no sujeta a IVA"},
-    # Notes of the e-invoice: BT-22 and BT-20.
+    # Notes of the e-invoice, and the reason of a line's charge: BT-22, BT-20 and BT-144.
     "exact_total": {"en": "Exact total", "es": "Importe exacto"},
+    "setup_costs": {"en": "Setup costs", "es": "Cuota de alta"},
     "in_favour": {"en": "Amount in favour of the customer", "es": "Importe a favor del cliente"},
     # Labels and headings of the PDF, from the top of the page to its end.
     "invoice": {"en": "Invoice", "es": "Factura"},

@@ -6,7 +6,7 @@ The checksum refuses a mistyped token without a look-up; only the SHA-256 of a t
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -148,6 +148,16 @@ class Grant:
             expires_at,
             ancestors,
             maker.sandbox if maker else sandbox,
+        )
+
+    def renewed(self, token: str, now: datetime) -> "Grant":
+        """Return the grant of a new token that has the same rights and the same ancestors."""
+        return replace(
+            self,
+            id=new_id(now),
+            token_hash=token_hash(token),
+            last_four=token[-4:],
+            created_at=now,
         )
 
     def has_expired(self, now: datetime) -> bool:

@@ -7,7 +7,6 @@ Directive 2006/112/EC.
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
@@ -108,5 +107,4 @@ def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
     if invoice.cycle.end > invoice.issued_at:
         return None
     zone = invoice.buyer.time_zone
-    last_day = local_date(invoice.cycle.end, zone) - timedelta(days=1)
-    return LinePeriod(local_date(invoice.cycle.start, zone), last_day)
+    return LinePeriod(local_date(invoice.cycle.start, zone), invoice.cycle.last_day(zone))

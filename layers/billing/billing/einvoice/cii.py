@@ -5,11 +5,12 @@ Elements stand in the order that the schema asks for.
 """
 
 from datetime import date
-from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.einvoice.model import (
+    EN_16931,
+    LINE_OBJECT,
     UNIT,
     CreditTransfer,
     EInvoice,
@@ -27,7 +28,6 @@ _NAMESPACES = {
     "xmlns:udt": f"{_UNCEFACT}:UnqualifiedDataType:100",
     "xmlns:qdt": f"{_UNCEFACT}:QualifiedDataType:100",
 }
-_GUIDELINE = "urn:cen.eu:en16931:2017"
 
 
 def to_cii(invoice: IssuedInvoice) -> bytes:
@@ -38,12 +38,12 @@ def to_cii(invoice: IssuedInvoice) -> bytes:
         _NAMESPACES,
         node(
             "rsm:ExchangedDocumentContext",
-            node("ram:GuidelineSpecifiedDocumentContextParameter", node("ram:ID", _GUIDELINE)),
+            node("ram:GuidelineSpecifiedDocumentContextParameter", node("ram:ID", EN_16931)),
         ),
         node(
             "rsm:ExchangedDocument",
             node("ram:ID", e_invoice.number),
-            node("ram:TypeCode", "381" if e_invoice.is_credit else "380"),
+            node("ram:TypeCode", e_invoice.type_code),
             node("ram:IssueDateTime", _date(e_invoice.issue_date)),
             *(node("ram:IncludedNote", node("ram:Content", note)) for note in e_invoice.notes),
         ),
@@ -132,7 +132,7 @@ def _line(line: InvoicedLine) -> Element | None:
                 node("ram:RateApplicablePercent", optional(line.rate)),
             ),
             _period(line.period),
-            _setup_costs(line.charge),
+            _setup_costs(line),
             node(
                 "ram:SpecifiedTradeSettlementLineMonetarySummation",
                 node("ram:LineTotalAmount", number(line.net)),
@@ -142,14 +142,15 @@ def _line(line: InvoicedLine) -> Element | None:
     )
 
 
-def _setup_costs(charge: Decimal) -> Element | None:
-    if not charge:
+def _setup_costs(line: InvoicedLine) -> Element | None:
+    if not line.charge:
         return None
+    is_charge = "true" if line.charge > 0 else "false"
     return node(
         "ram:SpecifiedTradeAllowanceCharge",
-        node("ram:ChargeIndicator", node("udt:Indicator", "true" if charge > 0 else "false")),
-        node("ram:ActualAmount", number(abs(charge))),
-        node("ram:Reason", "Setup costs"),
+        node("ram:ChargeIndicator", node("udt:Indicator", is_charge)),
+        node("ram:ActualAmount", number(abs(line.charge))),
+        node("ram:Reason", line.charge_reason),
     )
 
 
@@ -159,7 +160,7 @@ def _line_object(object_id: str | None) -> Element | None:
     return node(
         "ram:AdditionalReferencedDocument",
         node("ram:IssuerAssignedID", object_id),
-        node("ram:TypeCode", "130"),
+        node("ram:TypeCode", LINE_OBJECT),
     )
 
 

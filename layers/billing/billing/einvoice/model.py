@@ -24,6 +24,10 @@ from billing.domain.vat import (
     vat_id,
 )
 
+EN_16931 = "urn:cen.eu:en16931:2017"
+"""BT-24, the rules that a document follows; other specifications begin with it."""
+LINE_OBJECT = "130"
+"""UNTDID 1001 for what identifies the object of a line (BT-128)."""
 UNIT = "C62"
 """BT-130, UN/ECE Recommendation 20 for "one": lines carry no unit of measure of their own."""
 
@@ -87,6 +91,7 @@ class InvoicedLine:
     quantity: Decimal  # BT-129
     price: Decimal  # BT-146
     charge: Decimal  # BT-141; as an allowance BT-136
+    charge_reason: str  # BT-144; of an allowance BT-139
     net: Decimal  # BT-131
     category: VatCategory  # BT-151
     rate: Decimal | None  # BT-152
@@ -125,7 +130,7 @@ class EInvoice:
     that exact total.
     """
 
-    is_credit: bool  # BT-3, UNTDID 1001: 381 or 380
+    is_credit: bool
     number: str  # BT-1
     issue_date: date  # BT-2
     due_date: date | None  # BT-9
@@ -144,6 +149,11 @@ class EInvoice:
     gross: Decimal  # BT-112
     rounding: Decimal  # BT-114
     payable: Decimal  # BT-115
+
+    @property
+    def type_code(self) -> str:
+        """Return the code of UNTDID 1001 (BT-3)."""
+        return "381" if self.is_credit else "380"
 
 
 def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
@@ -209,6 +219,7 @@ def _line(number: int, line: Line, invoice: IssuedInvoice, sign: int) -> Invoice
         quantity=-line.quantity * sign if line.unit_price < 0 else line.quantity * sign,
         price=abs(line.unit_price),
         charge=_amount(line.setup_costs) * sign,
+        charge_reason=text("setup_costs", language_of(invoice.buyer)),
         net=_amount(line.net) * sign,
         category=category,
         rate=_rate(line.tax, category),

@@ -13,6 +13,8 @@ from billing.domain.parties import Address
 from billing.domain.vat import VatCategory
 from billing.einvoice.model import (
     EMAIL_SCHEME,
+    EN_16931,
+    LINE_OBJECT,
     UNIT,
     CreditTransfer,
     EInvoice,
@@ -24,8 +26,7 @@ from billing.einvoice.model import (
 from billing.einvoice.xml import document, node, number
 
 _OASIS = "urn:oasis:names:specification:ubl:schema:xsd"
-_EN_16931 = "urn:cen.eu:en16931:2017"
-_PEPPOL = f"{_EN_16931}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
+_PEPPOL = f"{EN_16931}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
 _PEPPOL_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 
 
@@ -42,12 +43,12 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
             "xmlns:cac": f"{_OASIS}:CommonAggregateComponents-2",
             "xmlns:cbc": f"{_OASIS}:CommonBasicComponents-2",
         },
-        node("cbc:CustomizationID", _PEPPOL if peppol else _EN_16931),
+        node("cbc:CustomizationID", _PEPPOL if peppol else EN_16931),
         node("cbc:ProfileID", _PEPPOL_PROFILE if peppol else None),
         node("cbc:ID", e_invoice.number),
         node("cbc:IssueDate", str(e_invoice.issue_date)),
         node("cbc:DueDate", str(e_invoice.due_date)) if e_invoice.due_date else None,
-        node(f"cbc:{kind}TypeCode", "381" if e_invoice.is_credit else "380"),
+        node(f"cbc:{kind}TypeCode", e_invoice.type_code),
         # Peppol allows one note only (PEPPOL-EN16931-R002).
         node("cbc:Note", " · ".join(e_invoice.notes)),
         node("cbc:DocumentCurrencyCode", e_invoice.currency),
@@ -193,7 +194,7 @@ def _line(line: InvoicedLine, e_invoice: EInvoice) -> Element | None:
         _money("cbc:LineExtensionAmount", line.net, e_invoice),
         _period(line.period),
         _line_object(line.object_id),
-        _setup_costs(line.charge, e_invoice),
+        _setup_costs(line, e_invoice),
         node(
             "cac:Item",
             node("cbc:Name", line.name),
@@ -209,18 +210,18 @@ def _line_object(object_id: str | None) -> Element | None:
     return node(
         "cac:DocumentReference",
         node("cbc:ID", object_id),
-        node("cbc:DocumentTypeCode", "130"),
+        node("cbc:DocumentTypeCode", LINE_OBJECT),
     )
 
 
-def _setup_costs(charge: Decimal, e_invoice: EInvoice) -> Element | None:
-    if not charge:
+def _setup_costs(line: InvoicedLine, e_invoice: EInvoice) -> Element | None:
+    if not line.charge:
         return None
     return node(
         "cac:AllowanceCharge",
-        node("cbc:ChargeIndicator", "true" if charge > 0 else "false"),
-        node("cbc:AllowanceChargeReason", "Setup costs"),
-        _money("cbc:Amount", abs(charge), e_invoice),
+        node("cbc:ChargeIndicator", "true" if line.charge > 0 else "false"),
+        node("cbc:AllowanceChargeReason", line.charge_reason),
+        _money("cbc:Amount", abs(line.charge), e_invoice),
     )
 
 

@@ -56,7 +56,7 @@ from billing.persistence.invoice_items import (
 
 _LAST = 10**10 - 1
 """Behind every ordinal."""
-_NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6,9})", re.ASCII)
+_NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
 
 MAX_LISTED = 10_000
 """Invoices that are listed by date at once: each is up to 500 bytes of an answer of 6 MB."""

@@ -5,12 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from billing.dialects.fields import (
+    AccountId,
     Amount,
     Date,
     Dto,
     ExactInstant,
     ExternalIdText,
-    Id,
     Instant,
     Text,
 )
@@ -22,7 +22,7 @@ from billing.domain.movements import Movement, MovementKind, NewMovement, Operat
 class MovementRequestDTO(PeriodRequestDTO):
     """A charge or an allowance on a subscription."""
 
-    account_id: Id = Field(
+    account_id: AccountId = Field(
         description="Id of the account that pays. A subscription stays with its first account."
     )
     movement_datetime: ExactInstant = Field(description="Instant of the charge or allowance.")
