@@ -8,7 +8,8 @@ import pytest
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.domain.tax import NO_TAX
-from billing.domain.vat import VatCategory, supply_period, vat_category, vat_id
+from billing.domain.tax_ids import vat_id
+from billing.domain.vat import VatCategory, supply_period, vat_category
 from billing.einvoice.cii import to_cii
 from billing.einvoice.model import to_e_invoice
 from billing.einvoice.ubl import to_ubl

@@ -9,8 +9,9 @@ from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
 from billing.domain.money import CURRENCIES
 from billing.domain.parties import Address
 from billing.domain.tax import Tax, TaxType
+from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, texts
-from billing.domain.vat import exemption, supply_period, vat_category, vat_id
+from billing.domain.vat import exemption, supply_period, vat_category
 from functions.documents.pdf import formats
 from functions.documents.pdf.accent import DEFAULT_ACCENT, readable
 from functions.documents.pdf.epc_qr import epc_qr

@@ -1,11 +1,10 @@
 """
-What an invoice says about its VAT: category, exemption, VAT ids and the period of supply.
+What an invoice says about its VAT: category, exemption and the period of supply.
 
 BT and BG are the business terms and groups of EN 16931, BR its rules, articles those of
 Directive 2006/112/EC.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,19 +78,6 @@ def exemption(category: VatCategory, language: Language) -> Exemption | None:
         return None
     code, words = _GROUNDS[category]
     return Exemption(code, text(words, language))
-
-
-def vat_id(tax_id: str, country: str) -> str | None:
-    """
-    Return a tax id of a member state with its prefix (BR-CO-09, art. 215); Greece's is EL.
-
-    Elsewhere there is no VAT id in the directive's sense.
-    """
-    if country not in MEMBER_STATES:
-        return None
-    prefix = "EL" if country == "GR" else country
-    plain = re.sub(r"[^0-9A-Z+*]", "", tax_id.upper())
-    return plain if plain.startswith(prefix) else prefix + plain
 
 
 def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:

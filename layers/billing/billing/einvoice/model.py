@@ -14,6 +14,7 @@ from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Account, Address, Org
 from billing.domain.tax import Tax
+from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, text
 from billing.domain.vat import (
     Exemption,
@@ -21,7 +22,6 @@ from billing.domain.vat import (
     exemption,
     supply_period,
     vat_category,
-    vat_id,
 )
 
 EN_16931 = "urn:cen.eu:en16931:2017"
