@@ -260,6 +260,7 @@ def erase(org: str, account: str, before: datetime) -> None:
         profiles=AccountRepository(),
         invoices=InvoiceRepository(),
         store=DocumentStore(),
+        pause=time.sleep,
     )
     try:
         for number in erased:

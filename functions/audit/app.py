@@ -9,6 +9,7 @@ from billing.adapters.queues import AuditsQueue
 from billing.api.logger import logger
 from billing.api.messages import take_messages
 from billing.domain.chains import Stretch
+from billing.domain.records import known
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
 from billing.services.run_audits import audit_in_time, start_audits
@@ -25,7 +26,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _take(message: dict[str, Any], hops: int) -> None:
     if "lane" in message:
-        _audit(Stretch(**message), hops)
+        _audit(Stretch(**known(Stretch, message)), hops)
     else:
         _start_audits(message["after"], hops)
 

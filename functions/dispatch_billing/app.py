@@ -31,7 +31,11 @@ def _take(message: dict[str, Any], hops: int) -> None:
 
 def _list_accounts(message: dict[str, Any], hops: int) -> None:
     list_accounts(
-        **message, runs=BillingRunRepository(), queue=RunsQueue(hops), batches=BatchesQueue(hops)
+        message["org_id"],
+        message["run_id"],
+        runs=BillingRunRepository(),
+        queue=RunsQueue(hops),
+        batches=BatchesQueue(hops),
     )
 
 

@@ -14,6 +14,7 @@ from billing import deadline
 from billing.adapters.documents import DocumentStore, object_key
 from billing.api.logger import logger, reported
 from billing.domain.invoices import InvoiceKey, StoredDocument
+from billing.domain.records import known
 from billing.persistence.invoice_items import invoice_of_document
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.provide_pdf import make_pdf
@@ -31,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if "Records" in event:
         return process_partial_response(event, _record, processor, context)  # type: ignore[return-value]
     with reported("no PDF", invoice=event):
-        pdf = _make(InvoiceKey(**event))
+        pdf = _make(InvoiceKey(**known(InvoiceKey, event)))
     return {"object_key": pdf.object_key, "sha256": pdf.sha256}
 
 

@@ -190,11 +190,11 @@ def get_public_link(
     """Get a link to the PDF of an invoice that works without a token for 15 minutes"""
     key = _key(org_id, account_id, invoice_id)
     pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
-    expires_at = clock.now().replace(microsecond=0) + timedelta(seconds=LINK_SECONDS)
+    seconds = _link_seconds()
     return InvoicePublicLinkResponseDTO(
         invoice_id=invoice_id,
-        url=DocumentStore().link(pdf),
-        expires_at=expires_at,
+        url=DocumentStore().link(pdf, seconds),
+        expires_at=clock.now().replace(microsecond=0) + timedelta(seconds=seconds),
         content_type="application/pdf",
     )
 
@@ -302,7 +302,17 @@ def _details(key: InvoiceKey) -> list[InvoiceDetails]:
 
 def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
     """Return a 307 to a link, for what is too large for an answer."""
-    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document)})
+    return Response(
+        HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document, _link_seconds())}
+    )
+
+
+def _link_seconds() -> int:
+    """Return how long a link works: no longer than the token that asked for it."""
+    expires_at = app.caller.grant.expires_at
+    if expires_at is None:
+        return LINK_SECONDS
+    return max(1, min(LINK_SECONDS, int((expires_at - clock.now()).total_seconds())))
 
 
 def _path(org_id: str, account_id: str, invoice_id: str) -> str:

@@ -418,7 +418,7 @@ class Billed:
         self, contents: CycleContents, originals: Mapping[int, Creditable]
     ) -> Iterator[IssuedInvoice]:
         """Bill the open cycle, and open the next one."""
-        closing: ClosingCycle = BillableAccount(self.account, self.cycle, None).close()
+        closing: ClosingCycle = BillableAccount(self.account, 1, self.cycle, None).close()
         self.cycle = closing.following
         step = next_step(closing, contents)
         bill = draft_bill(self.org, step, [originals[each] for each in step.originals])

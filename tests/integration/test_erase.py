@@ -11,9 +11,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from billing import aws, clock, config
+from billing.adapters.documents import DocumentStore, object_key
+from billing.domain.errors import ErasedError
+from billing.domain.invoices import InvoiceKey
 from billing.persistence.chains import ChainRepository
+from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
+from billing.services.erase_documents import RENDER_SECONDS
 from billing_cli.__main__ import cli
+from tests import template
 from tests.integration.conftest import Answer, Invoker
 
 LONG_AGO = datetime(2019, 3, 1, 12, tzinfo=UTC)
@@ -60,7 +66,9 @@ def old(billed: Invoker, at: Callable[[datetime], None]) -> Invoker:
 
 
 @pytest.fixture
-def erase(old: Invoker) -> Erase:
+def erase(old: Invoker, monkeypatch: pytest.MonkeyPatch) -> Erase:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
     def run(before: str = "2020-01-01", account: str = "100001") -> Result:
         command = ["erase", "--org", old.org_id, "--account", account, "--before", before, "--yes"]
         return CliRunner().invoke(cli, command, catch_exceptions=False)
@@ -125,6 +133,32 @@ def test_a_pdf_that_was_stored_and_not_recorded_goes(erase: Erase, old: Invoker)
     erase()
 
     assert _pdfs(old, 2) == []
+
+
+def test_a_pdf_that_is_being_made_meanwhile_goes_too(
+    erase: Erase, old: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = InvoiceKey(old.org_id, "100001", 2)
+    store = DocumentStore()
+
+    def store_late(seconds: float) -> None:
+        assert seconds == RENDER_SECONDS
+        late = store.put_once(object_key(key, "F2019-000002"), b"%PDF-Ana", "0" * 64)
+        with pytest.raises(ErasedError):
+            InvoiceRepository().add_pdf(key, late)
+        assert len(_pdfs(old, 2)) == 1
+
+    monkeypatch.setattr("time.sleep", store_late)
+
+    erase()
+
+    assert _pdfs(old, 2) == []
+
+
+def test_erasing_waits_as_long_as_a_pdf_may_take() -> None:
+    function = template.resources()["DocumentsFunction"]
+
+    assert function["Properties"]["Timeout"] == RENDER_SECONDS
 
 
 def test_the_descriptions_cannot_be_found_any_more(erase: Erase, old: Invoker) -> None:

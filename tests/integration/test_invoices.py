@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -627,6 +627,17 @@ def test_gives_the_pdf_and_a_link_to_it(billed: Invoker) -> None:
     url = urlsplit(link.json["url"])
     assert url.path.endswith(f"/{details['invoiceNumber']}.pdf")
     assert parse_qs(url.query)["X-Amz-Expires"] == ["900"]
+
+
+def test_a_link_works_no_longer_than_the_token_that_asked_for_it(billed: Invoker) -> None:
+    billed("invoices_create")
+    ends = clock.now() + timedelta(seconds=60)
+
+    link = billed("invoices_public_link", caller={"expires_at": ends.isoformat()}).json
+
+    [seconds] = parse_qs(urlsplit(link["url"]).query)["X-Amz-Expires"]
+    assert 50 <= int(seconds) <= 60
+    assert datetime.fromisoformat(link["expires_at"]) <= ends
 
 
 @pytest.mark.parametrize(("syntax", "root"), [("cii", "CrossIndustryInvoice"), ("ubl", "Invoice")])

@@ -14,7 +14,7 @@ from billing.persistence.chains import ChainRepository
 from billing.persistence.orgs import OrgRepository
 from billing.services.audit import audit_invoices
 from billing.services.replace_profile import replace_account, replace_org
-from tests.integration.billing import Runs, audited, issued
+from tests.integration.billing import Runs, audited, charge, issued
 from tests.integration.conftest import Answer, Invoker
 
 pytestmark = pytest.mark.moto
@@ -258,3 +258,17 @@ def before_writes(dynamodb: Any) -> Any:
     yield arrange
     dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", happen)
     assert not left
+
+
+def test_a_billing_day_that_is_set_while_a_run_closes_the_cycle_counts_for_the_next(
+    billed: Invoker, runs: Runs, before_writes: Before
+) -> None:
+    charge(billed)
+    runs.start(until="2026-12-01")
+    runs.list_accounts()
+    before_writes(lambda: billed("billing_info_put_account", {"billing_day": 15}))
+
+    runs.deliver()
+
+    details = billed("billing_info_get_account").json
+    assert details["next_billing_date"] == "2026-12-15"

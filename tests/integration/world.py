@@ -110,13 +110,16 @@ class World:
         """
         Deliver messages as many at once as the template says; tell which ones will come again.
 
-        Of a queue those that failed, of a stream all from the first that failed on.
+        Of a queue those that failed, and of a FIFO queue those behind them in their group, which
+        are not delivered before; of a stream all from the first that failed on.
         """
         again: list[Json] = []
         for batch in batched(messages, source.properties["BatchSize"], strict=False):
-            failed = self.failed(source, list(batch))
+            held = {_group(each) for each in again} - {None}
+            failed = self.failed(source, [each for each in batch if _group(each) not in held])
             for each in batch:
-                if id_of(each) in failed or (again and _is_stream(source)):
+                is_behind = _group(each) in held or (again and _is_stream(source))
+                if id_of(each) in failed or is_behind:
                     again.append(each)
         return again
 
@@ -290,6 +293,12 @@ def _digest(bucket: str, key: str) -> str:
 def id_of(message: Json) -> str:
     """Tell what a function names a message by."""
     return str(message.get("messageId") or message["dynamodb"]["SequenceNumber"])
+
+
+def _group(message: Json) -> str | None:
+    """Tell the group of a message of a FIFO queue."""
+    group: str | None = message.get("attributes", {}).get("MessageGroupId")
+    return group
 
 
 def _is_stream(source: template.Source) -> bool:

@@ -280,8 +280,8 @@ def test_a_movement_and_its_refunds_stay_on_one_document() -> None:
 
 
 def test_an_account_is_due_for_the_cycle_that_is_being_billed() -> None:
-    assert BillableAccount(BUYER, FOLLOWING, CLOSING).due_on == ENDS_ON
-    assert BillableAccount(BUYER, FOLLOWING, None).due_on == FOLLOWING.ends_on
+    assert BillableAccount(BUYER, 1, FOLLOWING, CLOSING).due_on == ENDS_ON
+    assert BillableAccount(BUYER, 1, FOLLOWING, None).due_on == FOLLOWING.ends_on
 
 
 def test_a_line_is_found_on_the_part_that_it_is_in() -> None:

@@ -43,7 +43,7 @@ def test_a_cycle_begins_where_the_one_before_it_ends(
     account = _account(billing_day)
     cycle = _open(ends_on, datetime(2025, 12, 30, 23, tzinfo=UTC), account)
 
-    closing = BillableAccount(account, cycle, None).close()
+    closing = BillableAccount(account, 1, cycle, None).close()
 
     assert closing.following.ends_on == following
     assert closing.period == cycle.period
@@ -79,7 +79,7 @@ def test_another_zone_takes_effect_with_the_next_cycle(
     cycle = OpenCycle.first(_account(), now)
     moved = _account(time_zone="Atlantic/Canary")
 
-    closing = BillableAccount(moved, cycle, None).close()
+    closing = BillableAccount(moved, 1, cycle, None).close()
 
     assert closing.ends_on == cycle.ends_on
     assert closing.period == _period(*before)
@@ -89,7 +89,7 @@ def test_another_zone_takes_effect_with_the_next_cycle(
 def test_another_billing_day_takes_effect_with_the_next_cycle() -> None:
     cycle = OpenCycle.first(_account(31), datetime(2026, 2, 10, tzinfo=UTC))
 
-    closing = BillableAccount(_account(15), cycle, None).close()
+    closing = BillableAccount(_account(15), 1, cycle, None).close()
 
     assert closing.ends_on == date(2026, 2, 28)
     assert closing.following.ends_on == date(2026, 3, 15)
@@ -121,7 +121,7 @@ def test_cycles_follow_each_other_whatever_the_profile_becomes(
 
     for billing_day, time_zone in changes[1:]:
         account = _account(billing_day, time_zone)
-        closing = BillableAccount(account, cycle, None).close()
+        closing = BillableAccount(account, 1, cycle, None).close()
         following = closing.following
         assert closing.period == cycle.period
         assert following.period.start == cycle.period.end < following.period.end

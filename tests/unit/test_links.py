@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 
 from billing import aws
-from billing.adapters.documents import DocumentStore
+from billing.adapters.documents import LINK_SECONDS, DocumentStore
 from billing.domain.invoices import StoredDocument
 
 SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
@@ -34,7 +34,7 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
             **environment,
         }.items():
             monkeypatch.setenv(name, value)
-        return DocumentStore().link(PDF)
+        return DocumentStore().link(PDF, LINK_SECONDS)
 
     return sign
 

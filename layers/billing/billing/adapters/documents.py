@@ -20,6 +20,7 @@ from billing.domain.errors import (
     UpstreamTimeoutError,
 )
 from billing.domain.invoices import InvoiceKey, StoredDocument
+from billing.domain.records import known
 
 PDF = "application/pdf"
 XML = "application/xml"
@@ -72,8 +73,8 @@ class DocumentStore:
                 VersionId=each["VersionId"],
             )
 
-    def link(self, document: StoredDocument) -> str:
-        """Return a signed link to one document that works without a token for LINK_SECONDS."""
+    def link(self, document: StoredDocument, seconds: int) -> str:
+        """Return a signed link to one document that works without a token for some seconds."""
         return s3().generate_presigned_url(
             "get_object",
             Params={
@@ -82,7 +83,7 @@ class DocumentStore:
                 "ResponseContentType": _type_of(document.object_key),
                 "ResponseContentDisposition": content_disposition(document),
             },
-            ExpiresIn=LINK_SECONDS,
+            ExpiresIn=seconds,
         )
 
 
@@ -109,7 +110,7 @@ class DocumentsFunction:
             payload = answer["Payload"].read()
             if "FunctionError" in answer:
                 raise UpstreamFailedError("The PDF of this invoice could not be made.")
-            return StoredDocument(**json.loads(payload))
+            return StoredDocument(**known(StoredDocument, json.loads(payload)))
 
         try:
             return call(invoke)

@@ -29,6 +29,7 @@ from billing.domain.billing_runs import Batch
 from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
 from billing.domain.issuing import LANE
+from billing.domain.records import known
 
 _MESSAGES_AT_ONCE = 10
 
@@ -86,7 +87,7 @@ class BatchesQueue:
 
 def to_batch(message: Mapping[str, Any]) -> Batch:
     """Read a message of the queue."""
-    return Batch(**{**message, "until": date.fromisoformat(message["until"])})
+    return Batch(**{**known(Batch, message), "until": date.fromisoformat(message["until"])})
 
 
 def hide(url: str, seconds: Mapping[str, int]) -> None:

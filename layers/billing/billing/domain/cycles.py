@@ -111,9 +111,14 @@ class ClosingCycle:
 
 @dataclass(frozen=True, slots=True)
 class BillableAccount:
-    """An account with the cycle that is open, and the one before it while that is being billed."""
+    """
+    An account with the cycle that is open, and the one before it while that is being billed.
+
+    `version` is that of its profile.
+    """
 
     account: Account
+    version: int
     open: OpenCycle
     closing: ClosingCycle | None
 

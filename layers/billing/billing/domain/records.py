@@ -3,7 +3,8 @@ Records: value objects as plain JSON, the form in which tables keep them and has
 """
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -41,7 +42,7 @@ def org_record(org: Org) -> Record:
 
 
 def to_org(record: Record) -> Org:
-    return Org(**{**record, **_to_addresses(record)})
+    return Org(**{**known(Org, record), **_to_addresses(record)})
 
 
 def account_record(account: Account) -> Record:
@@ -51,7 +52,7 @@ def account_record(account: Account) -> Record:
 def to_account(record: Record) -> Account:
     return Account(
         **{
-            **record,
+            **known(Account, record),
             **_to_addresses(record),
             "delivery_mode": DeliveryMode(record["delivery_mode"]),
             "vat_number_status": VatNumberStatus(record.get("vat_number_status", "unchecked")),
@@ -63,9 +64,20 @@ def _to_addresses(record: Record) -> Record:
     """Read the addresses of a party; version 1.0 knew no electronic one."""
     electronic = record.get("electronic_address")
     return {
-        "address": Address(**record["address"]),
-        "electronic_address": electronic and ElectronicAddress(**electronic),
+        "address": Address(**known(Address, record["address"])),
+        "electronic_address": electronic
+        and ElectronicAddress(**known(ElectronicAddress, electronic)),
     }
+
+
+def known(kind: type, record: Mapping[str, Any]) -> Record:
+    """
+    Return the fields of a record that this version knows.
+
+    While a new version takes over, and after it was taken back, the old one reads what it wrote.
+    """
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in record.items() if name in names}
 
 
 def period_record(period: BillingPeriod) -> Record:

@@ -93,9 +93,9 @@ class AccountRepository:
         profile, cycle = account_key(org_id, account_id), open_cycle_key(org_id, account_id)
         found = get_items({self._table: [profile, cycle]})
         item, opened = (found.get((self._table, *key)) for key in (profile, cycle))
-        account = account_of(item)
-        billable = to_billable_account(account, opened) if opened else None
-        return account, version_of(item), billable
+        account, version = account_of(item), version_of(item)
+        billable = to_billable_account(account, version, opened) if opened else None
+        return account, version, billable
 
     def replace_account(self, org_id: str, account: Account, version: int) -> None:
         """Write a profile in the place of a version. Raise ContentionError where it is another."""
@@ -130,6 +130,11 @@ def put_org(table: str, org: Org, version: int) -> list[Any]:
 def check_seller(table: str, org: Org) -> dict[str, Any]:
     """Return a check that the fields fixed by the first documents of an org are unchanged."""
     return check(table, org_key(org.id), _fixed(org))
+
+
+def check_account(table: str, org_id: str, account_id: str, version: int) -> dict[str, Any]:
+    """Return a check that the profile of an account is still that version."""
+    return check(table, account_key(org_id, account_id), {"version": version})
 
 
 def org_key(org_id: str) -> Key:

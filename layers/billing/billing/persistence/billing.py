@@ -17,7 +17,14 @@ from billing.domain.errors import CycleMovedError
 from billing.domain.invoices import InvoiceKey
 from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Org
-from billing.persistence.accounts import account_key, account_of, org_key, org_of
+from billing.persistence.accounts import (
+    account_key,
+    account_of,
+    check_account,
+    org_key,
+    org_of,
+    version_of,
+)
 from billing.persistence.billing_runs import batch_key, put_failure, run_key
 from billing.persistence.consumptions import to_total
 from billing.persistence.cycles import (
@@ -82,20 +89,29 @@ class BillingRepository:
         if found[self._runs, *row]["done"]["N"] == "1":
             return None
         return org_of(found.get((self._accounts, *org))), [
-            to_billable_account(
-                account_of(found.get((self._accounts, *profile))), found[self._accounts, *cycle]
-            )
+            to_billable_account(account_of(item), version_of(item), found[self._accounts, *cycle])
             for profile, cycle in keys.values()
+            for item in [found.get((self._accounts, *profile))]
         ]
 
-    def close(self, org_id: str, cycles: Iterable[ClosingCycle]) -> None:
+    def close(self, org_id: str, accounts: Iterable[BillableAccount]) -> None:
         """
         Close the open cycles of some accounts, all or none.
 
-        Raise ContentionError where one of them is not open any more.
+        Raise ContentionError where one of them is not open any more, or where a profile, which
+        says when the next cycle ends, has changed.
         """
-        writes = [write for each in cycles for write in close_cycle(self._accounts, org_id, each)]
-        transact(writes)
+        table = self._accounts
+        transact(
+            [
+                write
+                for each in accounts
+                for write in (
+                    *close_cycle(table, org_id, each.close()),
+                    check_account(table, org_id, each.account.id, each.version),
+                )
+            ]
+        )
 
     def gather(self, org_id: str, cycles: Sequence[ClosingCycle]) -> list[CycleContents]:
         """Read all that fell into some closed cycles, in their order."""

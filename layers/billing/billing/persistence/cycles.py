@@ -196,12 +196,13 @@ def bill_cycle(
     ]
 
 
-def to_billable_account(account: Account, item: Item) -> BillableAccount:
+def to_billable_account(account: Account, version: int, item: Item) -> BillableAccount:
     """Read the open cycle of an account, and the one before it while that is being billed."""
     open_cycle = to_open_cycle(item)
     record = json.loads(item["closing"]["S"]) if "closing" in item else None
     return BillableAccount(
         account=account,
+        version=version,
         open=open_cycle,
         closing=record
         and ClosingCycle(

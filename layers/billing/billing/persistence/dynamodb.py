@@ -17,7 +17,7 @@ from billing.domain.errors import ContentionError
 type Item = Mapping[str, Any]
 type Key = tuple[str, str]
 """Partition key and sort key."""
-type Expected = Mapping[str, int | str]
+type Expected = Mapping[str, int | str | None]
 """Attributes that an item must have, by name."""
 
 _AT_ONCE = 10
@@ -147,11 +147,6 @@ def at_once[T, R](function: Callable[[T], R], things: Sequence[T]) -> list[R]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def put_item(table: str, key: Key, attributes: Item) -> None:
-    """Write one item, whatever was there."""
-    call(dynamodb().put_item, TableName=table, Item={**key_of(key), **attributes})
-
-
 def transact(writes: Sequence[Any]) -> None:
     """
     Write all items of a transaction, or none.
@@ -253,9 +248,20 @@ def check_any(table: str, key: Key, expected: Expected) -> dict[str, Any]:
 
 
 def _where(expected: Expected, at_most: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Write what an item's attributes must be; where nothing is asked, it must not exist."""
-    conditions = [f"{name} = :expected_{name}" for name in expected]
-    values = {f":expected_{name}": _attribute(value) for name, value in expected.items()}
+    """
+    Write what an item's attributes must be, None for one that it must not have.
+
+    Where nothing is asked, the item itself must not exist.
+    """
+    conditions = [
+        f"attribute_not_exists({name})" if value is None else f"{name} = :expected_{name}"
+        for name, value in expected.items()
+    ]
+    values = {
+        f":expected_{name}": _attribute(value)
+        for name, value in expected.items()
+        if value is not None
+    }
     for name, most in (at_most or {}).items():
         conditions.append(f"{name} <= :most_{name}")
         values[f":most_{name}"] = _attribute(most)

@@ -24,14 +24,15 @@ from billing.domain.invoices import InvoiceKey, InvoiceSummary, IssuedInvoice, S
 from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
+    ConditionFailedError,
     Item,
     Key,
+    check,
     delete,
     get_item,
     get_items,
     joined,
     put,
-    put_item,
     query,
     transact,
     update,
@@ -224,9 +225,21 @@ class InvoiceRepository:
         return to_pdf(found.get(pdf_key(key)))
 
     def add_pdf(self, key: InvoiceKey, pdf: StoredDocument) -> None:
-        """Record where the PDF of an invoice is; the same PDF can be recorded again."""
+        """
+        Record where the PDF of an invoice is; the same PDF can be recorded again.
+
+        Raise ErasedError where the invoice was erased meanwhile.
+        """
         attributes = {"object_key": {"S": pdf.object_key}, "sha256": {"S": pdf.sha256}}
-        put_item(self._table, pdf_key(key), attributes)
+        try:
+            transact(
+                [
+                    put(self._table, pdf_key(key), attributes, new=False),
+                    check(self._table, document_key(key), {"erased_at": None}),
+                ]
+            )
+        except ConditionFailedError as error:
+            raise ErasedError from error
 
     # ---------------------------------------------------------------- erase
 

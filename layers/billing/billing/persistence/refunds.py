@@ -35,6 +35,7 @@ from billing.domain.records import (
     Record,
     asked_record,
     instant,
+    known,
     moments_record,
     tax_record,
     to_asked,
@@ -322,7 +323,9 @@ def to_refund(item: Item) -> Refund:
         tax=to_tax(record["tax"]),
         cycle=date.fromisoformat(record["cycle"]),
         line_key=record["line_key"],
-        reservation=Reservation(**record["reservation"]) if record["reservation"] else None,
+        reservation=Reservation(**known(Reservation, record["reservation"]))
+        if record["reservation"]
+        else None,
         version=int(item["version"]["N"]),
         created_at=to_instant(record["created_at"]),
         updated_at=to_instant(record["updated_at"]),

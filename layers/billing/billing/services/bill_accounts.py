@@ -33,7 +33,7 @@ class Billing(Protocol):
 
     def org_time(self, org: Org, now: datetime) -> datetime: ...
 
-    def close(self, org_id: str, cycles: Iterable[ClosingCycle]) -> None: ...
+    def close(self, org_id: str, accounts: Iterable[BillableAccount]) -> None: ...
 
     def gather(self, org_id: str, cycles: Sequence[ClosingCycle]) -> list[CycleContents]: ...
 
@@ -120,10 +120,10 @@ def _bill_next_cycles(
     batch: Batch, org: Org, due: Sequence[BillableAccount], now: datetime, billing: Billing
 ) -> bool:
     """Bill one cycle of each account; return whether that was all that is due."""
-    still_open = [each.close() for each in due if each.closing is None]
+    still_open = [each for each in due if each.closing is None]
     if still_open:
         billing.close(org.id, still_open)
-    cycles = [each.closing for each in due if each.closing] + still_open
+    cycles = [each.closing or each.close() for each in due]
     left = list(zip(cycles, billing.gather(org.id, cycles), strict=True))
     while left:
         steps = [next_step(*each) for each in left]

@@ -1,6 +1,6 @@
 """Erase the personal data of old documents, once the law does not ask for it any more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from typing import Protocol
 
@@ -9,6 +9,9 @@ from billing.domain.invoices import InvoiceKey, InvoiceSummary
 from billing.domain.parties import Account, Org
 from billing.domain.periods import local_date, years_before
 from billing.domain.regimes import retention_years
+
+RENDER_SECONDS = 25
+"""How long the function that makes PDFs may take: its time-out in template.yaml."""
 
 
 class Profiles(Protocol):
@@ -36,12 +39,15 @@ def erase_documents(
     profiles: Profiles,
     invoices: Invoices,
     store: Store,
+    pause: Callable[[float], None],
 ) -> Iterator[str]:
     """
     Erase the personal part and the PDF of an account's documents issued before a day.
 
-    Yield each number. Every step can be repeated. Raise ConflictError where the legal term of
-    retention in the seller's country is not over.
+    Yield each number. Every step can be repeated. A PDF that is being made meanwhile is not
+    recorded any more, but can still be stored: PDFs are deleted again once no function can be at
+    work on one, after a pause. Raise ConflictError where the legal term of retention in the
+    seller's country is not over.
     """
     org, _ = profiles.get_both(org_id, account_id)
     years = retention_years(org.address.country)
@@ -51,8 +57,14 @@ def erase_documents(
             f"Documents are kept for {years} years in {org.address.country}: "
             f"only those issued before {latest} can be erased."
         )
+    erased = []
     for summary in invoices.list_unerased(org_id, account_id, before):
         # First, and recorded or not: while the document is listed, this is done again.
         store.delete(summary.key)
         invoices.erase(summary.key, now)
+        erased.append(summary.key)
         yield summary.number
+    if erased:
+        pause(RENDER_SECONDS)
+    for key in erased:
+        store.delete(key)
