@@ -103,4 +103,5 @@ def _line(line: Line) -> Row:
         "period_start": line.period and line.period.start.isoformat(),
         "period_end": line.period and line.period.end.isoformat(),
         "order_id": line.order_id,
+        "subscription_id": line.subscription_id,
     }

@@ -100,6 +100,15 @@ def test_shows_what_the_law_asks_for() -> None:
         assert text in shown
 
 
+def test_calls_an_order_an_order_and_a_subscription_a_subscription() -> None:
+    charged = replace(line("Tarifa móvil 20 GB"), subscription_id="600123456")
+
+    shown = _shows(invoice(charged, line("Instalación", order_id="PO-7802")))
+
+    assert "Tarifa móvil 20 GB Suscripción 600123456 1" in shown
+    assert "Instalación Pedido PO-7802 1" in shown
+
+
 def test_says_why_no_tax_is_charged_and_writes_ids_with_their_countries() -> None:
     shown = _shows(REVERSE_CHARGE)
 

@@ -8,7 +8,10 @@ from billing.domain.parties import ElectronicAddress, VatNumberStatus
 from tests.sample_invoices import BUYER, invoice, line
 
 ISSUED = replace(
-    invoice(replace(line("Calls of 600 123 456"), order_id="600123456", remarks="Thanks")),
+    invoice(
+        line("Calls of 600 123 456", order_id="PO-7731", remarks="Thanks"),
+        replace(line("Calls"), subscription_id="600123456"),
+    ),
     buyer=replace(
         BUYER,
         language="en",
@@ -25,6 +28,19 @@ def test_is_read_as_it_was_written() -> None:
     assert json.loads(KEPT.record)["schema"] == SCHEMA
 
 
+def test_reads_the_lines_of_version_1_0_which_had_one_id_for_orders_and_subscriptions() -> None:
+    assert KEPT.personal is not None
+    personal = json.loads(KEPT.personal)
+    personal["lines"] = [["Calls", "600123456", None], ["More calls", None, None]]
+
+    read = read_record(InvoiceRecord(KEPT.record, json.dumps(personal).encode()))
+
+    assert [(each.order_id, each.subscription_id) for each in read.lines] == [
+        ("600123456", None),
+        (None, None),
+    ]
+
+
 def test_the_hash_is_of_the_record_and_the_hash_before_it() -> None:
     changed = InvoiceRecord(KEPT.record.replace(b"EUR", b"USD"), KEPT.personal)
 
@@ -36,7 +52,7 @@ def test_holds_no_personal_text_but_only_its_hash() -> None:
     personal = [
         "ES23 1234", "7300010000001",
         BUYER.name, BUYER.email, BUYER.address.street, ISSUED.description,
-        "Calls of 600 123 456", "600123456", "Thanks",
+        "Calls of 600 123 456", "PO-7731", "600123456", "Thanks",
     ]  # fmt: skip
 
     assert not [each for each in personal if each.encode() in KEPT.record]
@@ -65,9 +81,9 @@ def test_an_erased_document_has_empty_texts_and_the_same_amounts_and_hash() -> N
 
     assert read.erased
     assert (read.description, read.buyer.name, read.buyer.email) == ("", "", "")
-    assert {(each.description, each.order_id, each.remarks) for each in read.lines} == {
-        ("", None, None)
-    }
+    assert {
+        (each.description, each.order_id, each.subscription_id, each.remarks) for each in read.lines
+    } == {("", None, None, None)}
     assert (read.gross, read.taxes, read.number) == (ISSUED.gross, ISSUED.taxes, ISSUED.number)
     assert erased.hash("before") == KEPT.hash("before")
     assert erased.is_intact

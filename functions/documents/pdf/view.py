@@ -93,6 +93,7 @@ def _line(
         if line.period and line.period != period
         else None,
         "order": shown(line.order_id or ""),
+        "subscription": line.subscription_id or "",
         "setup": formats.amount(line.setup_costs, locale, sign) if line.setup_costs else None,
         "quantity": formats.number(line.quantity, formats.decimals(line.quantity), locale),
         "price": formats.number(

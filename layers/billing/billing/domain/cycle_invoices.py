@@ -266,7 +266,7 @@ def _bytes_of(line: Line) -> int:
 
 
 def _text_of(line: Line) -> bytes:
-    words = [line.description, line.order_id, line.remarks, line.movement_id]
+    words = [line.description, line.subscription_id, line.remarks, line.movement_id]
     figures = [
         str(line.quantity),
         str(line.unit_price),
@@ -337,7 +337,7 @@ def _line(
         tax=tax,
         net=net,
         period=period,
-        order_id=subscription_id,
+        subscription_id=subscription_id,
         remarks=remarks,
         movement_id=movement_id,
     )

@@ -84,7 +84,10 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
         "buyer": {
             name: buyer.pop(name) for name in _PERSONAL if name != "tax_id" or not is_company
         },
-        "lines": [[line.description, line.order_id, line.remarks] for line in invoice.lines],
+        "lines": [
+            [line.description, line.order_id, line.remarks, line.subscription_id]
+            for line in invoice.lines
+        ],
     }
     beside = to_json(personal).encode()
     corrects = invoice.corrects
@@ -183,8 +186,14 @@ def _line_record(line: Line) -> Record:
 
 
 def _to_line(
-    record: Record, currency: str, description: str, order_id: str | None, remarks: str | None
+    record: Record,
+    currency: str,
+    description: str,
+    order_id: str | None,
+    remarks: str | None,
+    subscription_id: str | None = None,
 ) -> Line:
+    """Read a line; version 1.0 wrote the id of a subscription as that of an order."""
     period = record["period"]
     return Line(
         description=description,
@@ -197,4 +206,5 @@ def _to_line(
         order_id=order_id,
         remarks=remarks,
         movement_id=record["movement_id"],
+        subscription_id=subscription_id,
     )

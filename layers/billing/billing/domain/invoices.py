@@ -56,8 +56,9 @@ class Line:
     One line of an invoice.
 
     `unit_price` is in major units and may have more decimals than the currency; `net` is
-    quantity × unit price + setup costs, rounded once. `movement_id` names the movement that the
-    line charges or refunds.
+    quantity × unit price + setup costs, rounded once. `order_id` is the buyer's order that the
+    line comes from. In what a run bills, `subscription_id` is the subscription that is charged, and
+    `movement_id` the movement that the line charges or refunds.
     """
 
     description: str
@@ -70,6 +71,7 @@ class Line:
     order_id: str | None = None
     remarks: str | None = None
     movement_id: str | None = None
+    subscription_id: str | None = None
 
     @classmethod
     def priced(

@@ -39,6 +39,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "due": {"en": "Due on", "es": "Vencimiento"},
     "description": {"en": "Description", "es": "Descripción"},
     "order": {"en": "Order", "es": "Pedido"},
+    "subscription": {"en": "Subscription", "es": "Suscripción"},
     "setup": {"en": "includes setup costs of", "es": "incluye alta de"},
     "quantity": {"en": "Qty", "es": "Cantidad"},
     "price": {"en": "Unit price", "es": "Precio"},

@@ -215,7 +215,7 @@ def _line(number: int, line: Line, invoice: IssuedInvoice, sign: int) -> Invoice
         id=str(number),
         name=line.description,
         note=line.remarks,
-        object_id=line.order_id,
+        object_id=line.order_id or line.subscription_id,
         quantity=-line.quantity * sign if line.unit_price < 0 else line.quantity * sign,
         price=abs(line.unit_price),
         charge=_amount(line.setup_costs) * sign,

@@ -113,7 +113,10 @@ class Invoice(Dto):
 class InvoiceItem(Dto):
     """One line of an invoice."""
 
-    orderId: str = Field(description="The order that the line comes from, or an empty text.")
+    orderId: str = Field(
+        description="The order that the line comes from, or else the subscription that is billed, "
+        "or an empty text."
+    )
     description: str = Field(description="What the line charges, as it is printed on the invoice.")
     periodFrom: str = Field(
         description="First day that the line covers: yyyy-mm-dd, or an empty text."
@@ -150,7 +153,7 @@ class InvoiceItem(Dto):
         )
         vat = line.tax.on(line.net)
         return cls(
-            orderId=line.order_id or "",
+            orderId=line.order_id or line.subscription_id or "",
             description=line.description,
             periodFrom=line.period.start.isoformat() if line.period else "",
             periodTo=line.period.end.isoformat() if line.period else "",
