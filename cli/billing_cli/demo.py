@@ -2,8 +2,8 @@
 Demo data, sent through the API as a client would.
 
 A telecom company with six customers and a year of their invoices, and a second company, for
-seeing that nothing crosses. Every request carries the same body and external id each time it is
-sent, so that seeding again changes nothing.
+seeing that nothing crosses. What is there is left as it is, so that seeding again on the same day
+changes nothing, and on a later day adds the months that have passed.
 """
 
 import calendar
@@ -243,29 +243,20 @@ class Client:
     def live_at(self, now: date | None) -> None:
         """Set the clock of the org, unless it shows a later time already."""
         body = {"now": f"{now}T00:00:00Z" if now else None}
-        self._send(
-            "PUT", f"{self._org}/sandbox_clock", self._token, body, unless=HTTPStatus.CONFLICT
-        )
+        self._send("PUT", f"{self._org}/sandbox_clock", self._token, body)
 
-    def create(self, path: str, body: Json) -> str:
-        """Create, and return the id."""
-        return str(self._send("POST", f"{self._org}/{path}", self._token, body)["id"])
+    def create(self, path: str, body: Json) -> str | None:
+        """Create, and return the id; None where an earlier seed made it otherwise."""
+        created = self._send("POST", f"{self._org}/{path}", self._token, body)
+        return created and str(created["id"])
 
     def gross(self, invoice_id: str, account_token: str) -> Decimal:
         """Return the total of an invoice."""
         invoice = self._send("GET", f"/v3/account/invoice/{invoice_id}", account_token)[0]
         return Decimal(invoice["amountIncVat"]) / 100
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        token: str,
-        body: Json | None = None,
-        *,
-        unless: HTTPStatus | None = None,
-    ) -> Any:
-        """Send a request and return the answer; None if its status is `unless`."""
+    def _send(self, method: str, path: str, token: str, body: Json | None = None) -> Any:
+        """Send a request and return the answer; None where what is there forbids it (409)."""
         request = urllib.request.Request(
             self._base_url + path,
             method=method,
@@ -276,7 +267,7 @@ class Client:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
-            if error.code == unless:
+            if error.code == HTTPStatus.CONFLICT:
                 return None
             raise click.ClickException(
                 f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
@@ -290,10 +281,11 @@ def _bill(
     client: Client, customers: tuple[Customer, ...], today: date, tokens: dict[str, str]
 ) -> None:
     """Issue the invoices of the last months, each on the first day behind its month; then pay."""
-    issued = []
+    issued = list[tuple[date, Customer, str]]()
     for month, customer in _in_order_of_issue(customers, today):
         client.live_at(_end(month) + timedelta(days=1))
-        issued.append((month, customer, _issue(client, customer, month)))
+        if invoice_id := _issue(client, customer, month):
+            issued.append((month, customer, invoice_id))
     client.live_at(None)
     for month, customer, invoice_id in issued:
         _pay(client, customer, month, today, invoice_id, tokens[customer.id])
@@ -303,10 +295,9 @@ def _end(month: date) -> date:
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
-def _issue(client: Client, customer: Customer, month: date) -> str:
+def _issue(client: Client, customer: Customer, month: date) -> str | None:
     """Issue the invoice of one month."""
     end = _end(month)
-    due = end + timedelta(days=customer.profile["payment_term_days"])
     # The same draw for the same month, whenever it is made.
     draw = random.Random(f"{customer.id} {month}")
     label = f"{month:%Y-%m}"
@@ -315,7 +306,6 @@ def _issue(client: Client, customer: Customer, month: date) -> str:
         {
             "external_invoice_unique_id": f"demo-{customer.id}-{label}",
             "description": f"{customer.lines[0][0]}, {label}",
-            "due_date": due.isoformat(),
             "lines": [
                 {
                     "description": description,

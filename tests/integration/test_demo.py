@@ -1,0 +1,95 @@
+"""The demo data: seeded again on any later day, it fails nowhere and changes nothing."""
+
+import io
+import json
+import re
+import urllib.request
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import Message
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from billing import clock
+from billing_cli import demo
+from tests.integration.conftest import Invoker, Json, function_of
+
+ORG = r"/v1/orgs/(?P<orgId>\w+)"
+ACCOUNT = ORG + r"/accounts/(?P<accountId>\w+)"
+EVENTS = {
+    f"PUT {ORG}/billing_info": "billing_info_put_org",
+    f"PUT {ORG}/sandbox_clock": "sandbox_clock_put",
+    f"PUT {ACCOUNT}/billing_details": "billing_info_put_account",
+    f"POST {ACCOUNT}/invoices": "invoices_create",
+    rf"POST {ACCOUNT}/invoices/(?P<invoiceId>\w+)/payments": "invoices_pay",
+    r"GET /v3/account/invoice/(?P<invoiceId>\w+)": "invoices_get",
+}
+"""The events of what the seed sends."""
+
+
+def send(request: urllib.request.Request, timeout: float) -> io.BytesIO:
+    """Answer a request by the function that has its route."""
+    wanted = f"{request.method} {request.selector}"
+    [(name, path)] = [
+        (name, found.groupdict())
+        for pattern, name in EVENTS.items()
+        if (found := re.fullmatch(pattern, wanted))
+    ]
+    event = Invoker(path.get("orgId", "demo")).event(name, **path)
+    event["headers"]["private-token"] = request.headers["Private-token"]
+    event["body"] = request.data.decode() if isinstance(request.data, bytes) else None
+    answer = Invoker("").call(function_of(name), event)
+    content = io.BytesIO(answer.content)
+    if answer.status >= 400:
+        raise HTTPError(request.full_url, answer.status, "", Message(), content)
+    return content
+
+
+def seed(monkeypatch: pytest.MonkeyPatch, day: str, known: Json | None = None) -> Json:
+    """Seed on a day, as `billing seed` does, with the tokens of an earlier time where known."""
+    now = datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    monkeypatch.setattr(urllib.request, "urlopen", send)
+    facts = {**(known or demo.make_tokens()), "base_url": "http://localhost"}
+    demo.fill(facts)
+    return facts
+
+
+def documents(facts: Json) -> dict[str, list[Any]]:
+    """Return what lists show of the first page of each account."""
+    found = {}
+    for account, token in facts["accounts"].items():
+        event = Invoker("demo").event("invoices_list")
+        event["headers"] = {"private-token": token, "ranged-data": "start=0,results=100"}
+        found[account] = Invoker("").call("invoices", event).json
+    return found
+
+
+def test_is_seeded_again_on_any_later_day(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = seed(monkeypatch, "2026-11-26")
+    first = documents(facts)
+    assert {account: len(issued) for account, issued in first.items()} == {
+        each.id: each.months for each in demo.DEMO_CUSTOMERS
+    }
+
+    seed(monkeypatch, "2026-11-26", facts)
+    assert documents(facts) == first
+
+    seed(monkeypatch, "2026-12-01", facts)
+    december = documents(facts)
+    assert {account: len(issued) for account, issued in december.items()} == {
+        each.id: each.months + 1 for each in demo.DEMO_CUSTOMERS
+    }
+
+    others = tuple(replace(each, lines=(("Other", 1, "1.00"),)) for each in demo.DEMO_CUSTOMERS)
+    monkeypatch.setattr(demo, "DEMO_CUSTOMERS", others)  # a later release sells something else
+    seed(monkeypatch, "2027-03-05")  # by who does not know the tokens any more
+    march = documents(facts)
+    for account, issued in march.items():
+        assert len({each["description"] for each in issued}) == len(issued)
+        for before in (first, december):
+            there = {each["id"]: each["invoiceHash"] for each in before[account]}
+            assert there.items() <= {each["id"]: each["invoiceHash"] for each in issued}.items()
+    assert json.dumps(march).count("2027-02") == len(demo.DEMO_CUSTOMERS)
