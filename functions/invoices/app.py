@@ -24,7 +24,7 @@ from billing.adapters.documents import (
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
-from billing.api.params import AccountId, InvoiceId, OrgId
+from billing.api.params import AccountId, InvoiceId, OrgId, PaymentId
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.invoices import (
@@ -32,6 +32,7 @@ from billing.dialects.v1.invoices import (
     InvoicePublicLinkResponseDTO,
     InvoiceRequestDTO,
     PaymentRequestDTO,
+    PaymentReversalRequestDTO,
 )
 from billing.dialects.v2.invoices import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
@@ -46,6 +47,7 @@ from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
 from billing.services.provide_pdf import provide_pdf
 from billing.services.receive_payment import receive_payment
+from billing.services.reverse_payment import reverse_payment
 
 app = BillingApp()
 
@@ -245,6 +247,40 @@ def create_payment(
     path = _path(org_id, account_id, invoice_id)
     return created(
         GenericCreatedResponseDTO(id=received.id), received, f"{path}/payments/{received.id}"
+    )
+
+
+@app.post(
+    f"{V1_INVOICES}/<invoiceId>/payments/<paymentId>/reversal",
+    security=WRITER,
+    status_code=201,
+    tags=["v1 invoices"],
+)
+def create_payment_reversal(
+    org_id: OrgId,
+    account_id: AccountId,
+    invoice_id: InvoiceId,
+    payment_id: PaymentId,
+    request: PaymentReversalRequestDTO,
+) -> Response[GenericCreatedResponseDTO]:
+    """Reverse a payment, once, such as a direct debit that was returned
+
+    The invoice is owed again what it would be owed without the payment: its total less the other
+    payments and the credit notes, never less than zero. A reversal has the id of its payment.
+    """
+    where = (account_id, invoice_id, payment_id)
+    reversed_ = reverse_payment(
+        _key(org_id, account_id, invoice_id),
+        payment_id,
+        request.reason,
+        request.reversed_datetime,
+        request.external_id(request.external_reversal_unique_id, *where),
+        now=app.org_time(),
+        payments=PaymentRepository(),
+    )
+    path = _path(org_id, account_id, invoice_id)
+    return created(
+        GenericCreatedResponseDTO(id=reversed_.id), reversed_, f"{path}/payments/{reversed_.id}"
     )
 
 

@@ -63,6 +63,7 @@ NOBODYS: Mapping[str, Callable[[], Any]] = {
     "refundId": _hex,
     "invoiceId": lambda: "99",
     "invoiceNumber": lambda: "F2026-000099",
+    "paymentId": _hex,
     "runId": _hex,
     "tokenId": _hex,
     "filter": _hex,
@@ -165,6 +166,7 @@ class Tenant:
             external = {"external_refund_unique_id": _hex()}
             ids |= {"refundId": tenant.make("refunds_create", **external), **external}
             ids["invoiceId"] = tenant.make("invoices_create", description=ids["filter"])
+            ids["paymentId"] = tenant.make("invoices_pay")
             tenant.make("consumptions_create")
         for _ in range(count - 1):
             assert tenant("refunds_put", description=_hex()).status == 204

@@ -35,6 +35,14 @@ InvoiceId = Annotated[
         description="Executes the request in the context of the given invoice.",
     ),
 ]
+PaymentId = Annotated[
+    str,
+    Path(
+        alias="paymentId",
+        pattern=_ID,
+        description="Executes the request in the context of the given payment.",
+    ),
+]
 SubscriptionId = Annotated[
     str,
     Path(

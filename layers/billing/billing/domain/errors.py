@@ -21,6 +21,7 @@ All errors, named by meaning.
     │   ├── SeriesTakenError
     │   ├── TaxpayerFixedError
     │   ├── PaymentExceedsInvoiceError
+    │   ├── PaymentReversedError
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
     │   ├── TokenLineTooLongError
@@ -207,6 +208,16 @@ class RefundWithdrawnError(ConflictError):
 
 class PaymentExceedsInvoiceError(ConflictError):
     code = "PAYMENT_EXCEEDS_INVOICE"
+
+
+class PaymentReversedError(ConflictError):
+    code = "PAYMENT_REVERSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This payment was reversed, which can be done once. Use a new external id for a new "
+            "payment."
+        )
 
 
 class InvoiceNotCreditableError(ConflictError):

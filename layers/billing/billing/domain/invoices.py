@@ -156,15 +156,17 @@ class IssuedInvoice:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """
-    The payments and credits of an invoice; `paid_at` is the instant of the last payment.
+    The payments and credits of an invoice.
 
-    What was paid is never more than what remained. What was credited is never more than the whole,
-    but a paid invoice can be credited: the money goes back.
+    `paid_at` is the latest instant of the payments that were not reversed; `version` counts the
+    changes. What was paid is never more than what remained. What was credited is never more than
+    the whole, but a paid invoice can be credited: the money goes back.
     """
 
     paid: Money
     credited: Money
     paid_at: datetime | None = None
+    version: int = 0
 
     def plus_payment(self, amount: Money, paid_at: datetime, remaining: Money) -> "Settlement":
         """
@@ -177,11 +179,17 @@ class Settlement:
                 f"The payment ({amount}) exceeds the remaining amount of the invoice ({remaining})."
             )
         latest = max(self.paid_at or paid_at, paid_at)
-        return Settlement(self.paid + amount, self.credited, latest)
+        return replace(self, paid=self.paid + amount, paid_at=latest, version=self.version + 1)
+
+    def minus_payment(self, amount: Money, others_paid_at: datetime | None) -> "Settlement":
+        """Take a payment back; `others_paid_at` is the latest instant of the other payments."""
+        return replace(
+            self, paid=self.paid - amount, paid_at=others_paid_at, version=self.version + 1
+        )
 
     def plus_credit(self, amount: Money) -> "Settlement":
         """Add a credit, which may be more than remains to be paid."""
-        return replace(self, credited=self.credited + amount)
+        return replace(self, credited=self.credited + amount, version=self.version + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +289,22 @@ class NewInvoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Reversal:
+    """The reversal of a payment, such as a returned direct debit: its reason, and when it was."""
+
+    reason: str
+    reversed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
-    """Money received against an invoice."""
+    """Money received against an invoice; once reversed it does not count any more."""
 
     id: str
     amount: Money
     paid_at: datetime
     method: str | None
+    reversal: Reversal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ The items of invoices and their keys, in the invoices' table.
     invoice#<org>#<account>#<n>       document          the record and its personal part,
                                                         compressed; `erased_at` once the personal
                                                         part was erased
-                                      payment#<id>      money received
+                                      payment#<id>      money received, and its reversal
                                       credits           the net amounts of its lines that were
                                                         credited and reserved for refunds
                                       pdf               where its PDF is, and its hash
@@ -160,6 +160,7 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
             paid=Money(int_of(item, "paid"), currency),
             credited=Money(int_of(item, "credited"), currency),
             paid_at=to_instant(at) if at else None,
+            version=int_of(item, "settlements"),
         ),
     )
 

@@ -300,6 +300,8 @@ class InvoiceRepository:
                     expected=expected,
                 )
             )
+        else:  # a reversal may bring it back among the unpaid at this moment
+            writes.append(check(self._table, unpaid_key(key), {}))
         transact(writes)
 
     # ---------------------------------------------------------------- inside

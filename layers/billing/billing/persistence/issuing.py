@@ -318,27 +318,46 @@ def settle(
     settlement: Settlement,
     changes: dict[str, AccountChanges],
 ) -> list[Any]:
-    """Move an invoice from one settlement to the next; a settled one leaves the unpaid."""
+    """
+    Move an invoice from one settlement to the next.
+
+    A settled one leaves the unpaid; one that is owed again comes back among them, with the
+    description that it has at that moment.
+    """
+    was_owed = bool(summary.remaining)
+    is_owed = bool(replace(summary, settlement=settlement).remaining)
+    before = summary.settlement
+    expected: dict[str, int | str | None] = {
+        "paid": before.paid.minor,
+        "credited": before.credited.minor,
+        "settlements": before.version or None,
+    }
+    if is_owed and not was_owed:
+        expected["description"] = summary.description
     writes = [
         update(
             table,
             summary_key(summary.key),
-            "SET paid = :paid, credited = :credited, paid_at = :paid_at",
+            "SET paid = :paid, credited = :credited, paid_at = :paid_at, settlements = :version",
             {
                 ":paid": {"N": str(settlement.paid.minor)},
                 ":credited": {"N": str(settlement.credited.minor)},
                 ":paid_at": paid_at(settlement),
+                ":version": {"N": str(settlement.version)},
             },
-            expected={
-                "paid": summary.settlement.paid.minor,
-                "credited": summary.settlement.credited.minor,
-            },
+            expected=expected,
         )
     ]
-    if summary.remaining and not replace(summary, settlement=settlement).remaining:
-        writes.append(delete(table, unpaid_key(summary.key)))
-        change = changes.setdefault(summary.key.account_id, AccountChanges())
-        change.count_unpaid(summary.key.ordinal, -1)
+    if was_owed == is_owed:
+        return writes
+    unpaid = unpaid_key(summary.key)
+    writes.append(
+        put(table, unpaid, {"description": {"S": summary.description}})
+        if is_owed
+        else delete(table, unpaid)
+    )
+    change = changes.setdefault(summary.key.account_id, AccountChanges())
+    change.count_unpaid(summary.key.ordinal, 1 if is_owed else -1)
     return writes
 
 

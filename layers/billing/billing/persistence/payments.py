@@ -1,18 +1,35 @@
 """
 Payments, in the invoices' table, among the items of their invoice: see invoice_items.py.
 
-    pk                                sk          what
-    external#<org>#payment#<id>       external    the one payment with that external id
+    pk                                       sk          what
+    external#<org>#payment#<id>              external    the one payment with that external id
+    external#<org>#payment_reversal#<id>     external    the one payment that was reversed with
+                                                         that external id
 """
+
+import json
+from collections.abc import Sequence
+from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
-from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
-from billing.domain.records import instant
-from billing.persistence.dynamodb import get_items, joined, put, transact
+from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Reversal, Settlement
+from billing.domain.money import Money
+from billing.domain.records import instant, to_instant, to_json
+from billing.persistence.dynamodb import (
+    Item,
+    Key,
+    get_item,
+    get_items,
+    joined,
+    put,
+    query,
+    transact,
+    update,
+)
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.invoice_items import invoice_pk, summary_key, to_summary
+from billing.persistence.invoice_items import int_of, invoice_pk, summary_key, to_summary
 from billing.persistence.issuing import AccountChanges, settle
 
 
@@ -21,6 +38,14 @@ class PaymentRepository:
 
     def __init__(self) -> None:
         self._table = config.invoices_table()
+
+    # ---------------------------------------------------------------- read
+
+    def get(self, key: InvoiceKey, payment_id: str) -> Payment:
+        item = get_item(self._table, payment_key(key, payment_id))
+        if item is None:
+            raise NotFoundError
+        return to_payment(item)
 
     def get_for_payment(
         self, key: InvoiceKey, external: ExternalId
@@ -34,6 +59,32 @@ class PaymentRepository:
         known = to_idempotency_record(found.get((self._table, *taken)))
         return to_summary(key, summary), known
 
+    def get_for_reversal(
+        self, key: InvoiceKey, payment_id: str, external: ExternalId
+    ) -> tuple[InvoiceSummary, Payment, IdempotencyRecord | None]:
+        """Read a payment with its invoice, and what has the reversal's external id already."""
+        taken = external_key(key.org_id, "payment_reversal", external.value)
+        payment = payment_key(key, payment_id)
+        found = get_items({self._table: [summary_key(key), payment, taken]})
+        if (self._table, *payment) not in found:
+            raise NotFoundError
+        return (
+            to_summary(key, found[self._table, *summary_key(key)]),
+            to_payment(found[self._table, *payment]),
+            to_idempotency_record(found.get((self._table, *taken))),
+        )
+
+    def list_all(self, key: InvoiceKey) -> list[Payment]:
+        """List all payments of an invoice, those that were reversed too."""
+        items = query(
+            self._table,
+            "pk = :pk AND begins_with(sk, :payment)",
+            {":pk": {"S": invoice_pk(key)}, ":payment": {"S": joined("payment", "")}},
+        )
+        return list(map(to_payment, items))
+
+    # ---------------------------------------------------------------- write
+
     def add(
         self,
         summary: InvoiceSummary,
@@ -46,28 +97,78 @@ class PaymentRepository:
 
         Raise ContentionError where the settlement is not what `summary` says any more.
         """
-        key, table = summary.key, self._table
+        recorded = put(
+            self._table,
+            payment_key(summary.key, payment.id),
+            {
+                "amount": {"N": str(payment.amount.minor)},
+                "currency": {"S": payment.amount.currency},
+                "paid_at": {"S": instant(payment.paid_at)},
+                "method": {"S": payment.method or ""},
+                "external_id": {"S": external.value},
+            },
+        )
+        taken = external_key(summary.key.org_id, "payment", external.value)
+        self._settle(
+            summary, settlement, [recorded, put_external(self._table, taken, payment.id, external)]
+        )
+
+    def reverse(
+        self,
+        summary: InvoiceSummary,
+        settlement: Settlement,
+        payment: Payment,
+        reversal: Reversal,
+        external: ExternalId,
+    ) -> None:
+        """
+        Reverse a payment, once, and record what the invoice is owed then, all or nothing.
+
+        Raise ContentionError where the payment or the settlement has changed.
+        """
+        record = {
+            "reason": reversal.reason,
+            "reversed_at": instant(reversal.reversed_at),
+            "external_id": external.value,
+        }
+        reversed_ = update(
+            self._table,
+            payment_key(summary.key, payment.id),
+            "SET reversal = :reversal",
+            {":reversal": {"S": to_json(record)}},
+            expected={"amount": payment.amount.minor, "reversal": None},
+        )
+        taken = external_key(summary.key.org_id, "payment_reversal", external.value)
+        self._settle(
+            summary,
+            settlement,
+            [reversed_, put_external(self._table, taken, payment.id, external)],
+        )
+
+    def _settle(
+        self, summary: InvoiceSummary, settlement: Settlement, writes: Sequence[Any]
+    ) -> None:
+        """Write what changes the settlement of an invoice together with that settlement."""
         changes: dict[str, AccountChanges] = {}
-        writes = [
-            put(
-                table,
-                (invoice_pk(key), joined("payment", payment.id)),
-                {
-                    "amount": {"N": str(payment.amount.minor)},
-                    "currency": {"S": payment.amount.currency},
-                    "paid_at": {"S": instant(payment.paid_at)},
-                    "method": {"S": payment.method or ""},
-                    "external_id": {"S": external.value},
-                },
-            ),
-            put_external(
-                table,
-                external_key(key.org_id, "payment", external.value),
-                payment.id,
-                external,
-            ),
-            *settle(table, summary, settlement, changes),
+        settled = settle(self._table, summary, settlement, changes)
+        counts = [
+            write
+            for account_id, change in changes.items()
+            for write in change.writes(self._table, summary.key.org_id, account_id)
         ]
-        for account_id, change in changes.items():
-            writes += change.writes(table, key.org_id, account_id)
-        transact(writes)
+        transact([*writes, *settled, *counts])
+
+
+def payment_key(key: InvoiceKey, payment_id: str) -> Key:
+    return invoice_pk(key), joined("payment", payment_id)
+
+
+def to_payment(item: Item) -> Payment:
+    record = json.loads(item["reversal"]["S"]) if "reversal" in item else None
+    return Payment(
+        id=item["sk"]["S"].removeprefix(joined("payment", "")),
+        amount=Money(int_of(item, "amount"), item["currency"]["S"]),
+        paid_at=to_instant(item["paid_at"]["S"]),
+        method=item["method"]["S"] or None,
+        reversal=record and Reversal(record["reason"], to_instant(record["reversed_at"])),
+    )

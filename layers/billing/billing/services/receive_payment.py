@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from billing import deadline
-from billing.domain.errors import InvalidRequestError
+from billing.domain.errors import InvalidRequestError, PaymentReversedError
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
@@ -15,10 +15,19 @@ AHEAD = timedelta(days=1)
 """How far a payment may lie ahead: as much as clocks and time zones may differ."""
 
 
+def check_not_ahead(at: datetime, now: datetime, field: str) -> None:
+    """Raise InvalidRequestError where money is said to have moved in the future."""
+    if at > now + AHEAD:
+        latest = (now + AHEAD).isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise InvalidRequestError.of(field, f"is in the future; at present {latest} is the latest")
+
+
 class Payments(Protocol):
     def get_for_payment(
         self, key: InvoiceKey, external: ExternalId
     ) -> tuple[InvoiceSummary, IdempotencyRecord | None]: ...
+
+    def get(self, key: InvoiceKey, payment_id: str) -> Payment: ...
 
     def add(
         self,
@@ -43,20 +52,19 @@ def receive_payment(
     """
     Record a payment.
 
-    Raise PaymentExceedsInvoiceError where less remains, and InvalidRequestError where it was paid
-    in the future, the currency is not the invoice's, or the amount has more decimals than it.
+    Raise PaymentExceedsInvoiceError where less remains, InvalidRequestError where it was paid in
+    the future, the currency is not the invoice's, or the amount has more decimals than it, and
+    PaymentReversedError where the same payment was recorded and reversed before.
     """
     payment_id = uuid4().hex
 
     def receive() -> Created:
         summary, record = payments.get_for_payment(key, external)
         if known := external.replay(record):
+            if payments.get(key, known.id).reversal:
+                raise PaymentReversedError
             return known
-        if paid_at > now + AHEAD:
-            latest = (now + AHEAD).isoformat(timespec="seconds").replace("+00:00", "Z")
-            raise InvalidRequestError.of(
-                "paid_datetime", f"is in the future; at present {latest} is the latest"
-            )
+        check_not_ahead(paid_at, now, "paid_datetime")
         owed_in = summary.gross.currency
         if currency not in (None, owed_in):
             raise InvalidRequestError.of("currency", f"the invoice is in {owed_in}")

@@ -124,6 +124,19 @@ class PaymentRequestDTO(Dto):
     )
 
 
+class PaymentReversalRequestDTO(Dto):
+    """The reversal of a payment: a returned direct debit, a chargeback."""
+
+    reason: Text = Field(description="Why the payment was reversed, as the bank said it.")
+    reversed_datetime: Instant = Field(
+        description="The instant at which the money went back, with its UTC offset."
+    )
+    external_reversal_unique_id: ExternalIdText = Field(
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "reversal."
+    )
+
+
 class CreditNoteLineRequestDTO(Dto):
     """A line of the invoice, and the amount that is credited of it."""
 
