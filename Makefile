@@ -22,7 +22,10 @@ EMULATOR := .local/venv
 WORKERS := $(shell nproc 2>/dev/null || echo 2)
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.13 \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
+	$(UNUSED:%=--no-emit-package %)
+# What justmytype-intl-cjk asks for besides: we take its fonts, and leave what finds fonts by name.
+UNUSED := fonttools justmytype
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run start stop logs status invoke api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
@@ -161,6 +164,6 @@ define environment
 	mkdir -p $(1) && $(PYTHON) -m venv $(1) && \
 	{ [ -x $(BIN)/uv ] || $(BIN)/pip install --quiet "$$(grep -o '^uv==[0-9.]*' requirements-dev.txt)"; } && \
 	{ $(BIN)/uv pip sync --quiet --python $(1)/bin/python $(2) || \
-		$(1)/bin/pip install --quiet --require-hashes --requirement $(2); } && \
+		$(1)/bin/pip install --quiet --no-deps --require-hashes --requirement $(2); } && \
 	touch $(1)/ready && echo "$$(( $$(date +%s) - began )) s"
 endef

@@ -4,6 +4,7 @@ Draw the pictures of documents in this folder.
     PYTHONPATH=.:layers/billing python docs/pictures.py
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -38,8 +39,9 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
 
 def main() -> None:
     for name, (invoice, index) in PICTURES.items():
-        pages = compiler().compile(
-            format="png", ppi=84, sys_inputs=inputs(invoice), timestamp=invoice.issued_at
+        read = inputs(invoice)
+        pages = compiler(*json.loads(read["fonts"])).compile(
+            format="png", ppi=84, sys_inputs=read, timestamp=invoice.issued_at
         )
         # Typst gives a list of pages, or the page itself where there is but one.
         page = pages[index] if isinstance(pages, list) else cast(bytes, pages)

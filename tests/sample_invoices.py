@@ -86,6 +86,79 @@ JAPANESE = replace(
     country="JP",
     time_zone="Asia/Tokyo",
 )
+KYOTO = replace(
+    JAPANESE,
+    id="4005",
+    name="佐藤 花子",
+    company_name="佐藤商事株式会社",
+    email="keiri@sato.example",
+    address=Address("丸の内一丁目1番1号 辻󠄀ビル", "100-0005", "東京都千代田区", "JP"),
+)
+SHANGHAI = replace(
+    JAPANESE,
+    id="4006",
+    name="张伟",
+    company_name="上海示例贸易有限公司",
+    address=Address("南京东路100号", "200001", "上海市黄浦区", "CN"),
+    country="CN",
+)
+TAIPEI = replace(
+    JAPANESE,
+    id="4007",
+    name="陳美玲",
+    company_name="範例國際股份有限公司",
+    address=Address("信義路五段7號", "110", "臺北市信義區", "TW"),
+    country="TW",
+)
+SEOUL = replace(
+    JAPANESE,
+    id="4008",
+    name="김민준",
+    company_name="주식회사 예시상사",
+    address=Address("세종대로 110", "04524", "서울특별시 중구", "KR"),
+    country="KR",
+)
+BANGKOK = replace(
+    JAPANESE,
+    id="4009",
+    name="สมชาย ใจดี",
+    company_name="บริษัท ตัวอย่างการค้า จำกัด",
+    address=Address("ถนนพระรามที่ 1 แขวงปทุมวัน", "10330", "กรุงเทพมหานคร", "TH"),
+    country="TH",
+)
+CAIRO = replace(
+    JAPANESE,
+    id="4010",
+    name="أحمد الأمين",
+    company_name="شركة الاتصالات المثالية (Ideal Telecom) ش.م.م ٢٠",
+    address=Address("٢٣ شارع التحرير", "11511", "القاهرة", "EG"),
+    country="EG",
+)
+HAIFA = replace(
+    JAPANESE,
+    id="4011",
+    name="נועה כהן",
+    company_name="דוגמה טכנולוגיות (2020) בע״מ",
+    address=Address("שדרות בן גוריון 12, דירה 4", "3303112", "חיפה", "IL"),
+    country="IL",
+)
+ATHENS = replace(
+    JAPANESE,
+    id="4012",
+    name="Ελένη Παπαδοπούλου",
+    company_name="Παράδειγμα Εμπορική Α.Ε.",
+    tax_id="EL094259216",
+    address=Address("Λεωφόρος Βασιλίσσης Σοφίας 2", "106 74", "Αθήνα", "GR"),
+    country="GR",
+)
+TBILISI = replace(
+    JAPANESE,
+    id="4013",
+    name="ნინო ბერიძე",
+    company_name="შპს მაგალითი, Օրինակ ՍՊԸ",
+    address=Address("რუსთაველის გამზირი 12", "0108", "თბილისი", "GE"),
+    country="GE",
+)
 
 IVA = Tax(TaxType.IVA, Decimal(21))
 IVA_10 = Tax(TaxType.IVA, Decimal(10))
@@ -277,6 +350,35 @@ HOSTILE_TEXT = invoice(
     description=HOSTILE,
 )
 
+
+def abroad(buyer: Account, description: str, remarks: str) -> IssuedInvoice:
+    """Invoice a buyer outside the EU, in the buyer's letters and in others."""
+    return invoice(
+        line(description, "4", "1480", tax=NO_TAX, remarks=remarks),
+        line("Hosted PBX, seat", "1", "7.6", tax=NO_TAX, order_id="PO-7731"),
+        buyer=buyer,
+        description=f"Services of February 2026, {buyer.company_name}",
+    )
+
+
+LETTERS = {
+    "Japanese": abroad(KYOTO, "クラウド電話、１席（龍・𠮷野家・直角骨）", "がぎぐげご「テスト」…"),
+    "Chinese": abroad(SHANGHAI, "云电话，每个席位（直角骨）", "备注：“测试”，二〇二六年"),
+    "Taiwanese": abroad(TAIPEI, "雲端電話，每個席位（直角骨）", "ㄅㄧㄢˋ、備註"),
+    "Korean": abroad(SEOUL, "클라우드 전화, 좌석당 요금", "비고: 大韓民國 직통 번호"),
+    "Thai": abroad(BANGKOK, "โทรศัพท์คลาวด์ต่อที่นั่ง น้ำ ผู้ ที่", "หมายเหตุ: ค่าบริการเดือนกุมภาพันธ์"),
+    "Arabic": abroad(CAIRO, "هاتف سحابي، لكل مقعد (SIP 30)", "ملاحظة: خط مباشر +20 2 2345 والسلام"),
+    "Persian": abroad(replace(CAIRO, name="می‌نویسم پژوهش‌گر"), "گچپژ ۱۲۳", "می‌خواهم"),
+    "Hebrew": abroad(HAIFA, "מרכזייה בענן, מושב (SIP 30)", "שָׁלוֹם: קו ישיר 04-8123456, ₪"),
+    "Greek": abroad(ATHENS, "Τηλεφωνικό κέντρο, θέση", "Ἑλλὰς ᾠδή, ευχαριστούμε"),
+    "Georgian and Armenian": abroad(TBILISI, "ტელეფონია", "Հեռախոս, Ҟьыҧа, Ĳssel, ŉ"),
+    "Vietnamese": abroad(
+        replace(JAPANESE, name="Nguyễn Thị Ánh", company_name="Công ty Ví dụ"),
+        "Tổng đài đám mây",
+        "Ẹ̀kọ́ ṣọ́ọ̀ṣì",
+    ),
+}
+
 SAMPLES = {
     "one line": ONE_LINE,
     "twelve lines": TWELVE_LINES,
@@ -303,4 +405,5 @@ SAMPLES = {
     "seller outside the EU": FOREIGN_SELLER,
     "long names": LONG_NAMES,
     "hostile text": HOSTILE_TEXT,
+    **LETTERS,
 }

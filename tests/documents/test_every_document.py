@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -60,6 +61,7 @@ from billing.einvoice.cii import to_cii
 from billing.services.refund_originals import reserved
 from functions.documents.pdf.render import render
 from tests.documents.official_rules import STYLESHEETS, OfficialRules
+from tools.letters import coverage
 
 EXAMPLES = os.environ.get("DOCUMENT_EXAMPLES")
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -90,21 +92,21 @@ WORDS = st.sampled_from(
     [
         "Fibre 600",
         "Größe Łódź Ελλάδα Київ",
-        "日本",
+        "株式会社 日本",
+        "شركة الأمل ٤٢",
+        "ที่ปรึกษา 한국 მაგალითი",
         "<b>&amp;]]>",
         '#panic("x") $x$',
         "שלום",
         "e\u0301",
     ]
 )
-ODD = st.text(
-    st.one_of(
-        st.sampled_from(" \xa0\xad\u200b\u202e\u2028\u3000\ufeff"),
-        st.characters(exclude_categories=["Cc", "Cs"]),
-    ),
-    min_size=1,
-    max_size=4,
-)
+
+
+@cache
+def printable() -> list[str]:
+    """Return what the fonts of documents have: anything else is refused."""
+    return [chr(code) for codes in coverage().values() for code in sorted(codes)]
 
 
 def mostly[T](
@@ -114,6 +116,17 @@ def mostly[T](
     return st.sampled_from([*[usual] * times, *others]).flatmap(lambda chosen: chosen)
 
 
+ODD = st.text(
+    st.one_of(
+        st.sampled_from(" \xa0\xad\u200b\u202e\u2028\u3000\ufeff"),
+        mostly(
+            st.deferred(lambda: st.sampled_from(printable())),
+            st.characters(exclude_categories=["Cc", "Cs"]),
+        ),
+    ),
+    min_size=1,
+    max_size=4,
+)
 BLANK = st.sampled_from([" ", "\xa0\u2028", "\u3000", "\u200b"])
 TEXTS = mostly(WORDS, ODD, st.tuples(ODD, WORDS, ODD).map("".join), BLANK, times=60)
 NAMES = mostly(TEXTS, st.just("Wort " * 40), st.just("x" * 200))

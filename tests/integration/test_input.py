@@ -110,6 +110,28 @@ def test_texts_are_kept_and_searched_composed(billed: Invoker) -> None:
         assert [each["description"] for each in found] == ["Conexi\xf3n"]
 
 
+def test_a_character_that_no_font_has_is_refused_with_its_field(billed: Invoker) -> None:
+    line = {"description": "Plan 🚀", "quantity": 1, "unit_price": 7, "remarks": "ক"}
+
+    profile = billed("billing_info_put_account", {"name": "日本 ⛄︎ ᠮ", "email": "ᠮ@a.example"})
+    invoice = billed("invoices_create", {"description": "ᚠ", "lines": [line]})
+
+    assert (profile.status, invoice.status) == (400, 400)
+    assert [each["field"] for each in profile.json["details"]] == ["name", "email"]
+    assert {each["field"]: each["message"] for each in invoice.json["details"]} == {
+        "description": _no_font_for("ᚠ", "U+16A0"),
+        "lines[0].description": _no_font_for("🚀", "U+1F680"),
+        "lines[0].remarks": _no_font_for("ক", "U+0995"),
+    }
+
+
+def _no_font_for(character: str, code: str) -> str:
+    return (
+        "must have only characters that documents can be printed with: "
+        f"there is no font for '{character}' ({code})"
+    )
+
+
 def test_minus_zero_is_zero(billed: Invoker) -> None:
     body = billed.event("invoices_create")["body"]
     lines = '"lines": [{"description": "a", "quantity": 1, "unit_price": 7, "setup_costs": %s}]'

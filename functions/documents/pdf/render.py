@@ -8,9 +8,10 @@ from typing import cast
 import typst
 
 from billing.domain.invoices import IssuedInvoice
+from billing.domain.letters import EVERYDAY
 from billing.einvoice.cii import to_cii
 from functions.documents.pdf.factur_x import declare_factur_x
-from functions.documents.pdf.text import FONTS
+from functions.documents.pdf.families import INTER, families, files
 from functions.documents.pdf.view import view
 
 TEMPLATE = Path(__file__).parent / "invoice.typ"
@@ -28,12 +29,24 @@ def render(invoice: IssuedInvoice) -> bytes:
 
 def inputs(invoice: IssuedInvoice) -> dict[str, str]:
     """Return what the template reads."""
-    return {"document": json.dumps(view(invoice)), "factur_x": to_cii(invoice).decode()}
+    document = json.dumps(view(invoice), ensure_ascii=False)
+    return {
+        "document": document,
+        "factur_x": to_cii(invoice).decode(),
+        "fonts": json.dumps(_families(document, invoice)),
+    }
+
+
+def _families(document: str, invoice: IssuedInvoice) -> list[str]:
+    """Return the families that a document is set in: one where that has all its letters."""
+    if EVERYDAY.fullmatch(document):
+        return [INTER]
+    return families(invoice.buyer.country, invoice.seller.address.country)
 
 
 def typeset(inputs: dict[str, str], invoice: IssuedInvoice) -> bytes:
     """Create the PDF as typst writes it, without the metadata of Factur-X."""
-    pdf = compiler().compile(
+    pdf = compiler(*json.loads(inputs["fonts"])).compile(
         format="pdf",
         sys_inputs=inputs,
         pdf_standards=["a-3a", "ua-1"],
@@ -42,10 +55,18 @@ def typeset(inputs: dict[str, str], invoice: IssuedInvoice) -> bytes:
     return cast(bytes, pdf)
 
 
+def compiler(*fonts: str) -> typst.Compiler:
+    """Return what makes the pages, with the fonts of these families."""
+    return _compiler(frozenset(fonts))
+
+
 @cache
-def compiler() -> typst.Compiler:
+def _compiler(fonts: frozenset[str]) -> typst.Compiler:
     """Load the template and the fonts once: the first invoice pays for it, the others do not."""
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS]
+    folders = {
+        path.parent for family, paths in files().items() if family in fonts for path in paths
+    }
+    found = typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=sorted(folders)
     )
-    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=fonts)
+    return typst.Compiler(TEMPLATE, root=TEMPLATE.parent, font_paths=found)

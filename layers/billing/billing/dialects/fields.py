@@ -22,12 +22,17 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_before_validator_function, str_schema
+from pydantic_core.core_schema import (
+    no_info_after_validator_function,
+    no_info_before_validator_function,
+    str_schema,
+)
 
 from billing.domain.address_schemes import ADDRESS_SCHEMES
 from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
 from billing.domain.ids import ALL_ACCOUNTS, check_account_id
+from billing.domain.letters import check_printable
 from billing.domain.money import CURRENCIES
 from billing.domain.periods import Moment
 from billing.domain.tax_ids import plain_tax_id
@@ -173,13 +178,19 @@ def _text(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TextOf:
-    """Marks a text of at most so many characters, counted once it is composed."""
+    """
+    Marks a text of at most so many characters, counted once it is composed.
+
+    What is `printed` is refused where no font of documents has one of its characters.
+    """
 
     max_length: int
+    printed: bool = True
 
     def __get_pydantic_core_schema__(self, *_: Any) -> CoreSchema:
         of_length = str_schema(min_length=1, max_length=self.max_length)
-        return no_info_before_validator_function(_text, of_length)
+        text = no_info_before_validator_function(_text, of_length)
+        return no_info_after_validator_function(check_printable, text) if self.printed else text
 
     def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
         return {
@@ -248,12 +259,13 @@ AccountId = Annotated[
 ]
 Name = Annotated[str, TextOf(200)]
 Text = Annotated[str, TextOf(500)]
-ExternalIdText = Annotated[str, TextOf(255)]
+ExternalIdText = Annotated[str, TextOf(255, printed=False)]
 _EMAIL_PART = rf"[^@\s{_UNPRINTABLE}]+"
 Email = Annotated[
     str,
     StringConstraints(pattern=rf"^{_EMAIL_PART}@{_EMAIL_PART}\.{_EMAIL_PART}$", max_length=254),
     BeforeValidator(_text),
+    AfterValidator(check_printable),
 ]
 Amount = Annotated[
     Decimal,
