@@ -50,9 +50,10 @@ from billing.domain.invoices import (
     IssuedInvoice,
     draft_invoice,
 )
-from billing.domain.issuing import AccountEnd, ChainEnd, Ends, Journal
+from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import CURRENCIES
 from billing.domain.movements import Movement, MovementKey, MovementKind, Surroundings
+from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Account, Org
 from billing.domain.refunds import Refund, RefundKey
 from billing.domain.tax import Tax

@@ -15,8 +15,9 @@ from billing.adapters.queues import BatchesQueue
 from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS, Batch
 from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.invoices import InvoiceKind, InvoiceSummary, Line
-from billing.domain.issuing import LANE, AccountEnd, ChainEnd, Ends, Journal
+from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import MAX_MINOR, Money
+from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account
 from billing.domain.tax import NO_TAX
 from billing.persistence.billing import BillingRepository

@@ -10,7 +10,7 @@ import pytest
 
 from billing import clock
 from billing.domain.errors import NotSandboxError
-from billing.domain.issuing import ChainEnd
+from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Org
 from billing.domain.periods import midnight
 from billing.domain.sandbox_clocks import SandboxClock

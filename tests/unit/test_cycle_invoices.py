@@ -20,7 +20,7 @@ from billing.domain.cycles import (
 )
 from billing.domain.errors import InvalidRequestError
 from billing.domain.invoices import Draft, InvoiceKind, LinePeriod
-from billing.domain.issuing import AccountEnd, ChainEnd, Ends, Journal
+from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import Money
 from billing.domain.movements import (
     Movement,
@@ -29,6 +29,7 @@ from billing.domain.movements import (
     NewMovement,
     OperationType,
 )
+from billing.domain.numbering import ChainEnd
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.refunds import NewRefund, Refund, RefundKey, Reservation
 from billing.domain.tax import AskedAmount, Tax

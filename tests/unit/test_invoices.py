@@ -21,8 +21,9 @@ from billing.domain.invoices import (
     Settlement,
     draft_invoice,
 )
-from billing.domain.issuing import AccountEnd, ChainEnd, Ends, Journal, SeriesEnd
+from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import Money
+from billing.domain.numbering import ChainEnd, SeriesEnd
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.tax import NO_TAX, Tax, TaxType
 

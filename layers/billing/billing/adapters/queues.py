@@ -28,7 +28,7 @@ from billing.aws import call, sqs
 from billing.domain.billing_runs import Batch
 from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
-from billing.domain.issuing import LANE
+from billing.domain.numbering import LANE
 from billing.domain.records import known
 
 _MESSAGES_AT_ONCE = 10

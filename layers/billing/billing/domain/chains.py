@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from billing.domain.invoice_record import InvoiceRecord
 from billing.domain.invoices import InvoiceKey
+from billing.domain.numbering import invoice_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ChainLink:
 
     @property
     def number(self) -> str:
-        return f"{self.series}-{self.sequence:06}"
+        return invoice_number(self.series, self.sequence)
 
 
 @dataclass(frozen=True, slots=True)

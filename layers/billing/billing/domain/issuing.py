@@ -1,10 +1,4 @@
-"""
-Issuing: the journal that numbers, dates and chains documents.
-
-An org's documents are numbered in lanes. Each lane has one hash chain over all its documents,
-never restarted, and series of its own: one for invoices and one for credit notes, which begin
-anew each year.
-"""
+"""Issuing: the journal that numbers, dates and chains documents."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -16,37 +10,12 @@ from billing.domain.errors import InvalidRequestError, SeriesTakenError
 from billing.domain.idempotency import IdempotencyRecord
 from billing.domain.invoice_record import InvoiceRecord, write_record
 from billing.domain.invoices import Draft, InvoiceKey, InvoiceKind, IssuedInvoice
+from billing.domain.numbering import ChainEnd, SeriesEnd, invoice_number, series_of
 from billing.domain.parties import Org
 from billing.domain.periods import local_date
 
-LANE = "A"
-"""The one lane that an org has."""
 SALT_BYTES = 16
 """Random bytes beside the personal part of a record: nobody can guess what its hash is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainEnd:
-    """The last document of a lane: its position in the chain, its hash and its date."""
-
-    position: int = 0
-    hash: str = ""
-    issue_date: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesEnd:
-    """
-    The last number of a series; `sequence` is 0 where it has numbered nothing yet.
-
-    A series numbers one kind of document in one lane, for ever.
-    """
-
-    kind: InvoiceKind
-    lane: str
-    first_year: int
-    year: int
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +47,6 @@ class Ends:
 
     def copy(self) -> "Ends":
         return Ends(self.chain, dict(self.series), dict(self.accounts))
-
-
-def series_of(org: Org, kind: InvoiceKind) -> str:
-    """Return the series that numbers a kind of document."""
-    return org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
-
-
-def invoice_number(series: str, year: int, sequence: int) -> str:
-    """Return an invoice number: series, year and a sequence without gaps, such as F2026-000001."""
-    return f"{series}{year}-{sequence:06}"
 
 
 @dataclass
@@ -131,7 +90,7 @@ class Journal:
         term = 0 if draft.kind is InvoiceKind.CREDIT_NOTE else draft.buyer.payment_term_days
         invoice = IssuedInvoice(
             key=InvoiceKey(self.org.id, draft.buyer.id, account.ordinal + 1),
-            number=invoice_number(series, end.year, end.sequence),
+            number=invoice_number(f"{series}{end.year}", end.sequence),
             kind=draft.kind,
             issued_at=self.now,
             issue_date=issue_date,

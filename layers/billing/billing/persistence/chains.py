@@ -1,4 +1,4 @@
-"""Chains as an audit reads them: lanes, their series, and every number in order; see issuing.py."""
+"""Chains as an audit reads them: lanes, series, and every number in order; see numbering.py."""
 
 from collections.abc import Iterator, Mapping
 from heapq import merge
@@ -8,14 +8,19 @@ from typing import Any
 from billing import config
 from billing.domain.chains import ChainLink
 from billing.domain.invoices import InvoiceKey
-from billing.domain.issuing import ChainEnd, SeriesEnd
-from billing.persistence.dynamodb import Item, get_items, joined, query
-from billing.persistence.invoice_items import document_key, int_of, padded, to_record
-from billing.persistence.issuing import to_chain_end, to_series_end
+from billing.domain.numbering import ChainEnd, SeriesEnd
+from billing.persistence.dynamodb import Item, get_items_of, int_of, query
+from billing.persistence.invoice_items import document_key, to_record
+from billing.persistence.numbering import (
+    lane_key,
+    list_numbers,
+    numbered,
+    series_key,
+    to_chain_end,
+    to_series_end,
+)
 
 _READ_AT_ONCE = 25
-_LAST = 10**10 - 1
-"""Behind every sequence."""
 
 
 class ChainRepository:
@@ -26,12 +31,12 @@ class ChainRepository:
 
     def list_lanes(self, org_id: str) -> dict[str, ChainEnd]:
         """Read the lanes of an org, each with its last document."""
-        items = query(self._table, "pk = :pk", {":pk": {"S": joined("lane", org_id)}})
+        items = query(self._table, "pk = :pk", {":pk": {"S": lane_key(org_id, "")[0]}})
         return {item["sk"]["S"]: to_chain_end(item) for item in items}
 
     def list_series(self, org_id: str) -> dict[str, SeriesEnd]:
         """Read the series of an org, each with its last number."""
-        items = query(self._table, "pk = :pk", {":pk": {"S": joined("series", org_id)}})
+        items = query(self._table, "pk = :pk", {":pk": {"S": series_key(org_id, "")[0]}})
         return {item["sk"]["S"]: to_series_end(item) for item in items}
 
     def list_links(
@@ -45,7 +50,7 @@ class ChainRepository:
         """
         done = after or {}
         numbers = [
-            self._numbers(org_id, f"{name}{year}", done.get(f"{name}{year}", 0))
+            list_numbers(self._table, org_id, f"{name}{year}", done.get(f"{name}{year}", 0))
             for name, end in self.list_series(org_id).items()
             if end.lane == lane
             for year in range(end.first_year, end.year + 1)
@@ -57,24 +62,15 @@ class ChainRepository:
         """List all documents of an org, series by series, in the order of their numbers."""
         for name, end in self.list_series(org_id).items():
             for year in range(end.first_year, end.year + 1):
-                for item in self._numbers(org_id, f"{name}{year}", 0):
-                    yield _key_of(org_id, item)
-
-    def _numbers(self, org_id: str, series: str, after: int) -> Iterator[Item]:
-        values = {
-            ":pk": {"S": joined("number", org_id, series)},
-            ":first": {"S": padded(after + 1)},
-            ":last": {"S": padded(_LAST)},
-        }
-        return query(self._table, "pk = :pk AND sk BETWEEN :first AND :last", values)
+                for item in list_numbers(self._table, org_id, f"{name}{year}", 0):
+                    yield numbered(org_id, item)
 
     def _links(self, org_id: str, batch: tuple[Item, ...]) -> Iterator[ChainLink]:
-        documents = get_items(
-            {self._table: [document_key(_key_of(org_id, item)) for item in batch]}
-        )
+        keys = [document_key(numbered(org_id, item)) for item in batch]
+        documents = get_items_of(self._table, *keys)
         for item in batch:
-            key = _key_of(org_id, item)
-            document: Any = documents.get((self._table, *document_key(key)))
+            key = numbered(org_id, item)
+            document: Any = documents.get(document_key(key))
             yield ChainLink(
                 key=key,
                 series=item["pk"]["S"].rsplit("#", 1)[1],
@@ -89,7 +85,3 @@ class ChainRepository:
 
 def _position(item: Item) -> int:
     return int_of(item, "lane_position")
-
-
-def _key_of(org_id: str, item: Item) -> InvoiceKey:
-    return InvoiceKey(org_id, item["account_id"]["S"], int_of(item, "ordinal_of_account"))

@@ -29,7 +29,7 @@ from billing.domain.cycles import (
     OpenCycle,
     Part,
 )
-from billing.domain.issuing import LANE
+from billing.domain.numbering import LANE
 from billing.domain.parties import Account
 from billing.domain.periods import BillingPeriod
 from billing.domain.records import (

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -55,6 +55,10 @@ def joined(*parts: str | int) -> str:
     return SEPARATOR.join(map(str, parts))
 
 
+def padded(number: int) -> str:
+    return f"{number:010}"
+
+
 def key_of(key: Key) -> dict[str, Any]:
     """Write a key as DynamoDB wants it."""
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
@@ -63,6 +67,15 @@ def key_of(key: Key) -> dict[str, Any]:
 def expiring(at: datetime) -> Item:
     """Return the attribute of an item that DynamoDB deletes some time after an instant."""
     return {EXPIRES_AT: {"N": str(int(at.timestamp()))}}
+
+
+def int_of(item: Item, name: str) -> int:
+    """Read a number; 0 where there is none."""
+    return int(item[name]["N"]) if name in item else 0
+
+
+def date_of(item: Item, name: str) -> date | None:
+    return date.fromisoformat(item[name]["S"]) if name in item else None
 
 
 def get_item(table: str, key: Key) -> Item | None:
@@ -94,6 +107,12 @@ def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], I
 
     deadline.retry(read, on=_TryAgainError)
     return found
+
+
+def get_items_of(table: str, *keys: Key) -> dict[Key, Item]:
+    """Read up to 100 items of one table, as they are now, in one request."""
+    found = get_items({table: keys})
+    return {(pk, sk): item for (_, pk, sk), item in found.items()}
 
 
 def query(table: str, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Item]:

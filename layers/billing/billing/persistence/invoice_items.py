@@ -39,17 +39,13 @@ from billing.domain.invoices import (
 from billing.domain.money import Money
 from billing.domain.parties import DeliveryMode
 from billing.domain.records import instant, period_record, to_instant, to_json, to_period
-from billing.persistence.dynamodb import SEPARATOR, Item, Key, joined, put
+from billing.persistence.dynamodb import SEPARATOR, Item, Key, int_of, joined, padded, put
 
 BLOCK = 1000
 """Ordinals whose unpaid documents are counted together."""
 
 
 # ---------------------------------------------------------------- keys
-
-
-def padded(number: int) -> str:
-    return f"{number:010}"
 
 
 def account_pk(org_id: str, account_id: str) -> str:
@@ -96,15 +92,6 @@ def _credits_key(key: InvoiceKey) -> Key:
 
 
 # ---------------------------------------------------------------- shapes
-
-
-def int_of(item: Item, name: str) -> int:
-    """Read a number; 0 where there is none."""
-    return int(item[name]["N"]) if name in item else 0
-
-
-def date_of(item: Item, name: str) -> date | None:
-    return date.fromisoformat(item[name]["S"]) if name in item else None
 
 
 def summary_item(summary: InvoiceSummary) -> dict[str, Any]:

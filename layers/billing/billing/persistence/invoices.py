@@ -4,7 +4,6 @@ Invoices as they are read: one whole, pages of an account's, by number, by day, 
 What their items are, invoice_items.py says; numbers and chains are kept by issuing.py.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -25,13 +24,13 @@ from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
     ConditionFailedError,
-    Item,
-    Key,
     check,
     delete,
     get_item,
-    get_items,
+    get_items_of,
+    int_of,
     joined,
+    padded,
     put,
     query,
     transact,
@@ -43,8 +42,6 @@ from billing.persistence.invoice_items import (
     creditable_keys,
     document_item,
     document_key,
-    int_of,
-    padded,
     pdf_key,
     summary_key,
     to_creditable,
@@ -54,10 +51,10 @@ from billing.persistence.invoice_items import (
     totals_key,
     unpaid_key,
 )
+from billing.persistence.numbering import number_key, numbered
 
 _LAST = 10**10 - 1
 """Behind every ordinal."""
-_NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
 
 MAX_LISTED = 10_000
 """Invoices that are listed by date at once: each is up to 500 bytes of an answer of 6 MB."""
@@ -73,7 +70,7 @@ class InvoiceRepository:
 
     def get(self, key: InvoiceKey) -> tuple[IssuedInvoice, InvoiceSummary]:
         """Read one invoice whole, with its settlement."""
-        found = self._get(document_key(key), summary_key(key))
+        found = get_items_of(self._table, document_key(key), summary_key(key))
         if len(found) < 2:
             raise NotFoundError
         invoice = read_record(to_record(found[document_key(key)]))
@@ -81,25 +78,20 @@ class InvoiceRepository:
 
     def get_creditables(self, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Creditable]:
         """Read invoices, with what is left of them to be credited."""
-        if not keys:
-            return {}
-        return {
-            key: to_creditable(key, found)
-            for some in batched(keys, 100 // 3, strict=False)
-            for found in [self._get(*(each for key in some for each in creditable_keys(key)))]
-            for key in some
-        }
+        creditables: dict[InvoiceKey, Creditable] = {}
+        for some in batched(keys, 100 // 3, strict=False):
+            items = (each for key in some for each in creditable_keys(key))
+            found = get_items_of(self._table, *items)
+            creditables |= {key: to_creditable(key, found) for key in some}
+        return creditables
 
     def find_number(self, org_id: str, number: str) -> InvoiceKey | None:
         """Find the invoice that has a number."""
-        match = _NUMBER.fullmatch(number)
-        if match is None:
+        try:
+            item = get_item(self._table, number_key(org_id, number))
+        except ValueError:
             return None
-        key = joined("number", org_id, match[1]), padded(int(match[2]))
-        item = get_item(self._table, key)
-        if item is None:
-            return None
-        return InvoiceKey(org_id, item["account_id"]["S"], int_of(item, "ordinal_of_account"))
+        return numbered(org_id, item) if item else None
 
     def list_page(
         self, org_id: str, account_id: str, start: int, results: int
@@ -205,7 +197,7 @@ class InvoiceRepository:
 
     def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredDocument | None]:
         """Read one invoice whole, and where its PDF is, if it was made."""
-        found = self._get(document_key(key), pdf_key(key))
+        found = get_items_of(self._table, document_key(key), pdf_key(key))
         if document_key(key) not in found:
             raise NotFoundError
         invoice = read_record(to_record(found[document_key(key)]))
@@ -217,7 +209,7 @@ class InvoiceRepository:
 
         Raise NotFoundError where there is no such invoice, ErasedError where it was erased.
         """
-        found = self._get(summary_key(key), pdf_key(key))
+        found = get_items_of(self._table, summary_key(key), pdf_key(key))
         if summary_key(key) not in found:
             raise NotFoundError
         if "erased_at" in found[summary_key(key)]:
@@ -272,7 +264,7 @@ class InvoiceRepository:
         """Erase the personal part of a document everywhere it stands, all or nothing."""
         at = {":at": {"S": instant(now)}}
         empty = {":empty": {"S": ""}}
-        found = self._get(document_key(key), unpaid_key(key))
+        found = get_items_of(self._table, document_key(key), unpaid_key(key))
         erased = replace(to_record(found[document_key(key)]), personal=None)
         writes = [
             put(
@@ -306,10 +298,6 @@ class InvoiceRepository:
 
     # ---------------------------------------------------------------- inside
 
-    def _get(self, *keys: Key) -> dict[Key, Item]:
-        found = get_items({self._table: keys})
-        return {(pk, sk): item for (_, pk, sk), item in found.items()}
-
     def _range(
         self, org_id: str, account_id: str, oldest: int, newest: int, most: int | None = None
     ) -> list[InvoiceSummary]:
@@ -336,7 +324,7 @@ class InvoiceRepository:
         if not ordinals:
             return []
         keys = [InvoiceKey(org_id, account_id, ordinal) for ordinal in ordinals]
-        found = self._get(*map(summary_key, keys))
+        found = get_items_of(self._table, *map(summary_key, keys))
         return [to_summary(key, found[summary_key(key)]) for key in keys]
 
     def _skip_blocks(self, account: str, start: int) -> tuple[str, int, int]:

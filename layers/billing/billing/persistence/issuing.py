@@ -1,22 +1,13 @@
 """
-Issuing, in the invoices' table: the documents of a journal, written in one transaction, and the
-ends of the chains and series that the next journal continues.
+Issuing, in the invoices' table: the documents of a journal, written in one transaction with their
+numbers and the ends that the next journal continues; numbering.py has the items of those.
 
     pk                                sk                what
-    lane#<org>                        <lane>            the last document of a lane: its position,
-                                                        hash and date
-    series#<org>                      <series>          the kind and the lane it numbers, for ever;
-                                                        its years, and the last number of the
-                                                        latest year
-    number#<org>#<series><year>       <sequence>        the document with it, and its place in the
-                                                        hash chain of its lane
     external#<org>#invoice#<id>       external          the one invoice with that external id
     external#<org>#credit_note#<id>   external          the one credit note with that external id
-
-Sequences are written with ten digits, so that they sort.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -26,27 +17,24 @@ from billing.domain.errors import SellerChangedError, TooLargeError
 from billing.domain.idempotency import ExternalId
 from billing.domain.invoices import InvoiceKey, InvoiceKind, InvoiceSummary, Settlement
 from billing.domain.issuing import (
-    LANE,
     AccountEnd,
-    ChainEnd,
     Ends,
     Issued,
     Journal,
     OpenJournal,
-    SeriesEnd,
-    series_of,
 )
+from billing.domain.numbering import LANE, series_of
 from billing.domain.parties import Org
 from billing.persistence.accounts import check_seller
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
-    Key,
-    check,
-    check_any,
+    date_of,
     delete,
-    get_items,
+    get_items_of,
+    int_of,
     joined,
+    padded,
     put,
     transact,
     update,
@@ -56,11 +44,8 @@ from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
     creditable_keys,
-    date_of,
     document_item,
     document_key,
-    int_of,
-    padded,
     paid_at,
     put_credits,
     summary_item,
@@ -68,6 +53,13 @@ from billing.persistence.invoice_items import (
     to_creditable,
     totals_key,
     unpaid_key,
+)
+from billing.persistence.numbering import (
+    lane_key,
+    number_key,
+    series_key,
+    to_chain_end,
+    to_series_end,
 )
 
 MAX_WRITES = 100
@@ -109,12 +101,13 @@ class IssuingRepository:
         """
         keys, lane = list(originals), lane_key(org.id, LANE)
         series = {
-            name: (joined("series", org.id), name)
+            name: series_key(org.id, name)
             for name in (series_of(org, kind) for kind in InvoiceKind)
         }
         accounts = {each: totals_key(org.id, each) for each in account_ids}
         taken = external and external_key(org.id, _EXTERNAL_KINDS[kind], external.value)
-        found = self._get(
+        found = get_items_of(
+            self._table,
             lane,
             *series.values(),
             *accounts.values(),
@@ -229,7 +222,7 @@ class IssuingRepository:
                 continue
             yield update(
                 self._table,
-                (joined("series", journal.org.id), name),
+                series_key(journal.org.id, name),
                 "SET kind = :kind, lane = :lane, first_year = :first_year, "
                 "last_year = :year, last_sequence = :sequence",
                 {
@@ -243,10 +236,6 @@ class IssuingRepository:
                 if before
                 else {},
             )
-
-    def _get(self, *keys: Key) -> Mapping[Key, Item]:
-        found = get_items({self._table: keys})
-        return {(pk, sk): item for (_, pk, sk), item in found.items()}
 
 
 class AccountChanges:
@@ -306,10 +295,6 @@ class AccountChanges:
                     "ADD unpaid :more",
                     {":more": {"N": str(more)}},
                 )
-
-
-def lane_key(org_id: str, lane: str) -> Key:
-    return joined("lane", org_id), lane
 
 
 def settle(
@@ -374,42 +359,6 @@ def transact_documents(writes: list[Any]) -> None:
         if any("ConditionCheck" in writes[place] for place in error.failed):
             raise SellerChangedError from error
         raise
-
-
-def check_nothing_issued(table: str, org_id: str) -> dict[str, Any]:
-    """Return a check that an org has issued nothing yet."""
-    return check(table, (joined("lane", org_id), LANE), {})
-
-
-def check_series(table: str, org: Org) -> list[Any]:
-    """Return a check of what the series of an org may number."""
-    return [
-        check_any(table, (joined("series", org.id), series_of(org, kind)), {"kind": kind.value})
-        for kind in InvoiceKind
-    ]
-
-
-def number_key(org_id: str, number: str) -> Key:
-    series, sequence = number.rsplit("-", 1)
-    return joined("number", org_id, series), padded(int(sequence))
-
-
-def to_chain_end(item: Item) -> ChainEnd:
-    return ChainEnd(
-        position=int_of(item, "last_position"),
-        hash=item["last_hash"]["S"] if item else "",
-        issue_date=date_of(item, "issue_date"),
-    )
-
-
-def to_series_end(item: Item) -> SeriesEnd:
-    return SeriesEnd(
-        kind=InvoiceKind(item["kind"]["S"]),
-        lane=item["lane"]["S"],
-        first_year=int_of(item, "first_year"),
-        year=int_of(item, "last_year"),
-        sequence=int_of(item, "last_sequence"),
-    )
 
 
 def _to_account_end(item: Item) -> AccountEnd:

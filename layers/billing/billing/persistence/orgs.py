@@ -3,11 +3,11 @@
 from billing import config
 from billing.domain.errors import SeriesTakenError, TaxpayerFixedError
 from billing.domain.invoices import InvoiceKind
-from billing.domain.issuing import series_of
+from billing.domain.numbering import series_of
 from billing.domain.parties import Org
 from billing.persistence.accounts import org_key, org_of, put_org, version_of
 from billing.persistence.dynamodb import ConditionFailedError, get_item, transact
-from billing.persistence.issuing import check_nothing_issued, check_series
+from billing.persistence.numbering import check_nothing_issued, check_series
 
 
 class OrgRepository:

@@ -22,6 +22,7 @@ from billing.persistence.dynamodb import (
     Key,
     get_item,
     get_items,
+    int_of,
     joined,
     put,
     query,
@@ -29,7 +30,7 @@ from billing.persistence.dynamodb import (
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.invoice_items import int_of, invoice_pk, summary_key, to_summary
+from billing.persistence.invoice_items import invoice_pk, summary_key, to_summary
 from billing.persistence.issuing import AccountChanges, settle
 
 

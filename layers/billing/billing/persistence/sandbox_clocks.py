@@ -6,13 +6,13 @@ The clocks of sandbox orgs, in the accounts' table.
 """
 
 from billing import config
-from billing.domain.issuing import LANE, ChainEnd
+from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Org
 from billing.domain.records import instant
 from billing.domain.sandbox_clocks import SandboxClock
 from billing.persistence.accounts import org_key, org_of
 from billing.persistence.dynamodb import check, get_items, put, transact
-from billing.persistence.issuing import lane_key, to_chain_end
+from billing.persistence.numbering import lane_key, to_chain_end
 from billing.persistence.org_time import clock_key, to_clock
 
 

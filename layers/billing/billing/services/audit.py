@@ -8,9 +8,9 @@ from typing import Protocol
 
 from billing.domain.chains import ChainLink, Stretch
 from billing.domain.invoices import InvoiceKey, StoredDocument
-from billing.domain.issuing import ChainEnd, SeriesEnd
 from billing.domain.money import Money
 from billing.domain.movements import Movement
+from billing.domain.numbering import ChainEnd, SeriesEnd, invoice_number
 from billing.domain.records import to_tax
 from billing.domain.refunds import Refund
 from billing.domain.tax import Tax
@@ -71,7 +71,7 @@ def audit_stretch(
             sequences={**left.sequences, link.series: link.sequence},
         )
         faults = [
-            f"{link.series}-{missing:06} is missing"
+            f"{invoice_number(link.series, missing)} is missing"
             for missing in range(before.sequences.get(link.series, 0) + 1, link.sequence)
         ]
         if not faults and link.position != before.position + 1:

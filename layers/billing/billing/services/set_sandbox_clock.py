@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.issuing import ChainEnd
+from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Org
 from billing.domain.periods import midnight
 from billing.domain.sandbox_clocks import SandboxClock

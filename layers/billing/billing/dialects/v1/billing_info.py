@@ -12,24 +12,21 @@ from billing.dialects.fields import (
     Dto,
     Email,
     Iban,
-    Instant,
     Name,
     ReadOnly,
     TextOf,
     TimeZone,
     check_tax_id,
 )
-from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO
+from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, StateId
 from billing.domain.cycles import BillingDetails
 from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
-from billing.domain.periods import BillingPeriod
 from billing.domain.regimes.es import province_of
 
 TaxId = Annotated[str, TextOf(32)]
 Series = Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 PaymentTerm = Annotated[int, Field(ge=0, le=365)]
-StateId = Annotated[int, Field(ge=1, le=52)]
 
 
 class BillingInfo(Dto):
@@ -276,17 +273,6 @@ class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
                 self.electronic_address.to_domain() if self.electronic_address else None
             ),
         )
-
-
-class PeriodDTO(Dto):
-    """A billing period, half-open."""
-
-    start_datetime: Instant = Field(description="First instant of the period, in UTC.")
-    end_datetime: Instant = Field(description="First instant after the period, in UTC.")
-
-    @classmethod
-    def from_domain(cls, period: BillingPeriod) -> "PeriodDTO":
-        return cls(start_datetime=period.start, end_datetime=period.end)
 
 
 class AccountBillingDetailsResponseDTO(_AccountProfileDTO):

@@ -11,15 +11,18 @@ from billing.dialects.fields import (
     Currency,
     Dto,
     ExactInstant,
+    Instant,
     Name,
     NotNegative,
     Percentage,
     TextOf,
 )
 from billing.domain.parties import Address, ElectronicAddress
-from billing.domain.periods import Moment, MomentPeriod
+from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.regimes.es import province_of, region_of
 from billing.domain.tax import AskedAmount, Tax, TaxType
+
+StateId = Annotated[int, Field(ge=1, le=52)]
 
 
 class GenericCreatedResponseDTO(Dto):
@@ -197,3 +200,14 @@ class ElectronicAddressDTO(Dto):
 
     def to_domain(self) -> ElectronicAddress:
         return ElectronicAddress(self.scheme, self.id)
+
+
+class PeriodDTO(Dto):
+    """A billing period, half-open."""
+
+    start_datetime: Instant = Field(description="First instant of the period, in UTC.")
+    end_datetime: Instant = Field(description="First instant after the period, in UTC.")
+
+    @classmethod
+    def from_domain(cls, period: BillingPeriod) -> "PeriodDTO":
+        return cls(start_datetime=period.start, end_datetime=period.end)

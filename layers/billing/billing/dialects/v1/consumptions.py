@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from billing.dialects.fields import Amount, Date, Dto, ExactInstant, ExternalIdText, Name
-from billing.dialects.v1.billing_info import PeriodDTO
-from billing.dialects.v1.common import AmountRequestDTO, TaxDTO
+from billing.dialects.v1.common import AmountRequestDTO, PeriodDTO, TaxDTO
 from billing.domain.consumptions import (
     UNITS,
     Consumption,

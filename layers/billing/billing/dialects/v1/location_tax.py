@@ -3,8 +3,7 @@
 from pydantic import Field
 
 from billing.dialects.fields import Country, Date, Dto, Name
-from billing.dialects.v1.billing_info import StateId
-from billing.dialects.v1.common import TaxDTO
+from billing.dialects.v1.common import StateId, TaxDTO
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax_rates import LocationTax
 
