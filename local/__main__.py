@@ -29,7 +29,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local import containers, deploy, emulator, seed
+from botocore.exceptions import ClientError
+
+from local import containers, deploy, emulator, reload, seed
+from local.logs import Log
 from local.stack import (
     DEFAULT_PORT,
     NAME,
@@ -44,6 +47,9 @@ from local.stack import (
 
 SEEDED = "/local/seeded"
 ANSWER_SECONDS = 60
+POLL_SECONDS = 0.5
+MINUTES_OF_LOG = 5
+"""How far `logs` looks back."""
 
 
 def start(stack: Stack) -> None:
@@ -65,16 +71,39 @@ def bring_up(stack: Stack) -> None:
 
 
 def run(stack: Stack) -> None:
-    """Start, and stay until Ctrl-C."""
+    """Start, and until Ctrl-C print a line for each request, and put edited sources to work."""
     start(stack)
-    print("\n  Ctrl-C ends it and keeps its data.", flush=True)
+    print(
+        "\n  Edited sources go live by themselves. Ctrl-C ends it and keeps its data.\n", flush=True
+    )
+    log, before = Log(stack, time.time()), reload.snapshot()
     try:
         while emulator.is_running(stack):
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
+            for line in log.lines():
+                print(line, flush=True)
+            after = reload.snapshot()
+            if files := reload.changed(before, after):
+                before = after
+                _take_over(stack, files)
         raise StackError("The emulator was ended from elsewhere")
     except KeyboardInterrupt:
         print()
         stop(stack)
+
+
+def _take_over(stack: Stack, files: list[Path]) -> None:
+    """Put changed sources to work; where they cannot, say so and go on with those before."""
+    names = ", ".join(str(_relative(file)) for file in files[:3])
+    try:
+        if reload.is_quick(files):
+            with step("reload", names):
+                reload.reload(stack, files)
+        else:
+            say("deploy", f"{names} changed")
+            bring_up(stack)
+    except (StackError, ClientError) as error:
+        print(f"\n{error}\n", file=sys.stderr, flush=True)
 
 
 def stop(stack: Stack) -> None:
@@ -99,21 +128,12 @@ def clean(_: Stack) -> None:
 def logs(stack: Stack) -> None:
     """Print what the functions log, and go on until Ctrl-C."""
     _check_that_it_runs(stack)
-    cloudwatch = deploy.client(stack, "logs")
-    group = deploy.physical_id(stack, "LogGroup")
-    since = int(time.time() - 300) * 1000
-    seen: set[tuple[str, int, str]] = set()
+    log = Log(stack, time.time() - MINUTES_OF_LOG * 60)
     with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            pages = cloudwatch.get_paginator("filter_log_events")
-            for page in pages.paginate(logGroupName=group, startTime=since):
-                for event in page["events"]:
-                    key = (event["logStreamName"], event["timestamp"], event["message"])
-                    if key not in seen:
-                        seen.add(key)
-                        since = max(since, event["timestamp"])
-                        print(event["message"].rstrip(), flush=True)
-            time.sleep(1)
+        while emulator.is_running(stack):
+            for line in log.lines():
+                print(line, flush=True)
+            time.sleep(POLL_SECONDS)
 
 
 def status(_: Stack) -> None:
@@ -185,7 +205,10 @@ def _do_what_is_due(stack: Stack) -> None:
             emulator.start(stack)
     if deploy.deployed(stack) != sources:
         with step("deploy", "sam deploy, routes"):
-            deploy.deploy(stack, sources)
+            deploy.deploy(stack)
+            if deploy.is_reloaded(stack):  # CloudFormation does not know what it has to replace
+                reload.push(stack)
+            deploy.note(stack, sources)
     with step("api", f"waiting for {stack.base_url}"):
         _wait_for_api(stack)
     _seed_once(stack)

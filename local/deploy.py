@@ -30,13 +30,15 @@ ARTIFACTS = "local-artifacts"
 SINGLE = {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
 """Actions that AWS asks for where a batch is meant; the emulator asks for one of their own."""
 DEPLOYED = "/local/deployed"
+RELOADED = "/local/reloaded"
+"""Notes: which sources the emulator runs, and which of them never went through CloudFormation."""
 HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
 def sources_hash() -> str:
     """Return a hash of everything that goes into a deployment, this module included."""
     digest = hashlib.sha256(f"{ARCHITECTURE} {sys.version}".encode())
-    for file in sorted(_source_files()):
+    for file in sorted(source_files()):
         digest.update(f"{file.relative_to(ROOT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
@@ -49,7 +51,7 @@ def is_built(sources: str) -> bool:
 
 def build(sources: str) -> None:
     """Run `sam build` for this machine's processor."""
-    with _one_at_a_time():
+    with one_at_a_time():
         if is_built(sources):
             return
         _build_stamp().unlink(missing_ok=True)
@@ -67,12 +69,28 @@ def deployed(stack: Stack) -> str | None:
     status = _stack_status(stack)
     if status is None:
         return None
+    return _noted(stack, DEPLOYED) if status in HEALTHY else None
+
+
+def is_reloaded(stack: Stack) -> bool:
+    """Return whether sources were put into functions since the last deployment."""
+    return _noted(stack, RELOADED) == "yes"
+
+
+def note(stack: Stack, sources: str, *, is_reload: bool = False) -> None:
+    """Note which sources the emulator runs."""
+    for name, value in ((RELOADED, "yes" if is_reload else "no"), (DEPLOYED, sources)):
+        client(stack, "ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+    if is_reload:
+        _build_stamp().write_text(sources)
+
+
+def _noted(stack: Stack, name: str) -> str | None:
     ssm = client(stack, "ssm")
     try:
-        parameter = ssm.get_parameter(Name=DEPLOYED)
+        return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         return None
-    return str(parameter["Parameter"]["Value"]) if status in HEALTHY else None
 
 
 def is_broken(stack: Stack) -> bool:
@@ -81,9 +99,9 @@ def is_broken(stack: Stack) -> bool:
     return status is not None and status not in HEALTHY
 
 
-def deploy(stack: Stack, sources: str) -> None:
+def deploy(stack: Stack) -> None:
     """Run `sam deploy` with the build, and finish what the emulator does not do itself."""
-    with _one_at_a_time():
+    with one_at_a_time():
         _make_artifacts_bucket(stack)
         _sam(
             "deploy",
@@ -96,7 +114,6 @@ def deploy(stack: Stack, sources: str) -> None:
             stack=stack,
         )  # fmt: skip
     finish(stack)
-    client(stack, "ssm").put_parameter(Name=DEPLOYED, Value=sources, Type="String", Overwrite=True)
 
 
 def finish(stack: Stack) -> None:
@@ -248,7 +265,8 @@ def _make_artifacts_bucket(stack: Stack) -> None:
         s3.create_bucket(Bucket=ARTIFACTS)
 
 
-def _source_files() -> Iterator[Path]:
+def source_files() -> Iterator[Path]:
+    """List all that goes into a deployment, this module included."""
     yield Path(__file__)
     for name in SOURCES:
         path = ROOT / name
@@ -290,7 +308,7 @@ def _sam(*arguments: str, stack: Stack | None = None) -> None:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def one_at_a_time() -> Iterator[None]:
     """Hold a lock, so that two stacks do not use the build at once."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as lock:

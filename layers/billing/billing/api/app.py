@@ -75,19 +75,20 @@ class BillingApp(APIGatewayHttpResolver):
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         deadline.start(context.get_remaining_time_in_millis())
-        began, who = time.monotonic(), dict[str, str]()
+        began, facts = time.monotonic(), dict[str, str]()
         # The gateway writes header names in lower case; sam local leaves them as they were sent.
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
         event = {**event, "headers": headers}
         try:
-            with self._authorised(event, who):
+            with self._authorised(event, facts):
                 answer = super().resolve(as_json(event), context)
         except Exception as error:
             answer = _failure(event, error)
+            facts["code"] = getattr(error, "code", BillingError.code)
         finally:
             deadline.clear()
         answer["headers"] = {**SHARED, **answer["headers"], "x-request-id": _request_id(event)}
-        _log(event, answer, began, who)
+        _log(event, answer, began, facts)
         return answer
 
     def has_cached(self, tag: str) -> bool:
@@ -122,8 +123,8 @@ class BillingApp(APIGatewayHttpResolver):
         raise NotFoundError
 
     @contextmanager
-    def _authorised(self, event: Mapping[str, Any], who: dict[str, str]) -> Iterator[None]:
-        """Check a call, and keep its caller while it runs; add the caller to `who` for the log."""
+    def _authorised(self, event: Mapping[str, Any], facts: dict[str, str]) -> Iterator[None]:
+        """Check a call, and keep its caller while it runs; note who it is, for the log."""
         is_routed = event["routeKey"] != UNROUTED
         scopes = self.required_scopes(event["routeKey"]) if is_routed else []
         # Without a route there are none; sam local has one for the whole path there.
@@ -132,7 +133,7 @@ class BillingApp(APIGatewayHttpResolver):
         if scopes or not is_routed:
             grant = authenticate(event["headers"], clock.now(), anew=self._hands_out_access)
             caller = Caller(grant)
-            who |= {"org_id": caller.org_id, "token_id": caller.token_id}
+            facts |= {"org_id": caller.org_id, "token_id": caller.token_id}
         # Powertools routes as if a line feed at the end were not there.
         if any("/" in value or "\n" in value for value in parameters.values()):
             raise NotFoundError
@@ -216,9 +217,9 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
 
 
 def _log(
-    event: Mapping[str, Any], answer: Mapping[str, Any], began: float, who: Mapping[str, str]
+    event: Mapping[str, Any], answer: Mapping[str, Any], began: float, facts: Mapping[str, str]
 ) -> None:
-    """Log one line for each request: the route and the token's id, but no values."""
+    """Log one line for each request: the route, the token's id, the error's code, but no values."""
     logger.info(
         "request",
         extra={
@@ -227,7 +228,7 @@ def _log(
             "status": answer["statusCode"],
             "ms": round((time.monotonic() - began) * 1000),
             "trace_id": _request_id(event),
-            **who,
+            **facts,
         },
     )
 
