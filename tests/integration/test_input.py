@@ -120,8 +120,8 @@ def test_a_character_that_no_font_has_is_refused_with_its_field(billed: Invoker)
     assert [each["field"] for each in profile.json["details"]] == ["name", "email"]
     assert {each["field"]: each["message"] for each in invoice.json["details"]} == {
         "description": _no_font_for("ᚠ", "U+16A0"),
-        "lines[0].description": _no_font_for("🚀", "U+1F680"),
-        "lines[0].remarks": _no_font_for("ক", "U+0995"),
+        "lines.0.description": _no_font_for("🚀", "U+1F680"),
+        "lines.0.remarks": _no_font_for("ক", "U+0995"),
     }
 
 
