@@ -14,6 +14,7 @@ from functions.documents.pdf.render import compiler, inputs
 from tests.sample_invoices import (
     CREDIT_NOTE,
     JPY,
+    LETTERS,
     LONG_NAMES,
     ONE_LINE,
     REVERSE_CHARGE,
@@ -30,6 +31,10 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
     "invoice-credit-note": (CREDIT_NOTE, 0),
     "invoice-long-names": (LONG_NAMES, 0),
     "invoice-jpy": (JPY, 0),
+    "invoice-japanese": (LETTERS["Japanese"], 0),
+    "invoice-arabic": (LETTERS["Arabic"], 0),
+    "invoice-hebrew": (LETTERS["Hebrew"], 0),
+    "invoice-thai": (LETTERS["Thai"], 0),
     "invoice-reverse-charge": (
         replace(REVERSE_CHARGE, seller=replace(SELLER, accent="#0f766e")),
         0,

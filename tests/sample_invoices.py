@@ -92,7 +92,7 @@ KYOTO = replace(
     name="佐藤 花子",
     company_name="佐藤商事株式会社",
     email="keiri@sato.example",
-    address=Address("丸の内一丁目1番1号 辻󠄀ビル", "100-0005", "東京都千代田区", "JP"),
+    address=Address("丸の内一丁目1番1号 辻󠄀ビル", "100-0005", "千代田区", "JP", "JP-13"),
 )
 SHANGHAI = replace(
     JAPANESE,

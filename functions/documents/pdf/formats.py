@@ -1,6 +1,7 @@
 """Numbers and dates, as they are written in the country of the buyer."""
 
 import re
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -16,20 +17,21 @@ from billing.domain.texts import language_of
 from functions.documents.pdf.epc_qr import SEPA
 from functions.documents.pdf.text import shown
 
-
-def locale_of(buyer: Account) -> Locale:
-    """Return the locale of a buyer: the document's language, as it is written in the country."""
-    language = language_of(buyer)
-    try:
-        return _known_locale(language, buyer.country)
-    except UnknownLocaleError:
-        # UN M49: 150 is Europe, 001 is the world.
-        return _known_locale(language, "150" if buyer.country in SEPA else "001")
+_WHOSE_YEN = re.compile(r"\b[A-Z]{2}¥")
 
 
 @cache
-def _known_locale(language: str, territory: str) -> Locale:
-    return Locale(language, territory)
+def _locale(language: str, country: str) -> Locale:
+    # UN M49: 150 is Europe, 001 is the world; some languages are written in one way in all of it.
+    for territory in (country, "150" if country in SEPA else "001"):
+        with suppress(UnknownLocaleError):
+            return Locale(language, territory)
+    return Locale(language)
+
+
+def locale_of(buyer: Account) -> Locale:
+    """Return the locale of a buyer: the document's language, as it is written in the country."""
+    return _locale(language_of(buyer), buyer.country)
 
 
 @cache
@@ -50,12 +52,12 @@ def amount(money: Money, locale: Locale, sign: int = 1) -> str:
 
 
 def with_currency(money: Money, locale: Locale, sign: int = 1) -> str:
-    """Write an amount with the sign of its currency."""
+    """Write an amount with the sign of its currency: ¥, where Babel would say whose."""
     pattern = _pattern(locale, CURRENCIES[money.currency], "currency")
     written = pattern.apply(
         money.major * sign, locale, currency=money.currency, currency_digits=False
     )
-    return shown(_with_minus(written), keep_spaces=True)
+    return shown(_with_minus(_WHOSE_YEN.sub("¥", written)), keep_spaces=True)
 
 
 @cache

@@ -1,6 +1,8 @@
 """All that the template shows, written out: every text, number and date of a document."""
 
 import re
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from babel import Locale
@@ -14,9 +16,12 @@ from billing.domain.texts import language_of, texts
 from billing.domain.vat import exemption, supply_period, vat_category
 from functions.documents.pdf import formats
 from functions.documents.pdf.accent import DEFAULT_ACCENT, readable
+from functions.documents.pdf.addresses import lines_of
 from functions.documents.pdf.epc_qr import epc_qr
 from functions.documents.pdf.text import shown
 
+_DAYS = re.compile(r"((?:\S+: )?)(\d{4}-\d\d-\d\d) – (\d{4}-\d\d-\d\d)")
+"""The first and the last day of a cycle, behind the number of the invoice that a note credits."""
 _LONG = 1500
 """Characters of a line's text that surely fit on a page."""
 
@@ -76,7 +81,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "tax": formats.amount(invoice.tax, locale, sign),
         "total": formats.with_currency(invoice.gross, locale, sign),
         "payment": None if is_credit else _payment(invoice, locale),
-        "note": shown(invoice.description),
+        "note": _heading(invoice, locale),
     }
 
 
@@ -126,8 +131,18 @@ def _tax_id(tax_id: str, country: str, *, abroad: bool) -> str:
 
 def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
     country = locale.territories.get(address.country, address.country) if abroad else ""
-    lines = (address.street, f"{address.postal_code} {address.city}", country)
-    return [shown(line) for line in lines if line.strip()]
+    return [shown(line) for line in (*lines_of(address), country) if line.strip()]
+
+
+def _heading(invoice: IssuedInvoice, locale: Locale) -> str:
+    """Return the description; days that are all of it, as of a run, are written as others are."""
+    days = _DAYS.fullmatch(invoice.description)
+    if days:
+        credited, *names = days.groups()
+        with suppress(ValueError):  # no such day: somebody else's words
+            period = LinePeriod(*map(date.fromisoformat, names))
+            return shown(credited + formats.period(period, locale))
+    return shown(invoice.description)
 
 
 def _payment(invoice: IssuedInvoice, locale: Locale) -> dict[str, Any] | None:

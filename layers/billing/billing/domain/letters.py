@@ -7,7 +7,7 @@ from itertools import accumulate, batched
 
 EVERYDAY = re.compile(
     "[ -~\xa0-\u0148\u014a-\u017f\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
-    "\u2013-\u2022\u2026\u20ac\u2212]*"
+    "\u2009\u2013-\u2022\u2026\u202f\u20ac\u2212]*"
 )
 """What almost all texts consist of: the first font has all of it, and nothing else is needed."""
 INVISIBLE = (
