@@ -264,8 +264,8 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
         parameter["schema"] = _of_parameter(parameter["schema"])
         if sent and parameter["in"] == "path":
             value = sent[0]["pathParameters"][parameter["name"]]
-            is_text = parameter["schema"]["type"] == "string"
-            parameter["example"] = value if is_text else int(value)
+            is_number = parameter["schema"].get("type") == "integer"
+            parameter["example"] = int(value) if is_number else value
     request = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if request:
         request["examples"] = {

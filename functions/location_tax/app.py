@@ -1,4 +1,4 @@
-"""Location tax: the tax of a place on a day, and the org's own rates."""
+"""Location tax: the tax of a place on a day, and the org's own rates, of tax and of exchange."""
 
 from typing import Annotated, Any
 
@@ -11,16 +11,20 @@ from billing.api.access import ORG_ADMIN, READER
 from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import OrgId
-from billing.dialects.fields import Country, Date, Digits
+from billing.dialects.fields import Country, Currency, Date, Digits
+from billing.dialects.v1.exchange_rates import ExchangeRateDTO, ExchangeRateRequestDTO
 from billing.dialects.v1.location_tax import LocationTaxDTO, LocationTaxRequestDTO
 from billing.domain.errors import InvalidRequestError
+from billing.domain.exchange_rates import EURO
 from billing.domain.tax_rates import location_taxes, region_tax
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.tax_rates import LocationTaxRepository
 from billing.services.set_location_tax import set_location_tax
 
 app = BillingApp()
 
 LOCATION_TAXES = "/v1/orgs/<orgId>/location-taxes"
+EXCHANGE_RATE = "/v1/orgs/<orgId>/exchange_rates/<currency>/<date>"
 TAGS = ["v1 location tax"]
 
 StateIdInPath = Annotated[
@@ -28,6 +32,13 @@ StateIdInPath = Annotated[
 ]
 Day = Annotated[
     Date | None, Query(alias="date", description="The day of supply; by default today (UTC).")
+]
+CurrencyInPath = Annotated[
+    Currency, Path(alias="currency", description="A currency other than EUR (ISO 4217).")
+]
+DayInPath = Annotated[
+    Date,
+    Path(alias="date", description="Day of the rate: the first day of supply that it is used for."),
 ]
 
 
@@ -72,6 +83,41 @@ def put_location_tax(
         raise InvalidRequestError.of("country", "must be ES, or left out")
     set_location_tax(org_id, state_id, request.to_domain(), location_taxes=LocationTaxRepository())
     return no_content()
+
+
+@app.get(EXCHANGE_RATE, security=READER, tags=TAGS)
+def get_exchange_rate(org_id: OrgId, currency: CurrencyInPath, day: DayInPath) -> ExchangeRateDTO:
+    """Get the exchange rate that the org has set for a day"""
+    rate = ExchangeRateRepository().get_own(org_id, _foreign(currency), day)
+    return ExchangeRateDTO.from_domain(rate)
+
+
+@app.put(EXCHANGE_RATE, security=ORG_ADMIN, status_code=204, tags=TAGS)
+def put_exchange_rate(
+    org_id: OrgId, currency: CurrencyInPath, day: DayInPath, request: ExchangeRateRequestDTO
+) -> Response[None]:
+    """Set the org's own exchange rate for a day
+
+    It is used instead of the reference rate of the European Central Bank for supplies of that day
+    and of the ten days after it, until the org sets a later one. Documents that were issued keep
+    their rate.
+    """
+    rate = request.to_domain(_foreign(currency), day)
+    ExchangeRateRepository().put_own(org_id, rate)
+    return no_content()
+
+
+@app.delete(EXCHANGE_RATE, security=ORG_ADMIN, status_code=204, tags=TAGS)
+def delete_exchange_rate(org_id: OrgId, currency: CurrencyInPath, day: DayInPath) -> Response[None]:
+    """Delete the exchange rate that the org has set for a day, if it has"""
+    ExchangeRateRepository().delete_own(org_id, _foreign(currency), day)
+    return no_content()
+
+
+def _foreign(currency: str) -> str:
+    if currency == EURO:
+        raise InvalidRequestError.of("currency", "must not be EUR: rates are units for 1 EUR")
+    return currency
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -25,7 +25,7 @@ from tools import openapi
 DOCUMENT = json.loads(openapi.FILE.read_text())
 NAMES_NOTHING = set(
     "stateId RANGED-DATA format type country limit date fromDate toDate start_date end_date "
-    "state_id tax_id transaction_type_id external_invoice_id lines.order_id".split()
+    "state_id tax_id currency transaction_type_id external_invoice_id lines.order_id".split()
 )
 """Parameters and fields that no tenant has for itself."""
 SHARED = {"another org": set[str](), "another account": {"orgId", "runId"}}
@@ -157,6 +157,7 @@ class Tenant:
         }
         tenant = cls(invoke, account_id, _hex(), ids)
         assert tenant("billing_info_put_account").status == 204
+        assert tenant("location_tax_put_exchange_rate").status == 204
         for _ in range(count):
             ids["subscriptionId"] = _digits()
             assert tenant("billing_info_put_subscription").status == 204

@@ -58,6 +58,7 @@ EVERYTHING: dict[str, list[dict[str, Any]]] = {
         {"billable": False, "external_invoice_id": None},
         {"amount": {"value_with_taxes": 12.1, "value_without_taxes": 10}},
     ],
+    "location_tax_put_exchange_rate": [{"rate": 163.06}, {"rate": 0.12345678}],
     "location_tax_put": [{"tax": {"type": "IGIC", "percentage": 3}}],
     "sandbox_clock_put": [{"now": "2030-01-01T00:00:00Z"}],
 }

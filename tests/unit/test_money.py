@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import iso4217
 import pytest
 
 from billing.domain.errors import InvalidRequestError
@@ -61,3 +62,22 @@ def test_knows_the_decimals_and_the_sign_of_currencies() -> None:
     assert (CURRENCIES["EUR"], CURRENCIES["JPY"], CURRENCIES["KWD"]) == (2, 0, 3)
     assert set(CURRENCIES.values()) == {0, 2, 3}
     assert (currency_sign("EUR"), currency_sign("CHF")) == ("€", "CHF")
+
+
+_NO_NATIONAL_CURRENCY = {
+    "BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW", "XAD", "XAG", "XAU", "XBA",
+    "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX",
+}  # fmt: skip
+"""Funds, metals, units of account, and codes for tests and for nothing."""
+NOT_IN_THE_RULES = {"STN"}
+"""In use, but not in the code list of EN 16931 (BR-CL-04)."""
+
+
+def test_currencies_are_those_of_iso_4217_with_their_decimals() -> None:
+    in_use = {each.code: each.exponent for each in iso4217.Currency}
+
+    assert {
+        code: exponent
+        for code, exponent in in_use.items()
+        if code not in _NO_NATIONAL_CURRENCY | NOT_IN_THE_RULES
+    } == CURRENCIES

@@ -166,6 +166,16 @@ def at_once[T, R](function: Callable[[T], R], things: Sequence[T]) -> list[R]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def put_item(table: str, key: Key, attributes: Item) -> None:
+    """Write one item, whatever was there."""
+    call(dynamodb().put_item, TableName=table, Item={**key_of(key), **attributes})
+
+
+def delete_item(table: str, key: Key) -> None:
+    """Delete one item, if it is there."""
+    call(dynamodb().delete_item, TableName=table, Key=key_of(key))
+
+
 def transact(writes: Sequence[Any]) -> None:
     """
     Write all items of a transaction, or none.
