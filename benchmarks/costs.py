@@ -41,7 +41,7 @@ PRICES = {
     "key-month": 1.00,
     "key request": 0.03 / 10_000,
 }
-STANDING = {"alarm-month": 17, "dashboard-month": 1, "metric-month": 5, "SQS request": 3 * 650_000}
+STANDING = {"alarm-month": 19, "dashboard-month": 1, "metric-month": 5, "SQS request": 3 * 650_000}
 """What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
 five at once."""
 
@@ -115,16 +115,20 @@ BILL = Operation(
     out_kb=0,
 )
 PDF = Operation("make a PDF", writes=1, reads=3, calls=0, milliseconds=PDF_MS, s3_puts=1, out_kb=0)
+EVENT = Operation(
+    "publish an event, alone", writes=6, reads=1, calls=0, milliseconds=WRITE_MS, out_kb=0
+)
 PAGE = Operation("list 25 invoices", reads=8, out_kb=10)
 DETAIL = Operation("fetch an invoice", reads=2, out_kb=3)
 LINK = Operation("link to a PDF, and open it", reads=2, s3_gets=1, out_kb=1 + PDF_KB)
 
 OPERATIONS = (
-    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, PAGE, DETAIL, LINK,
+    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, PAGE, DETAIL, LINK,
 )  # fmt: skip
 
 MONTH: dict[Operation, float] = {
-    MOVEMENT: 3, USAGE: 10, REFUND: 0.02, BILL: 1, PDF: 1, PAYMENT: 1, PAGE: 2, DETAIL: 1, LINK: 1,
+    MOVEMENT: 3, USAGE: 10, REFUND: 0.02, BILL: 1, PDF: 1, PAYMENT: 1, EVENT: 7, PAGE: 2, DETAIL: 1,
+    LINK: 1,
 }  # fmt: skip
 """What happens for each invoice of a month: a telecom customer with 30 usage records."""
 KEPT_KB = {"DynamoDB": 3 * 3 + 30 * 1.5 + 12, "S3": PDF_KB}
@@ -138,7 +142,7 @@ VOLUMES = (10_000, MILLION, 100 * MILLION)
 
 # ------------------------------------------------ what parameters add
 MONTH_SECONDS = 365 / 12 * 24 * 3600
-API_FUNCTIONS = 10
+API_FUNCTIONS = 11
 """Those that start from snapshots: tests/unit/test_costs.py counts them."""
 
 

@@ -186,6 +186,29 @@ def _read_streams_from_their_beginning() -> None:
     lambda_svc.load_persisted_state = load_without_positions
 
 
+def _repeat_records_that_failed() -> None:
+    """
+    Let the records of a stream come again where a function says that some failed.
+
+    ministack goes on as if none had. Here the whole batch comes again, after a pause.
+    """
+    execute = lambda_svc._execute_function
+
+    def execute_or_fail(function: Any, event: dict[str, Any]) -> Any:
+        result = execute(function, event)
+        records = event.get("Records") or [{}]
+        body = result.get("body")
+        if (
+            records[0].get("eventSource") == "aws:dynamodb"
+            and isinstance(body, dict)
+            and body.get("batchItemFailures")
+        ):
+            return {**result, "error": True}
+        return result
+
+    lambda_svc._execute_function = execute_or_fail
+
+
 class _UnpackedOnce(zipfile.ZipFile):
     """
     An archive that is unpacked for the first process that needs it, and linked to by the others.
@@ -248,6 +271,7 @@ async def main() -> None:
     ministack.save_all = state.save_all  # which it calls as it ends
     _answer_failures_as_aws_does()
     _read_streams_from_their_beginning()
+    _repeat_records_that_failed()
     _wait_less_for_log_lines()
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
     gateway = Gateway(

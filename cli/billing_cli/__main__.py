@@ -16,15 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 from billing import clock
 from billing.adapters.documents import DocumentStore
 from billing.dialects.fields import Id
+from billing.dialects.v1.events import EventDTO
 from billing.dialects.v1.tokens import TokenRequestDTO
 from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role, new_token
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
+from billing.services.read_events import read_events
 from billing_cli import audit as audits
 from billing_cli import dead_letters, demo
 from billing_cli import export as exports
@@ -34,6 +37,8 @@ FORMATS = click.Choice(["csv", "jsonl"])
 DAY = click.DateTime(["%Y-%m-%d"])
 DELIMITERS = {",": ",", ";": ";", "tab": "\t"}
 SECONDS_BETWEEN_LINES = 5
+EVENTS_AT_ONCE = 100
+SECONDS_BETWEEN_READS = 1
 
 
 def _org(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -267,6 +272,27 @@ def erase(org: str, account: str, before: datetime) -> None:
             click.echo(number)
     except NotFoundError as error:
         raise click.ClickException(f"{org} has no account {account}.") from error
+
+
+@cli.command()
+@org_option
+@click.option("--follow", is_flag=True, help="Keep printing new events, until Ctrl-C.")
+def events(org: str, follow: bool) -> None:
+    """
+    Print the events of an org as JSON lines, oldest first.
+
+    They are those of the last 30 days, as `GET /v1/orgs/{org}/events` has them.
+    """
+    _check_org(org)
+    feed, place = EventRepository(), None
+    while True:
+        page, place = read_events(org, place, EVENTS_AT_ONCE, now=clock.now(), feed=feed)
+        for event in page:
+            click.echo(EventDTO.from_domain(event).model_dump_json())
+        if not page and not follow:
+            return
+        if not page:
+            time.sleep(SECONDS_BETWEEN_READS)
 
 
 @cli.command()

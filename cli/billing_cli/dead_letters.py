@@ -1,16 +1,20 @@
 """Dead letters: what failed until its queue or stream gave up on it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
 
 import boto3
 from botocore.exceptions import ClientError
 
+from billing import clock
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.errors import BillingError, NotFoundError
+from billing.persistence.events import MAX_EVENTS, EventRepository
 from billing.persistence.invoice_items import invoice_of_document
+from billing.persistence.item_events import draw
+from billing.services.publish_events import publish_events
 from billing_cli.stack import resources
 
 BATCH = 10
@@ -45,8 +49,8 @@ def queues(stack: str) -> Iterator[tuple[str, Letters]]:
     for name, each in sorted(attributes.items()):
         if each["QueueArn"] in sources:
             yield name, Messages(sqs, urls[name], sources[each["QueueArn"]])
-        elif "RedrivePolicy" not in each:
-            yield name, StreamRecords(sqs, urls[name])
+        elif name in STREAMS:
+            yield name, StreamRecords(sqs, urls[name], STREAMS[name])
 
 
 class Queue:
@@ -109,21 +113,43 @@ class Messages(Queue):
 
 class StreamRecords(Queue):
     """
-    Positions in the invoices' stream of documents whose PDFs could not be made.
+    Positions in the stream of a table, of records that nothing could be made of.
 
-    A stream keeps its records for a day. Of an older one the PDF is made when somebody asks for it.
+    A stream keeps its records for a day. `redo` makes of a record what its function would have.
     """
 
+    def __init__(self, sqs: Any, url: str, redo: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__(sqs, url)
+        self._redo = redo
+
     def again(self, message: Mapping[str, Any]) -> bool:
-        """Create the PDFs."""
+        """Make of the records what was to be made of them."""
         try:
             for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
-                key = record["dynamodb"]["Keys"]
-                if record["eventName"] == "INSERT" and key["sk"]["S"] == "document":
-                    DocumentsFunction().make_pdf(invoice_of_document(key["pk"]["S"]))
+                self._redo(record)
         except (BillingError, ClientError, KeyError, TypeError, ValueError):
             return False
         return True
+
+
+def _make_pdf(record: Mapping[str, Any]) -> None:
+    """Make the PDF of a new document; of an older one it is made when somebody asks for it."""
+    key = record["dynamodb"]["Keys"]
+    if record["eventName"] == "INSERT" and key["sk"]["S"] == "document":
+        DocumentsFunction().make_pdf(invoice_of_document(key["pk"]["S"]))
+
+
+def _publish(record: Mapping[str, Any]) -> None:
+    """Publish the events of a record. Raise what went wrong."""
+    failed = publish_events(
+        [record], draw=draw, now=clock.now(), feed=EventRepository(), at_once=MAX_EVENTS
+    )
+    for _, error in failed:
+        raise error
+
+
+STREAMS = {"DocumentsDeadLetters": _make_pdf, "EventsDeadLetters": _publish}
+"""What is made of the records of a stream, by the queue of those of which nothing was made."""
 
 
 def _records(where: Mapping[str, Any]) -> Iterator[Any]:
@@ -143,7 +169,11 @@ def _records(where: Mapping[str, Any]) -> Iterator[Any]:
     while iterator and empty < EMPTY_READS:
         answer = streams.get_records(ShardIterator=iterator, Limit=1000)
         for record in answer["Records"]:
-            yield record
+            at = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
+            yield {
+                **record,
+                "dynamodb": {**record["dynamodb"], "ApproximateCreationDateTime": at},
+            }
             if record["dynamodb"]["SequenceNumber"] == where["endSequenceNumber"]:
                 return
         empty = 0 if answer["Records"] else empty + 1

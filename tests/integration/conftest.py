@@ -79,7 +79,7 @@ class Invoker:
             known = {"org_id": self.org_id, "sandbox": sandbox}
             token = callers.token_of(**{**known, **asked, **(caller or {})})
             event["headers"]["private-token"] = token
-            if self._written or function_of(name) == "tokens":
+            if self._written or function_of(name) in {"tokens", "webhooks"}:
                 callers.write(event)
         return event
 

@@ -30,6 +30,7 @@ from billing_cli.__main__ import cli
 from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
 from billing_cli.stack import resources
 from local.stack import NAME, ROOT
+from tests.integration import feeds
 from tests.integration.conftest import Invoker
 
 type Run = Callable[..., Result]
@@ -374,6 +375,35 @@ def test_audits_caps(run: Run, billed: Invoker) -> None:
     assert ", it has only " in audited.stdout
 
 
+def test_prints_events(run: Run, two: Invoker) -> None:
+    assert run("events", "--org", two.org_id).stdout == ""
+    feeds.publish_all(two.org_id)
+
+    printed = run("events", "--org", two.org_id).stdout
+
+    assert list(map(json.loads, printed.splitlines())) == feeds.read(two)
+
+
+def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:
+    url = resources(NAME, "AWS::SQS::Queue")["EventsDeadLetters"]
+    streams, sqs = boto3.client("dynamodbstreams"), boto3.client("sqs")
+    [stream] = streams.list_streams(TableName=config.accounts_table())["Streams"]
+    shard, record = _find(streams, stream["StreamArn"], f"account#{two.org_id}#100001", "profile")
+    number = record["dynamodb"]["SequenceNumber"]
+    where = {
+        "streamArn": stream["StreamArn"],
+        "shardId": shard,
+        "startSequenceNumber": number,
+        "endSequenceNumber": number,
+        "batchSize": 1,
+    }
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": where}))
+
+    assert "EventsDeadLetters: 1 replayed, 0 left" in run("replay").stdout
+
+    assert [each["type"] for each in feeds.read(two)] == ["account.changed"]
+
+
 def test_replays_messages(run: Run, queue_pair: tuple[str, str]) -> None:
     dead, source = queue_pair
     sqs = boto3.client("sqs")
@@ -449,8 +479,8 @@ def _set_refunded(key: Any, minor: int) -> None:
     )
 
 
-def _find(streams: Any, arn: str, pk: str) -> tuple[str, Any]:
-    """Find the record of a document in a stream."""
+def _find(streams: Any, arn: str, pk: str, sk: str = "document") -> tuple[str, Any]:
+    """Find the record of a document, or of another item, in a stream."""
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         iterator = streams.get_shard_iterator(
             StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -459,7 +489,7 @@ def _find(streams: Any, arn: str, pk: str) -> tuple[str, Any]:
             answer = streams.get_records(ShardIterator=iterator)
             for record in answer["Records"]:
                 keys = record["dynamodb"]["Keys"]
-                if (keys["pk"]["S"], keys["sk"]["S"]) == (pk, "document"):
+                if (keys["pk"]["S"], keys["sk"]["S"]) == (pk, sk):
                     return shard["ShardId"], record
             iterator = answer.get("NextShardIterator") if answer["Records"] else None
     pytest.fail("the stream does not have it")

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from benchmarks import costs
+from billing import clock
+from billing.domain.events import Event, EventType
+from billing.persistence.events import EventRepository
 from tests.integration.billing import Runs
 from tests.integration.conftest import Invoker
 
@@ -62,6 +65,15 @@ def test_operations_write_what_they_are_reckoned_with(runs: Runs, written: Writt
     written()
     assert invoke("invoices_credit", invoiceId=4).status == 201
     assert written() == costs.CREDIT.writes
+
+
+def test_an_event_writes_what_it_is_reckoned_with(invoke: Invoker, written: Written) -> None:
+    now = clock.now()
+    event = Event(EventType.ACCOUNT_CHANGED, invoke.org_id, {"account_id": "100001"}, 1, now)
+
+    EventRepository().append(invoke.org_id, [event], now)
+
+    assert written() == costs.EVENT.writes
 
 
 def test_a_run_writes_what_it_is_reckoned_with(runs: Runs, written: Written) -> None:

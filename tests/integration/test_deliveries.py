@@ -19,6 +19,7 @@ import pytest
 
 from billing import aws
 from billing.adapters import queues
+from billing.persistence.item_events import draw
 from billing_cli import dead_letters
 from tests import template
 from tests.integration.billing import audited
@@ -53,6 +54,8 @@ class Kind:
     unreadable: tuple[Any, ...]
     is_written_down: bool = True
     """Whether anything is kept of it."""
+    is_of_a_bill: bool = False
+    """Whether a month is billed before there are any: what is charged then is in the next one."""
 
     @property
     def source(self) -> template.Source:
@@ -87,7 +90,7 @@ def _batches(world: World) -> list[Json]:
 def _documents(world: World) -> list[Json]:
     world.drain()
     world.issue("documents")
-    return world.take(SOURCES["InvoicesTable"])
+    return world.take(SOURCES["InvoicesTable to documents"])
 
 
 def _audits_of_the_week(world: World) -> list[Json]:
@@ -99,6 +102,24 @@ def _audits_of_the_week(world: World) -> list[Json]:
 def _audits(world: World) -> list[Json]:
     assert world.deliver(SOURCES["AuditsQueue"], _audits_of_the_week(world)) == []
     return world.take(SOURCES["AuditsQueue"])
+
+
+def _changes(table: str) -> Callable[[World], list[Json]]:
+    """Take what a table says of a month that was billed, of which nothing was published yet."""
+    source = SOURCES[f"{table} to publish_events"]
+
+    def bring_about(world: World) -> list[Json]:
+        world.issue("published")
+        world.dice.seed("published runs")
+        world.start_runs()
+        world.drain(but=source)
+        return [each for each in world.take(source) if draw(each)]
+
+    return bring_about
+
+
+def _event_id(record: Json) -> str:
+    return draw(record)[0].id
 
 
 def _scheduled(world: World, queue: str, go_on: Callable[[], None]) -> list[Json]:
@@ -128,11 +149,27 @@ KINDS = {
         unreadable=BODIES,
     ),
     "an issued invoice": Kind(
-        "InvoicesTable",
+        "InvoicesTable to documents",
         _documents,
         lambda each: str(each["dynamodb"]["Keys"]["pk"]["S"]).removeprefix("invoice#"),
         unreadable=KEYS,
     ),
+    **{
+        f"a change in {table}": Kind(
+            f"{table} to publish_events",
+            _changes(table),
+            _event_id,
+            unreadable=KEYS,
+            is_of_a_bill=True,
+        )
+        for table in (
+            "AccountsTable",
+            "BillingRunsTable",
+            "InvoicesTable",
+            "MovementsTable",
+            "RefundsTable",
+        )
+    },
     "the audits of the week": Kind(
         "AuditsQueue",
         _audits_of_the_week,
@@ -204,7 +241,8 @@ def _redriven(world: World, kind: Kind, messages: list[Json]) -> None:
 def _letters(world: World, source: template.Source) -> dead_letters.Queue:
     dead = world.dead_letters(source)
     if source.type == "DynamoDB":
-        return dead_letters.StreamRecords(aws.sqs(), dead)
+        [redo] = [redo for name, redo in dead_letters.STREAMS.items() if world.names[name] == dead]
+        return dead_letters.StreamRecords(aws.sqs(), dead, redo)
     return dead_letters.Messages(aws.sqs(), dead, world.queue(source))
 
 
@@ -237,8 +275,11 @@ def test_late_all_ends_the_same(name: str) -> None:
     """They come when clients have gone on, and again when the next month is billed."""
     kind = KINDS[name]
     with new_world() as world:
+        if kind.is_of_a_bill:
+            world.charge("meanwhile")
         messages = kind.bring_about(world)
-        world.charge("meanwhile")
+        if not kind.is_of_a_bill:
+            world.charge("meanwhile")
         assert world.deliver(kind.source, messages) == []
         _go_on(world)
         assert world.deliver(kind.source, messages) == []
@@ -273,11 +314,17 @@ def test_unreadable_ones_fail_alone(name: str, logged: list[str]) -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_letters_of_which_nothing_can_be_made_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = SOURCES["InvoicesTable"]
+    source = SOURCES["InvoicesTable to documents"]
     monkeypatch.setattr(dead_letters, "EMPTY_READS", 3)
     with new_world() as world:
         first, *_, last = map(id_of, _documents(world))
-        bodies = ["no JSON", "null", "{}", world.letter(first, "0"), world.letter("9" * 30, last)]
+        bodies = [
+            "no JSON",
+            "null",
+            "{}",
+            world.letter(source, first, "0"),
+            world.letter(source, "9" * 30, last),
+        ]
         for body in bodies:
             aws.sqs().send_message(QueueUrl=world.dead_letters(source), MessageBody=body)
         letters = _letters(world, source)
@@ -309,9 +356,9 @@ def test_a_read_of_the_stream_that_answers_nothing_is_not_its_end(
     monkeypatch.setattr("billing_cli.dead_letters.boto3.client", Sparse)
     with new_world() as world:
         messages = _documents(world)
-        world.die(SOURCES["InvoicesTable"], messages)
+        world.die(SOURCES["InvoicesTable to documents"], messages)
 
-        assert _letters(world, SOURCES["InvoicesTable"]).replay() == (1, 0)
+        assert _letters(world, SOURCES["InvoicesTable to documents"]).replay() == (1, 0)
         assert len(world.state()["DocumentsBucket"]) == len(messages)
 
 

@@ -10,14 +10,12 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from functools import cache
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import batched
 from typing import Any
 from uuid import UUID, uuid4
 
-import boto3
 import pytest
 from botocore.retries.quota import RetryQuota
 
@@ -26,8 +24,9 @@ from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
 from tests import resources, template
+from tests.integration import streams
 from tests.integration.billing import Subscriber, call, record, subscribers
-from tests.integration.conftest import EVENTS, Invoker, Json
+from tests.integration.conftest import Invoker, Json
 
 NOVEMBER = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 3, tzinfo=UTC)
@@ -36,11 +35,15 @@ ACCOUNTS = {"demo": 2, "second": 1}
 """How many accounts the orgs have."""
 
 SOURCES = {
-    each.properties["EventSourceArn"].split(".")[0]: each
+    each.properties["EventSourceArn"].split(".")[0]
+    + (f" to {each.function}" if each.type == "DynamoDB" else ""): each
     for each in template.sources()
     if each.type not in {"HttpApi", "Schedule"}
 }
-"""What hands messages over to functions, by the queue or table that it reads."""
+"""
+What hands messages over to functions, by the queue that it reads, or the table and the function:
+`RunsQueue`, `InvoicesTable to documents`.
+"""
 
 
 @dataclass
@@ -52,7 +55,8 @@ class World:
     dice: random.Random = field(default_factory=random.Random)
     customers: list[Subscriber] = field(default_factory=list)
     now: datetime = NOVEMBER
-    _streamed: int = 0
+    _streamed: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many records of each stream were taken for a function."""
 
     def draw(self, count: int) -> str:
         """Draw an id. Salts are all alike: how many are drawn before one depends on the order."""
@@ -128,9 +132,9 @@ class World:
         answer = call(source.function, {"Records": messages})
         return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
 
-    def drain(self) -> None:
+    def drain(self, but: template.Source | None = None) -> None:
         """Deliver all that waits anywhere, and what comes of it, until nothing does."""
-        while sum(self._deliver_waiting(source) for source in SOURCES.values()):
+        while sum(self._deliver_waiting(each) for each in SOURCES.values() if each is not but):
             pass
 
     def _deliver_waiting(self, source: template.Source) -> bool:
@@ -141,7 +145,7 @@ class World:
     def die(self, source: template.Source, messages: list[Json]) -> None:
         """Have messages end as dead letters, as if nobody could deal with them."""
         if _is_stream(source):
-            letter = self.letter(id_of(messages[0]), id_of(messages[-1]))
+            letter = self.letter(source, id_of(messages[0]), id_of(messages[-1]))
             aws.sqs().send_message(QueueUrl=self.dead_letters(source), MessageBody=letter)
             return
         url = self.queue(source)
@@ -159,9 +163,9 @@ class World:
         while self._receive(url):
             pass
 
-    def letter(self, start: str, end: str) -> str:
-        """Tell of a part of the stream, as Lambda does."""
-        stream_arn, shard_id, _ = self._stream()
+    def letter(self, source: template.Source, start: str, end: str) -> str:
+        """Tell of a part of a stream, as Lambda does."""
+        stream_arn, shard_id, _ = self._stream(source)
         where = {
             "streamArn": stream_arn,
             "shardId": shard_id,
@@ -183,32 +187,21 @@ class World:
             arn = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
         return self.names[_logical_id(arn)]
 
-    def _stream(self) -> tuple[str, str, list[Any]]:
-        """Read the whole stream of the invoices: its ARN, its shard and its records."""
-        streams = _streams()
-        [found] = streams.list_streams(TableName=self.names["InvoicesTable"])["Streams"]
-        arn = found["StreamArn"]
-        [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-        iterator = streams.get_shard_iterator(
-            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records: list[Any] = []
-        while some := (answer := streams.get_records(ShardIterator=iterator))["Records"]:
-            records += some
-            iterator = answer["NextShardIterator"]
-        return arn, shard["ShardId"], records
+    def _stream(self, source: template.Source) -> tuple[str, str, list[Any]]:
+        """Read the whole stream of a table: its ARN, its shard and its records."""
+        return streams.read(self.names[_logical_id(source.properties["EventSourceArn"])])
 
     def _take_records(self, source: template.Source) -> list[Json]:
-        [example] = json.loads((EVENTS / "documents_stream.json").read_text())["Records"]
-        filters = source.properties["FilterCriteria"]["Filters"]
-        patterns = [json.loads(each["Pattern"]) for each in filters]
-        _, _, records = self._stream()
-        new, self._streamed = records[self._streamed :], len(records)
-        return [
-            {**example, "eventName": each["eventName"], "dynamodb": each["dynamodb"]}
-            for each in new
-            if any(_matches(pattern, each) for pattern in patterns)
-        ]
+        """Take what a stream has for a function; each record came two minutes ago."""
+        _, _, records = self._stream(source)
+        reader = source.properties["EventSourceArn"], source.function
+        new = records[self._streamed.get(reader, 0) :]
+        self._streamed[reader] = len(records)
+        taken = streams.of_source(source, new)
+        for each in taken:
+            at = (self.now - timedelta(minutes=2)).timestamp()
+            each["dynamodb"]["ApproximateCreationDateTime"] = at
+        return taken
 
     def _take_messages(self, source: template.Source) -> list[Json]:
         taken, url = [], self.queue(source)
@@ -236,10 +229,15 @@ class World:
             for name in self.names
             if kinds[name]["Type"] == "AWS::DynamoDB::Table"
         }
-        return {**tables, _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects}}
+        return {
+            **tables,
+            _EVENTS: _told(tables[_EVENTS]),
+            _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects},
+        }
 
 
 _BUCKET = "DocumentsBucket"
+_EVENTS = "EventsTable"
 
 
 @contextmanager
@@ -275,9 +273,19 @@ def _make_pdf(_: Any, key: InvoiceKey) -> None:
     call("documents", asdict(key))
 
 
-@cache
-def _streams() -> Any:
-    return boto3.client("dynamodbstreams")
+def _told(items: Json) -> Json:
+    """Read the events: each once, by its id; their order and times are those of publication."""
+    told: Json = {}
+    last: dict[str, int] = {}
+    for key, item in sorted(items.items()):
+        if "event" in item:
+            said = json.loads(item["event"]["S"])
+            assert said["id"] not in told
+            told[said["id"]] = said["type"], said["data"]
+            feed, position = key.split(" ")
+            assert int(position) == last.get(feed, 0) + 1
+            last[feed] = int(position)
+    return told
 
 
 def _items(table: str) -> Json:
@@ -306,11 +314,4 @@ def _is_stream(source: template.Source) -> bool:
 
 
 def _logical_id(reference: str) -> str:
-    return reference.removesuffix(".Arn")
-
-
-def _matches(pattern: Any, value: Any) -> bool:
-    """Tell whether an event source's filter lets a record through."""
-    if isinstance(pattern, list):
-        return value in pattern
-    return all(key in value and _matches(each, value[key]) for key, each in pattern.items())
+    return reference.removesuffix(".Arn").removesuffix(".StreamArn")

@@ -252,7 +252,7 @@ def test_what_is_of_no_use_any_more_ends_by_itself() -> None:
         if "TimeToLiveSpecification" in table
     }
 
-    assert ending.keys() == {"BillingRunsTable", "TokensTable"}
+    assert ending.keys() == {"BillingRunsTable", "EventsTable", "TokensTable"}
     for each in ending.values():
         assert each == {"AttributeName": EXPIRES_AT, "Enabled": True}
 
@@ -354,6 +354,17 @@ def test_functions_that_send_to_themselves_are_not_stopped_for_it_and_no_others(
         assert function.get("RecursiveLoop") == ("Allow" if name in looping else None), name
 
 
+def test_no_stream_has_more_than_two_readers() -> None:
+    readers = [
+        named(mapping["EventSourceArn"])
+        for mapping in of_type("Lambda::EventSourceMapping").values()
+        if named(mapping["EventSourceArn"]).endswith(".StreamArn")
+    ]
+
+    assert "InvoicesTable.StreamArn" in readers
+    assert {stream: readers.count(stream) for stream in readers if readers.count(stream) > 2} == {}
+
+
 def test_functions_share_the_quota_of_the_account() -> None:
     watched = {
         alarm["MetricName"]: alarm
@@ -418,7 +429,7 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
     ]
 
     assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue"}
-    assert behind == [{"Ref": "DocumentsFunction"}]
+    assert behind == [{"Ref": "DocumentsFunction"}, {"Ref": "PublishEventsFunction"}]
 
 
 def test_alarms_count_what_the_filters_find() -> None:

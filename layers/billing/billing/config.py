@@ -31,6 +31,10 @@ def billing_runs_table() -> str:
     return os.environ["BILLING_RUNS_TABLE"]
 
 
+def events_table() -> str:
+    return os.environ["EVENTS_TABLE"]
+
+
 def runs_queue() -> str:
     return os.environ["RUNS_QUEUE"]
 

@@ -20,6 +20,7 @@ def _taking(*scopes: str) -> list[dict[str, list[str]]]:
 
 OPEN: list[dict[str, list[str]]] = []
 READER = _taking(Role.READER.value)
+ORG_READER = _taking(Role.READER.value, ALL_ACCOUNTS_SCOPE)
 WRITER = _taking(Role.WRITER.value)
 ORG_WRITER = _taking(Role.WRITER.value, ALL_ACCOUNTS_SCOPE)
 ADMIN = _taking(Role.ADMIN.value)

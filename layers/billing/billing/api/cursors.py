@@ -23,11 +23,11 @@ def encode(last_id: str, *scope: str) -> str:
     return urlsafe_b64encode(digest + last_id.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None, *scope: str) -> str | None:
+def decode(cursor: str | None, *scope: str, field: str = "cursor") -> str | None:
     """
     Read a cursor: the id of the last row, None for the first page.
 
-    Raise InvalidRequestError where it was not made by encode() for the same scope.
+    Raise InvalidRequestError for its field where it was not made by encode() for the same scope.
     """
     if cursor is None:
         return None
@@ -38,7 +38,7 @@ def decode(cursor: str | None, *scope: str) -> str | None:
         last_id = ""
     # A forged digest can only point inside the list.
     if encode(last_id, *scope) != cursor or not _LAST_ID.fullmatch(last_id):
-        raise InvalidRequestError.of("cursor", "is not a cursor of this list and this token")
+        raise InvalidRequestError.of(field, "is not a cursor of this list and this token")
     return last_id
 
 

@@ -3,6 +3,7 @@ All errors, named by meaning.
 
     BillingError
     ├── InvalidRequestError        the request can never be right
+    │   └── EventsExpiredError
     ├── UnauthenticatedError       nobody known is calling
     ├── AccessDeniedError          somebody known asks for what is not theirs
     ├── NotFoundError              there is no such thing, or not here
@@ -79,6 +80,15 @@ class InvalidRequestError(BillingError):
         """Return the same error with its fields named from the whole request: `lines.3.tax`."""
         details = [FieldError(f"{part}.{each.field}", each.message) for each in self.details]
         return InvalidRequestError(f"{part}.{self.message}", *details)
+
+
+class EventsExpiredError(InvalidRequestError):
+    code = "EVENTS_EXPIRED"
+
+    def __init__(self, days: int) -> None:
+        message = f"Events are kept for {days} days, and some behind this place are gone. "
+        message += "Read the resources again, then the events without `after`."
+        super().__init__(message, FieldError("after", f"is older than {days} days"))
 
 
 class UnauthenticatedError(BillingError):

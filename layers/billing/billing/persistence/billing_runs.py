@@ -104,7 +104,7 @@ class BillingRunRepository:
         item = get_item(self._table, run_key(org_id, run_id))
         if item is None:
             raise NotFoundError
-        return _to_run(org_id, run_id, item)
+        return to_run(org_id, run_id, item)
 
     def get_with_failures(self, org_id: str, run_id: str) -> tuple[BillingRun, list[Failure]]:
         """Read a run, and why some accounts could not be billed; the last thousand of them."""
@@ -120,7 +120,7 @@ class BillingRunRepository:
         if not newest:
             raise NotFoundError
         run, *failures = newest
-        return _to_run(org_id, run_id, run), [_to_failure(item) for item in reversed(failures)]
+        return to_run(org_id, run_id, run), [_to_failure(item) for item in reversed(failures)]
 
     # ---------------------------------------------------------------- list the accounts
 
@@ -220,7 +220,7 @@ def _position(item: Item) -> str:
     return to_json({name: item[name] for name in ("pk", "sk", "org", "due_on")})
 
 
-def _to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
+def to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
     return BillingRun(
         org_id=org_id,
         id=run_id,
