@@ -21,17 +21,21 @@ from billing.adapters.documents import (
     content_disposition,
     object_key,
 )
+from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
-from billing.api.params import AccountId, InvoiceId, OrgId, PaymentId
+from billing.api.params import AccountId, Cursor, InvoiceId, Limit, OrgId, PaymentId
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.invoices import (
     CreditNoteRequestDTO,
     InvoicePublicLinkResponseDTO,
     InvoiceRequestDTO,
+    InvoiceResponseDTO,
+    PaymentListDTO,
     PaymentRequestDTO,
+    PaymentResponseDTO,
     PaymentReversalRequestDTO,
 )
 from billing.dialects.v2.invoices import InvoiceInfoList
@@ -46,6 +50,7 @@ from billing.persistence.payments import PaymentRepository
 from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
 from billing.services.provide_pdf import provide_pdf
+from billing.services.read_invoice import read_invoice
 from billing.services.receive_payment import receive_payment
 from billing.services.reverse_payment import reverse_payment
 
@@ -185,6 +190,14 @@ def create_invoice(
     )
 
 
+@app.get(f"{V1_INVOICES}/<invoiceId>", security=READER, tags=["v1 invoices"])
+def get_whole_invoice(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
+) -> InvoiceResponseDTO:
+    """Get an invoice or a credit note whole, with its payments and what corrects it"""
+    return _whole(_key(org_id, account_id, invoice_id))
+
+
 @app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
 def get_public_link(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
@@ -241,13 +254,42 @@ def create_payment(
         request.paid_datetime,
         request.method,
         request.external_id(request.external_payment_unique_id, account_id, invoice_id),
-        now=app.org_time(),
+        now=clock.now(),
+        org_time=app.org_time(),
         payments=PaymentRepository(),
     )
     path = _path(org_id, account_id, invoice_id)
     return created(
         GenericCreatedResponseDTO(id=received.id), received, f"{path}/payments/{received.id}"
     )
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/payments", security=READER, tags=["v1 invoices"])
+def list_payments(
+    org_id: OrgId,
+    account_id: AccountId,
+    invoice_id: InvoiceId,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> PaymentListDTO:
+    """List the payments of an invoice, newest first"""
+    key = _key(org_id, account_id, invoice_id)
+    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payments")
+    after = cursors.decode(cursor, *scope)
+    rows = PaymentRepository().list_page(key, after, limit + 1)
+    if not rows:
+        InvoiceRepository().get(key)
+    page, last = cursors.page(rows, limit)
+    return PaymentListDTO.from_domain(page, cursors.encode(last.id, *scope) if last else None)
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/payments/<paymentId>", security=READER, tags=["v1 invoices"])
+def get_payment(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payment_id: PaymentId
+) -> PaymentResponseDTO:
+    """Get a payment that was recorded against an invoice"""
+    key = _key(org_id, account_id, invoice_id)
+    return PaymentResponseDTO.from_domain(PaymentRepository().get(key, payment_id))
 
 
 @app.post(
@@ -334,6 +376,11 @@ def _list(wanted: Range, text: str | None, *, unpaid: bool) -> Response[list[Inv
 def _details(key: InvoiceKey) -> list[InvoiceDetails]:
     invoice, summary = InvoiceRepository().get(key)
     return [InvoiceDetails.from_domain(invoice, summary)]
+
+
+def _whole(key: InvoiceKey) -> InvoiceResponseDTO:
+    whole = read_invoice(key, invoices=InvoiceRepository(), payments=PaymentRepository())
+    return InvoiceResponseDTO.from_whole(whole, app.org_time())
 
 
 def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:

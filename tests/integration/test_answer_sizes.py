@@ -41,6 +41,7 @@ def test_the_largest_invoice_fits_or_is_a_link(billed: Invoker, text: str) -> No
 
     for name, query in [
         ("invoices_get", {}),
+        ("invoices_get_whole", {}),
         ("invoices_e_invoice", {"format": "cii"}),
         ("invoices_e_invoice", {"format": "ubl"}),
     ]:

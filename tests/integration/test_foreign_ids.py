@@ -171,6 +171,7 @@ class Tenant:
             tenant.make("consumptions_create")
         for _ in range(count - 1):
             assert tenant("refunds_put", description=_hex()).status == 204
+            ids["paymentId"] = tenant.make("invoices_pay")
         [details] = tenant("invoices_get").json
         ids["invoiceNumber"] = details["invoiceNumber"]
         for _ in range(count):

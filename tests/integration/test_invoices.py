@@ -717,6 +717,7 @@ def _pay_at_once(billed: Invoker, external_id: str) -> bool:
             None,
             ExternalId(external_id, "fingerprint"),
             now=clock.now(),
+            org_time=clock.now(),
             payments=PaymentRepository(),
         )
     except PaymentExceedsInvoiceError:

@@ -225,6 +225,7 @@ class Hands:
             request.method,
             request.external_id(external_id),
             now=clock.now(),
+            org_time=clock.now(),
             payments=PaymentRepository(),
         )
 

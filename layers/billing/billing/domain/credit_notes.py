@@ -21,6 +21,7 @@ from billing.domain.errors import (
 )
 from billing.domain.invoices import (
     CorrectedInvoice,
+    Correction,
     Draft,
     InvoiceKind,
     InvoiceSummary,
@@ -33,6 +34,9 @@ from billing.domain.money import Money
 from billing.domain.parties import Account, Org
 from billing.domain.periods import BillingPeriod
 from billing.domain.tax import TaxTotal, tax_totals
+
+MAX_CORRECTIONS = 100
+"""Credit notes that an invoice names; the text of their numbers would else outgrow its item."""
 
 type Nets = Mapping[int, Money]
 """Net amounts of lines, by their numbers: 1, 2, 3 …"""
@@ -51,7 +55,7 @@ class Creditable:
     """
     An issued invoice, with what was credited of its lines and what is reserved for refunds.
 
-    `version` counts the changes of both.
+    `version` counts the changes of both. `corrections` are the newest credit notes of it.
     """
 
     invoice: IssuedInvoice
@@ -59,6 +63,7 @@ class Creditable:
     credited: Nets
     reserved: Nets
     version: int
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def left(self) -> Money:
@@ -272,6 +277,16 @@ class CreditNote:
         if not self.is_reserved:
             return self.original.reserved
         return _plus(self.original.reserved, {number: -net for number, net in self.nets.items()})
+
+    def corrected(self, issued: IssuedInvoice) -> Creditable:
+        """Return what is left of the original after it was issued."""
+        correction = Correction(issued.key.ordinal, issued.number)
+        return replace(
+            self.original,
+            credited=self.credited,
+            reserved=self.reserved,
+            corrections=(*self.original.corrections, correction)[-MAX_CORRECTIONS:],
+        )
 
     @property
     def settlement(self) -> Settlement:

@@ -20,6 +20,16 @@ class InvoiceKind(StrEnum):
     CREDIT_NOTE = "CREDIT_NOTE"
 
 
+class InvoiceStatus(StrEnum):
+    """What has become of a document, in one word."""
+
+    UNPAID = "unpaid"
+    PARTLY_PAID = "partly_paid"
+    OVERDUE = "overdue"
+    PAID = "paid"
+    CREDITED = "credited"
+
+
 class PaymentStatus(StrEnum):
     """The payment status of an invoice."""
 
@@ -108,6 +118,14 @@ class CorrectedInvoice:
     ordinal: int
     number: str
     issue_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A credit note that corrects an invoice."""
+
+    ordinal: int
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +276,16 @@ class InvoiceSummary:
     def is_fully_credited(self) -> bool:
         return bool(self.settlement.credited) and self.settlement.credited == self.gross
 
+    def status(self, now: datetime) -> InvoiceStatus:
+        """Return the status on the day that it is at an instant; a credit note is always paid."""
+        if self.is_fully_credited:
+            return InvoiceStatus.CREDITED
+        if not self.remaining:
+            return InvoiceStatus.PAID
+        if self.is_overdue(now):
+            return InvoiceStatus.OVERDUE
+        return InvoiceStatus.PARTLY_PAID if self.settlement.paid else InvoiceStatus.UNPAID
+
     def is_overdue(self, now: datetime) -> bool:
         return bool(self.remaining) and local_date(now, self.time_zone) > self.due_date
 
@@ -305,6 +333,22 @@ class Payment:
     paid_at: datetime
     method: str | None
     reversal: Reversal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeInvoice:
+    """
+    An issued document, and all that has become of it.
+
+    `corrected_by` are the newest credit notes that correct it, and `payments` the newest payments.
+    `previous_hash` is that of the document before it in the chain; the first one has none.
+    """
+
+    invoice: IssuedInvoice
+    summary: InvoiceSummary
+    previous_hash: str
+    corrected_by: Sequence[Correction]
+    payments: Sequence[Payment]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Journal:
     Documents that are issued together, each following the one before it.
 
     `read` are the ends as they were read; what was issued since stands in `issued`, and the credit
-    notes among it in `credited` too.
+    notes among it in `credited` too, each with the document that it became.
     """
 
     org: Org
@@ -64,7 +64,7 @@ class Journal:
     read: Ends
     make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(SALT_BYTES))
     issued: list[Issued] = field(default_factory=list, init=False)
-    credited: list[CreditNote] = field(default_factory=list, init=False)
+    credited: list[tuple[CreditNote, IssuedInvoice]] = field(default_factory=list, init=False)
     ends: Ends = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,8 +114,9 @@ class Journal:
 
     def credit(self, note: CreditNote) -> IssuedInvoice:
         """Issue a credit note; what it credits of the original is written with it."""
-        self.credited.append(note)
-        return self.issue(note.draft)
+        issued = self.issue(note.draft)
+        self.credited.append((note, issued))
+        return issued
 
     def _next_number(self, kind: InvoiceKind, year: int) -> tuple[str, SeriesEnd]:
         series = series_of(self.org, kind)

@@ -3,7 +3,8 @@ The items of invoices and their keys, in the invoices' table.
 
     pk                                sk                what
     account#<org>#<account>           invoice#<n>       the head of the account's nth document
-                                                        and its settlement: what lists show
+                                                        and its settlement: what lists show; the
+                                                        hash before it, `before`
                                       day#<date>        the first and last ordinal of a day
                                       unpaid#<n>        the description of one that is unpaid
                                       unpaid#totals     how many documents, how many unpaid
@@ -13,7 +14,8 @@ The items of invoices and their keys, in the invoices' table.
                                                         part was erased
                                       payment#<id>      money received, and its reversal
                                       credits           the net amounts of its lines that were
-                                                        credited and reserved for refunds
+                                                        credited and reserved for refunds; the
+                                                        newest 100 credit notes of it
                                       pdf               where its PDF is, and its hash
 
 Ordinals are written with ten digits, so that they sort. `unpaid#totals` sorts behind the unpaid
@@ -30,6 +32,7 @@ from typing import Any
 from billing.domain.credit_notes import Creditable, Nets
 from billing.domain.invoice_record import InvoiceRecord, read_record
 from billing.domain.invoices import (
+    Correction,
     InvoiceKey,
     InvoiceKind,
     InvoiceSummary,
@@ -94,8 +97,8 @@ def _credits_key(key: InvoiceKey) -> Key:
 # ---------------------------------------------------------------- shapes
 
 
-def summary_item(summary: InvoiceSummary) -> dict[str, Any]:
-    """Write the head of a document in one attribute: it never changes."""
+def issued_item(summary: InvoiceSummary, previous_hash: str) -> dict[str, Any]:
+    """Write the head of a new document in one attribute, as it never changes; and the rest."""
     head = {
         "number": summary.number,
         "hash": summary.hash,
@@ -117,7 +120,13 @@ def summary_item(summary: InvoiceSummary) -> dict[str, Any]:
         "paid": {"N": str(summary.settlement.paid.minor)},
         "credited": {"N": str(summary.settlement.credited.minor)},
         "paid_at": paid_at(summary.settlement),
+        "before": {"B": bytes.fromhex(previous_hash)},
     }
+
+
+def previous_hash_of(item: Item) -> str | None:
+    """Read the hash before a document; None where release 1.0.0 wrote it, which kept none here."""
+    return item["before"]["B"].hex() if "before" in item else None
 
 
 def paid_at(settlement: Settlement) -> Mapping[str, Any]:
@@ -183,20 +192,25 @@ def to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:
         credited=nets("credited"),
         reserved=nets("reserved"),
         version=int_of(item, "version"),
+        corrections=tuple(
+            Correction(*each) for each in json.loads(item.get("corrected_by", {}).get("S", "[]"))
+        ),
     )
 
 
-def put_credits(table: str, before: Creditable, credited: Nets, reserved: Nets) -> dict[str, Any]:
+def put_credits(table: str, after: Creditable) -> dict[str, Any]:
     """Write what is credited and reserved of an invoice, as long as nobody else changed it."""
+    corrections = [[each.ordinal, each.number] for each in after.corrections]
     return put(
         table,
-        _credits_key(before.invoice.key),
+        _credits_key(after.invoice.key),
         {
-            "credited": {"S": _nets(credited)},
-            "reserved": {"S": _nets(reserved)},
-            "version": {"N": str(before.version + 1)},
+            "credited": {"S": _nets(after.credited)},
+            "reserved": {"S": _nets(after.reserved)},
+            "corrected_by": {"S": to_json(corrections)},
+            "version": {"N": str(after.version + 1)},
         },
-        expected={"version": before.version} if before.version else None,
+        expected={"version": after.version} if after.version else None,
     )
 
 

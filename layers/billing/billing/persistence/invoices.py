@@ -19,7 +19,13 @@ from billing.domain.errors import (
     UpstreamTimeoutError,
 )
 from billing.domain.invoice_record import read_record
-from billing.domain.invoices import InvoiceKey, InvoiceSummary, IssuedInvoice, StoredDocument
+from billing.domain.invoices import (
+    InvoiceKey,
+    InvoiceSummary,
+    IssuedInvoice,
+    StoredDocument,
+    WholeInvoice,
+)
 from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
@@ -43,6 +49,7 @@ from billing.persistence.invoice_items import (
     document_item,
     document_key,
     pdf_key,
+    previous_hash_of,
     summary_key,
     to_creditable,
     to_pdf,
@@ -75,6 +82,23 @@ class InvoiceRepository:
             raise NotFoundError
         invoice = read_record(to_record(found[document_key(key)]))
         return invoice, to_summary(key, found[summary_key(key)])
+
+    def get_whole(self, key: InvoiceKey) -> WholeInvoice:
+        """Read one invoice, with all that has become of it but its payments."""
+        found = get_items_of(self._table, *creditable_keys(key))
+        if summary_key(key) not in found:
+            raise NotFoundError
+        known, previous_hash = to_creditable(key, found), previous_hash_of(found[summary_key(key)])
+        if previous_hash is None:
+            number = number_key(key.org_id, known.invoice.number)
+            previous_hash = get_items_of(self._table, number)[number]["previous_hash"]["S"]
+        return WholeInvoice(
+            invoice=known.invoice,
+            summary=known.summary,
+            previous_hash=previous_hash,
+            corrected_by=known.corrections,
+            payments=(),
+        )
 
     def get_creditables(self, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Creditable]:
         """Read invoices, with what is left of them to be credited."""

@@ -46,9 +46,9 @@ from billing.persistence.invoice_items import (
     creditable_keys,
     document_item,
     document_key,
+    issued_item,
     paid_at,
     put_credits,
-    summary_item,
     summary_key,
     to_creditable,
     totals_key,
@@ -150,10 +150,10 @@ class IssuingRepository:
             for issued in journal.issued
             for write in self._document(journal.lane, issued, changes)
         ]
-        for note in journal.credited:
+        for note, invoice in journal.credited:
             original = note.original.summary
             documents += settle(self._table, original, note.settlement, changes)
-            documents.append(put_credits(self._table, note.original, note.credited, note.reserved))
+            documents.append(put_credits(self._table, note.corrected(invoice)))
         if not journal.issued:
             return documents
         ends = [self._end_chain(journal), *self._end_series(journal)]
@@ -193,7 +193,7 @@ class IssuingRepository:
                 "previous_hash": {"S": issued.previous_hash},
             },
         )
-        yield put(table, summary_key(key), summary_item(summary))
+        yield put(table, summary_key(key), issued_item(summary, issued.previous_hash))
         yield put(table, document_key(key), document)
         change = changes.setdefault(key.account_id, AccountChanges())
         change.count_day(invoice.issue_date, key.ordinal)

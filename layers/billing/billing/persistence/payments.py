@@ -24,6 +24,7 @@ from billing.persistence.dynamodb import (
     get_items,
     int_of,
     joined,
+    list_after,
     put,
     query,
     transact,
@@ -59,6 +60,12 @@ class PaymentRepository:
             raise NotFoundError
         known = to_idempotency_record(found.get((self._table, *taken)))
         return to_summary(key, summary), known
+
+    def list_page(self, key: InvoiceKey, after: str | None, limit: int) -> list[Payment]:
+        """List the payments of an invoice, newest first, from the one after `after` on."""
+        pk, prefix = payment_key(key, "")
+        last = prefix + after if after else None
+        return [to_payment(item) for item in list_after(self._table, pk, prefix, last, limit)]
 
     def get_for_reversal(
         self, key: InvoiceKey, payment_id: str, external: ExternalId

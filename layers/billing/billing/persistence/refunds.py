@@ -243,7 +243,7 @@ class RefundRepository:
     def _reserve(self, original: Creditable | None) -> list[Any]:
         if original is None:
             return []
-        return [put_credits(self._invoices, original, original.credited, original.reserved)]
+        return [put_credits(self._invoices, original)]
 
     def _take(self, refund: Refund, external: ExternalId | None) -> list[Any]:
         key = _external_key(refund.key.movement.org_id, external)

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
-from uuid import uuid4
 
 from billing import deadline
 from billing.domain.errors import InvalidRequestError, PaymentReversedError
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
+from billing.domain.ids import new_id
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
 
@@ -47,6 +47,7 @@ def receive_payment(
     external: ExternalId,
     *,
     now: datetime,
+    org_time: datetime,
     payments: Payments,
 ) -> Created:
     """
@@ -56,7 +57,7 @@ def receive_payment(
     the future, the currency is not the invoice's, or the amount has more decimals than it, and
     PaymentReversedError where the same payment was recorded and reversed before.
     """
-    payment_id = uuid4().hex
+    payment_id = new_id(now)
 
     def receive() -> Created:
         summary, record = payments.get_for_payment(key, external)
@@ -64,7 +65,7 @@ def receive_payment(
             if payments.get(key, known.id).reversal:
                 raise PaymentReversedError
             return known
-        check_not_ahead(paid_at, now, "paid_datetime")
+        check_not_ahead(paid_at, org_time, "paid_datetime")
         owed_in = summary.gross.currency
         if currency not in (None, owed_in):
             raise InvalidRequestError.of("currency", f"the invoice is in {owed_in}")

@@ -133,6 +133,17 @@ class PeriodRequestDTO(Dto):
         return MomentPeriod(start, end) if start and end else None
 
 
+class PeriodDTO(Dto):
+    """A billing period, half-open."""
+
+    start_datetime: Instant = Field(description="First instant of the period, in UTC.")
+    end_datetime: Instant = Field(description="First instant after the period, in UTC.")
+
+    @classmethod
+    def from_domain(cls, period: BillingPeriod) -> "PeriodDTO":
+        return cls(start_datetime=period.start, end_datetime=period.end)
+
+
 class AddressDTO(Dto):
     """A postal address."""
 
@@ -200,14 +211,3 @@ class ElectronicAddressDTO(Dto):
 
     def to_domain(self) -> ElectronicAddress:
         return ElectronicAddress(self.scheme, self.id)
-
-
-class PeriodDTO(Dto):
-    """A billing period, half-open."""
-
-    start_datetime: Instant = Field(description="First instant of the period, in UTC.")
-    end_datetime: Instant = Field(description="First instant after the period, in UTC.")
-
-    @classmethod
-    def from_domain(cls, period: BillingPeriod) -> "PeriodDTO":
-        return cls(start_datetime=period.start, end_datetime=period.end)

@@ -1,8 +1,9 @@
-"""v1 billing: issue an invoice, pay it, link to it."""
+"""v1 billing: issue an invoice, read it, pay it, link to it."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -18,9 +19,24 @@ from billing.dialects.fields import (
     Positive,
     Text,
 )
-from billing.dialects.v1.common import TaxDTO
+from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, TaxDTO
 from billing.domain.credit_notes import LineCredit
-from billing.domain.invoices import LinePeriod, NewInvoice, NewLine
+from billing.domain.invoices import (
+    CorrectedInvoice,
+    Correction,
+    InvoiceKind,
+    InvoiceStatus,
+    InvoiceSummary,
+    Line,
+    LinePeriod,
+    NewInvoice,
+    NewLine,
+    Payment,
+    WholeInvoice,
+)
+from billing.domain.parties import Account, Org
+from billing.domain.tax import TaxTotal, TaxType
+from billing.domain.vat import VatCategory, vat_category
 
 
 class InvoiceLineRequestDTO(Dto):
@@ -188,3 +204,326 @@ class InvoicePublicLinkResponseDTO(Dto):
     content_type: Literal["application/pdf"] = Field(
         description="The media type of what the link returns."
     )
+
+
+class ReversalDTO(Dto):
+    """The reversal of a payment, which does not count any more."""
+
+    reason: str = Field(description="Why the payment was reversed, as it was sent.")
+    reversed_datetime: Instant = Field(description="The instant at which the money went back.")
+
+
+class PaymentResponseDTO(Dto):
+    """A payment that was recorded against an invoice."""
+
+    id: str = Field(description="Id of the payment, unique within its invoice.")
+    amount: Amount = Field(description="The amount that was paid, in major units.")
+    currency: str = Field(description="Currency code (ISO 4217): that of the invoice.")
+    paid_datetime: Instant = Field(description="The instant at which the money arrived, in UTC.")
+    method: str | None = Field(
+        description="How it was paid, as it was sent; null where that was left out."
+    )
+    reversal: ReversalDTO | None = Field(
+        None,
+        exclude_if=lambda reversal: reversal is None,
+        description="Its reversal: it does not count any more. Left out while it counts.",
+    )
+
+    @classmethod
+    def from_domain(cls, payment: Payment) -> "PaymentResponseDTO":
+        return cls(
+            id=payment.id,
+            amount=payment.amount.major,
+            currency=payment.amount.currency,
+            paid_datetime=payment.paid_at,
+            method=payment.method,
+            reversal=ReversalDTO(
+                reason=payment.reversal.reason, reversed_datetime=payment.reversal.reversed_at
+            )
+            if payment.reversal
+            else None,
+        )
+
+
+class PaymentListDTO(Dto):
+    """A page of the payments of an invoice, newest first."""
+
+    payments: list[PaymentResponseDTO] = Field(
+        description="The payments of this page, the one recorded last first."
+    )
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )
+
+    @classmethod
+    def from_domain(cls, page: Sequence[Payment], next_cursor: str | None) -> "PaymentListDTO":
+        payments = [PaymentResponseDTO.from_domain(each) for each in page]
+        return cls(payments=payments, next_cursor=next_cursor)
+
+
+class InvoiceSummaryDTO(Dto):
+    """A document as lists show it: its head and its settlement."""
+
+    id: str = Field(
+        description="Id of the document, which counts the documents of its account: 1, 2, 3 …"
+    )
+    account_id: str = Field(description="Id of the account that was billed.")
+    number: str = Field(description="The number that is printed on it, such as `F2026-000001`.")
+    kind: InvoiceKind = Field(
+        description="`INVOICE` or `CREDIT_NOTE`; a credit note has negative amounts."
+    )
+    status: InvoiceStatus = Field(
+        description="`credited` if it was credited as a whole; else `paid` if nothing remains, "
+        "`overdue` after its due date, `partly_paid` or `unpaid`. A credit note is `paid`."
+    )
+    description: str = Field(
+        description="The description of the document; empty once it was erased."
+    )
+    issued_at: Instant = Field(description="The instant at which it was issued, in UTC.")
+    issue_date: Date = Field(description="Day of issue, in the time zone of the org.")
+    due_date: Date = Field(description="Day on which it is due, in the time zone of the org.")
+    currency: str = Field(description="Currency code (ISO 4217) of all amounts.")
+    net: Amount = Field(description="Total without tax, in major units.")
+    tax: Amount = Field(description="Total of all taxes, in major units.")
+    gross: Amount = Field(description="Total with tax, in major units: net + tax.")
+    paid: Amount = Field(description="What was paid so far, in major units.")
+    credited: Amount = Field(
+        description="What credit notes gave back of it so far, with tax, in major units."
+    )
+    remaining: Amount = Field(
+        description="What is still owed, in major units: gross - paid - credited, never below zero."
+    )
+
+    @classmethod
+    def from_domain(cls, summary: InvoiceSummary, now: datetime) -> "InvoiceSummaryDTO":
+        return cls(**_summary(summary, now))
+
+
+class InvoiceLineResponseDTO(Dto):
+    """One line of a document."""
+
+    description: str = Field(description="What the line charges; empty once it was erased.")
+    quantity: Amount = Field(description="Number of units; negative where money is given back.")
+    unit_price: Amount = Field(
+        description="Price of one unit without tax, in major units; it may have more decimals than "
+        "the currency."
+    )
+    setup_costs: Amount = Field(description="One-off costs without tax, in major units.")
+    net: Amount = Field(
+        description="Amount of the line without tax, in major units: quantity × unit_price + "
+        "setup_costs, rounded."
+    )
+    tax: TaxDTO = Field(description="Kind and rate of the tax of the line.")
+    period_start: Date | None = Field(description="First day that the line covers, or null.")
+    period_end: Date | None = Field(description="Last day that the line covers, or null.")
+    order_id: str | None = Field(
+        description="The order that the line comes from, as the buyer knows it, or null."
+    )
+    remarks: str | None = Field(description="A remark that is printed below the line, or null.")
+    subscription_id: str | None = Field(
+        description="Id of the subscription that a billing run charges here, or null."
+    )
+    movement_id: str | None = Field(
+        description="Id of the movement that the line charges or gives back, or null."
+    )
+
+    @classmethod
+    def from_domain(cls, line: Line) -> "InvoiceLineResponseDTO":
+        return cls(
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            setup_costs=line.setup_costs.major,
+            net=line.net.major,
+            tax=TaxDTO.from_domain(line.tax),
+            period_start=line.period.start if line.period else None,
+            period_end=line.period.end if line.period else None,
+            order_id=line.order_id,
+            remarks=line.remarks,
+            subscription_id=line.subscription_id,
+            movement_id=line.movement_id,
+        )
+
+
+class TaxTotalDTO(Dto):
+    """The total of one kind and rate of tax."""
+
+    type: TaxType = Field(description="Kind of tax; `NONE` where no tax is charged.")
+    percentage: Amount = Field(description="The tax rate in percent: 21 means 21 %.")
+    category: VatCategory = Field(
+        description="VAT category code (UNTDID 5305), as on the e-invoice: `S` standard, `Z` zero "
+        "rated, `E` exempt, `AE` reverse charge, `O` outside the scope, `L` IGIC, `M` IPSI."
+    )
+    net: Amount = Field(description="Sum of the net amounts that it is charged on, in major units.")
+    amount: Amount = Field(description="The tax on that sum, in major units.")
+
+    @classmethod
+    def from_domain(cls, total: TaxTotal, category: VatCategory) -> "TaxTotalDTO":
+        return cls(
+            type=total.tax.type,
+            percentage=total.tax.percentage,
+            category=category,
+            net=total.net.major,
+            amount=total.amount.major,
+        )
+
+
+class CorrectedInvoiceDTO(Dto):
+    """The invoice that a credit note corrects."""
+
+    id: str = Field(description="Id of the invoice that is corrected, in the same account.")
+    number: str = Field(description="The number that is printed on that invoice.")
+    issue_date: Date = Field(description="Day on which that invoice was issued.")
+
+    @classmethod
+    def from_domain(cls, corrected: CorrectedInvoice) -> "CorrectedInvoiceDTO":
+        return cls(
+            id=str(corrected.ordinal), number=corrected.number, issue_date=corrected.issue_date
+        )
+
+
+class CorrectionDTO(Dto):
+    """A credit note that corrects an invoice."""
+
+    id: str = Field(description="Id of the credit note, in the same account.")
+    number: str = Field(description="The number that is printed on the credit note.")
+
+    @classmethod
+    def from_domain(cls, correction: Correction) -> "CorrectionDTO":
+        return cls(id=str(correction.ordinal), number=correction.number)
+
+
+class BuyerDTO(Dto):
+    """The buyer of a document, as on the day of issue; texts are empty once it was erased."""
+
+    name: str = Field(description="Full name of the person or organization that was billed.")
+    company_name: str | None = Field(description="Legal name of the company, or null.")
+    tax_id: str | None = Field(description="Tax id of the buyer, or null if there is none.")
+    email: str = Field(description="E-mail address that documents are sent to.")
+    address: AddressDTO = Field(description="Billing address, as printed on the document.")
+    iban: str | None = Field(description="IBAN of the buyer's own bank account, or null.")
+    bic: str | None = Field(description="BIC of the bank that holds the IBAN, or null.")
+    buyer_reference: str | None = Field(
+        description="What the buyer wants to find on each document (BT-10), or null."
+    )
+    electronic_address: ElectronicAddressDTO | None = Field(
+        description="Address of the buyer for e-invoices (BT-49), or null."
+    )
+
+    @classmethod
+    def from_domain(cls, buyer: Account) -> "BuyerDTO":
+        return cls(
+            name=buyer.name,
+            company_name=buyer.company_name,
+            tax_id=buyer.tax_id,
+            email=buyer.email,
+            address=AddressDTO.from_domain(buyer.address),
+            iban=buyer.iban,
+            bic=buyer.bic,
+            buyer_reference=buyer.buyer_reference,
+            electronic_address=ElectronicAddressDTO.from_domain(buyer.electronic_address),
+        )
+
+
+class SellerDTO(Dto):
+    """The org that issued a document, as on the day of issue."""
+
+    legal_name: str = Field(description="Legal name, as in the commercial register.")
+    tax_id: str = Field(description="Tax id of the org that issued the document.")
+    address: AddressDTO = Field(description="Address of the registered office.")
+    phone: str | None = Field(description="Phone number, as printed on the document, or null.")
+    email: str = Field(description="E-mail address, as printed on the document.")
+    url: str | None = Field(description="Address of the website, or null if there is none.")
+    iban: str | None = Field(description="IBAN of the bank account to pay to, or null.")
+    bic: str | None = Field(description="BIC of the bank that holds the IBAN, or null.")
+    electronic_address: ElectronicAddressDTO | None = Field(
+        description="Address of the org for e-invoices (BT-34), or null."
+    )
+
+    @classmethod
+    def from_domain(cls, seller: Org) -> "SellerDTO":
+        return cls(
+            legal_name=seller.legal_name,
+            tax_id=seller.tax_id,
+            address=AddressDTO.from_domain(seller.address),
+            phone=seller.phone,
+            email=seller.email,
+            url=seller.url,
+            iban=seller.iban,
+            bic=seller.bic,
+            electronic_address=ElectronicAddressDTO.from_domain(seller.electronic_address),
+        )
+
+
+class InvoiceResponseDTO(InvoiceSummaryDTO):
+    """A document whole, and all that has become of it."""
+
+    lines: list[InvoiceLineResponseDTO] = Field(
+        description="The lines, in the order in which they are printed; a credit note names the "
+        "first as line 1."
+    )
+    taxes: list[TaxTotalDTO] = Field(description="Total per kind and rate of tax, highest first.")
+    period: PeriodDTO = Field(description="The billing period that the document belongs to.")
+    payments: list[PaymentResponseDTO] = Field(
+        description="The last 100 payments, newest first; `GET …/payments` lists all of them."
+    )
+    corrects: CorrectedInvoiceDTO | None = Field(
+        None,
+        exclude_if=lambda corrects: corrects is None,
+        description="The invoice that this credit note corrects. Left out where it corrects none.",
+    )
+    corrected_by: list[CorrectionDTO] = Field(
+        description="The last 100 credit notes that correct this invoice, in the order of issue."
+    )
+    buyer: BuyerDTO = Field(description="Who was billed, as on the day of issue.")
+    seller: SellerDTO = Field(description="Who issued it, as on the day of issue.")
+    hash: str = Field(
+        description="SHA-256, in hex, over the record of the document and `previous_hash`."
+    )
+    previous_hash: str = Field(
+        description="Hash of the document issued before it; empty for the first one of the chain."
+    )
+
+    @classmethod
+    def from_whole(cls, whole: WholeInvoice, now: datetime) -> "InvoiceResponseDTO":
+        invoice = whole.invoice
+        return cls(
+            **_summary(whole.summary, now),
+            lines=[InvoiceLineResponseDTO.from_domain(line) for line in invoice.lines],
+            taxes=[
+                TaxTotalDTO.from_domain(total, vat_category(total.tax, invoice))
+                for total in invoice.taxes
+            ],
+            period=PeriodDTO.from_domain(invoice.cycle),
+            payments=[PaymentResponseDTO.from_domain(each) for each in whole.payments],
+            corrects=CorrectedInvoiceDTO.from_domain(invoice.corrects)
+            if invoice.corrects
+            else None,
+            corrected_by=[CorrectionDTO.from_domain(each) for each in whole.corrected_by],
+            buyer=BuyerDTO.from_domain(invoice.buyer),
+            seller=SellerDTO.from_domain(invoice.seller),
+            hash=whole.summary.hash,
+            previous_hash=whole.previous_hash,
+        )
+
+
+def _summary(summary: InvoiceSummary, now: datetime) -> dict[str, Any]:
+    """Return the fields that lists show; `now` decides what is overdue."""
+    return {
+        "id": str(summary.key.ordinal),
+        "account_id": summary.key.account_id,
+        "number": summary.number,
+        "kind": summary.kind,
+        "status": summary.status(now),
+        "description": summary.description,
+        "issued_at": summary.issued_at,
+        "issue_date": summary.issue_date,
+        "due_date": summary.due_date,
+        "currency": summary.gross.currency,
+        "net": summary.net.major,
+        "tax": (summary.gross - summary.net).major,
+        "gross": summary.gross.major,
+        "paid": summary.settlement.paid.major,
+        "credited": summary.settlement.credited.major,
+        "remaining": summary.remaining.major,
+    }

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pydantic import Field
 
 from billing.dialects.fields import Amount, Date, Dto, Instant
+from billing.domain.invoices import InvoiceStatus as Status
 from billing.domain.invoices import InvoiceSummary
 from billing.domain.periods import midnight
 
@@ -21,6 +22,16 @@ class InvoiceStatus(Dto):
 
     id: int = Field(description="Code of the status: 1 pending, 2 paid, 3 overdue, 4 credited.")
     value: str = Field(description="Name of the status: PENDIENTE, PAGADO, IMPAGADO or ABONADO.")
+
+
+_PENDING = InvoiceStatus(id=1, value="PENDIENTE")
+_STATUS = {
+    Status.UNPAID: _PENDING,
+    Status.PARTLY_PAID: _PENDING,
+    Status.PAID: InvoiceStatus(id=2, value="PAGADO"),
+    Status.OVERDUE: InvoiceStatus(id=3, value="IMPAGADO"),
+    Status.CREDITED: InvoiceStatus(id=4, value="ABONADO"),
+}
 
 
 class InvoiceCycle(Dto):
@@ -62,7 +73,7 @@ class InvoiceInfoDetail(Dto):
             pay_date=summary.paid_at,
             number=summary.number,
             path=f"/invoices/{summary.issue_date:%Y%m%d}/{summary.number}.pdf",
-            status=_status(summary, now),
+            status=_STATUS[summary.status(now)],
             cycle=InvoiceCycle(start_date=summary.cycle.start, end_date=summary.cycle.end),
         )
 
@@ -92,13 +103,3 @@ class InvoiceInfoList(Dto):
             period_date=PeriodDate(start_date=start, end_date=end),
             invoices=[InvoiceInfoDetail.from_domain(summary, now) for summary in summaries],
         )
-
-
-def _status(summary: InvoiceSummary, now: datetime) -> InvoiceStatus:
-    if summary.is_fully_credited:
-        return InvoiceStatus(id=4, value="ABONADO")
-    if not summary.remaining:
-        return InvoiceStatus(id=2, value="PAGADO")
-    if summary.is_overdue(now):
-        return InvoiceStatus(id=3, value="IMPAGADO")
-    return InvoiceStatus(id=1, value="PENDIENTE")
