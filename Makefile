@@ -12,7 +12,8 @@
 # make billing ARGS='audit --org demo'                   the whole command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
-# make api    the API from containers (PORT=3000)        both need Docker and a running stack
+# make api    the API from containers (PORT=3000)        both need Docker or podman, and a stack
+# make call EVENT=refunds_create       its function in this process, for a debugger
 #
 # Needs Python 3.13 and make. GATEWAY_PORT=4600 make run takes another port than 4566.
 
@@ -28,7 +29,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 UNUSED := fonttools justmytype
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs status invoke api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
+.PHONY: help setup run start stop logs status invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
 .SILENT:
 
 help:
@@ -45,6 +46,9 @@ stop logs status api: .venv/ready
 # SAM_LOCAL names what stands in for `sam local` where no Docker runs.
 invoke: .venv/ready
 	$(BIN)/python -m local invoke '$(FUNCTION)' '$(EVENT)'
+
+call: .venv/ready
+	$(BIN)/python -m local call '$(EVENT)'
 
 # On AWS: python -m billing_cli, which these run with the settings of the local stack.
 token audit billing: export PYTHONPATH := layers/billing:cli

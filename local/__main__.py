@@ -1,5 +1,5 @@
 """
-The commands behind the Makefile: start, run, stop, clean, logs, status, invoke, api, exec, with.
+The commands behind the Makefile.
 
     python -m local start     start, deploy and seed what is not yet; return when the API answers
     python -m local run       the same, then stay until Ctrl-C
@@ -8,6 +8,7 @@ The commands behind the Makefile: start, run, stop, clean, logs, status, invoke,
     python -m local logs      follow what the functions log
     python -m local status    say what runs, where, and how old its saved state is
     python -m local invoke FUNCTION EVENT   run one function on one event by `sam local invoke`
+    python -m local call EVENT     run the function of an event in this process, for a debugger
     python -m local api       serve the API by `sam local start-api`, until Ctrl-C
     python -m local exec COMMAND…   run a command with the settings of the running stack
     python -m local with COMMAND…   run a command against a fresh stack on a free port
@@ -31,7 +32,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local import containers, deploy, emulator, reload, seed
+from local import containers, deploy, emulator, events, reload, seed
 from local.logs import Log
 from local.stack import (
     DEFAULT_PORT,
@@ -156,6 +157,13 @@ def invoke(arguments: list[str]) -> int:
     if len(arguments) != 2:
         raise StackError("Say which function, and on which event: invoke Invoices invoices_list")
     return containers.invoke(from_environment(), *arguments)
+
+
+def call(arguments: list[str]) -> int:
+    """Run the function of an event, given by name, in this process."""
+    if len(arguments) != 1:
+        raise StackError("Say on which event: call refunds_create")
+    return events.call(from_environment(), arguments[0])
 
 
 def api(_: list[str]) -> int:
@@ -315,7 +323,7 @@ def main() -> int:
         "logs": logs,
         "status": status,
     }
-    with_status = {"invoke": invoke, "api": api, "exec": run_here, "with": run_with}
+    with_status = {"invoke": invoke, "call": call, "api": api, "exec": run_here, "with": run_with}
     parser.add_argument("command", choices=[*commands, *with_status])
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()

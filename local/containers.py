@@ -7,9 +7,11 @@ settings that it has in the running stack, and what reaches that stack: a door i
 network, for the stack itself listens on loopback only.
 
     SAM_LOCAL        a program that takes the arguments of `sam local`, to run in its place
-    SAM_LOCAL_HOST   the address of this machine in the network of the containers
+    SAM_LOCAL_HOST   the address of this machine in the network of the containers, where neither
+                     Docker nor podman tells it
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -22,16 +24,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
-from local import deploy, emulator
-from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError, step
+from local import deploy, emulator, events
+from local.stack import ARCHITECTURE, REGION, ROOT, Stack, StackError, step
 
 IS_LINUX = sys.platform == "linux"
-HOST = "172.17.0.1" if IS_LINUX else "192.168.65.254"
-"""Where a Docker engine, or Docker Desktop, shows this machine to containers."""
+DESKTOP = "192.168.65.254"
+"""Where Docker Desktop shows this machine to containers."""
+GATEWAYS = {
+    "docker": ("bridge", "{{(index .IPAM.Config 0).Gateway}}"),
+    "podman": ("podman", "{{(index .Subnets 0).Gateway}}"),
+}
+"""The network that containers are in, and where an engine says what this machine is there."""
 IP_FREEBIND = 15
 """Linux: listen at an address that the first container brings."""
 
@@ -40,28 +47,26 @@ PACKAGES = {FUNCTION: "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 
 
 def invoke(stack: Stack, function: str, event: str) -> int:
-    """Run one function (`Invoices`) on one event (`invoices_list`) in a container."""
+    """
+    Run one function (`Invoices`) on one event (`invoices_list`) in a container.
+
+    `sam local` succeeds where a handler fails; this does not.
+    """
+    if not emulator.is_running(stack):
+        raise StackError(events.NOTHING_RUNS)
+    known = sorted(name.removesuffix("Function") for name in deploy.settings(stack))
+    events.one_of(function, known, "function")
     with tempfile.NamedTemporaryFile("w", prefix=f"{event}-", suffix=".json") as file:
-        file.write(read_event(stack, event))
+        file.write(events.read(stack, event))
         file.flush()
-        return _sam_local(stack, "invoke", f"{function}Function", "--event", file.name)
-
-
-def read_event(stack: Stack, name: str) -> str:
-    """Read an event; the token in it, an example, becomes one of the running stack."""
-    file = ROOT / "events" / f"{name}.json"
-    if not file.exists():
-        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
-        raise StackError(f"There is no event {name!r}. Choose one of {known}")
-    event = json.loads(file.read_text())
-    if "private-token" in event.get("headers", {}):
-        if not stack.file.exists():
-            raise StackError("No stack runs: `make start` first")
-        facts = json.loads(stack.file.read_text())
-        of_account = event["rawPath"].startswith("/v3/")
-        token = facts["accounts"]["100001"] if of_account else facts["admin_token"]
-        event["headers"]["private-token"] = token
-    return json.dumps(event)
+        with tempfile.TemporaryFile("w+") as answer:
+            failed = _sam_local(
+                stack, "invoke", f"{function}Function", "--event", file.name, stdout=answer
+            )
+            answer.seek(0)
+            said = answer.read()
+    print(said.rstrip(), flush=True)
+    return failed or int(events.is_failure(said))
 
 
 def api(stack: Stack) -> int:
@@ -70,8 +75,23 @@ def api(stack: Stack) -> int:
     return _sam_local(stack, "start-api", "--port", port, "--warm-containers", "LAZY")
 
 
-def _sam_local(stack: Stack, *arguments: str) -> int:
-    host = os.environ.get("SAM_LOCAL_HOST") or HOST
+def host() -> str:
+    """Return the address of this machine in the network of the containers."""
+    if said := os.environ.get("SAM_LOCAL_HOST"):
+        return said
+    for engine, (network, template) in GATEWAYS.items() if IS_LINUX else ():
+        command = [engine, "network", "inspect", network, "--format", template]
+        with contextlib.suppress(FileNotFoundError):
+            asked = subprocess.run(command, capture_output=True, text=True, check=False)
+            if asked.returncode == 0 and asked.stdout.strip():
+                return asked.stdout.strip()
+    if IS_LINUX:
+        raise StackError("Neither Docker nor podman runs here; `sam local` needs one of them")
+    return DESKTOP
+
+
+def _sam_local(stack: Stack, *arguments: str, stdout: IO[str] | None = None) -> int:
+    machine = host()
     sam = Path(sys.executable).parent / "sam"
     program = shlex.split(os.environ.get("SAM_LOCAL") or "sam local")
     if program[0] == "sam":
@@ -81,12 +101,14 @@ def _sam_local(stack: Stack, *arguments: str) -> int:
     environment |= {"SAM": str(sam), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
     command = [
         *program, *arguments,
-        "--template", str(_template(stack, host)),
+        "--template", str(_template(stack, machine)),
         "--parameter-overrides", f"Architecture={ARCHITECTURE}",
     ]  # fmt: skip
-    with door(host, stack.port):
+    with door(machine, stack.port):
         # Of Ctrl-C it hears from us, once: interrupted twice, it leaves its containers behind.
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, start_new_session=True, stdout=stdout
+        )
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -95,21 +117,21 @@ def _sam_local(stack: Stack, *arguments: str) -> int:
             raise
 
 
-def _template(stack: Stack, host: str) -> Path:
+def _template(stack: Stack, machine: str) -> Path:
     """Write the template of the sources as they are now, with the stack's settings in it."""
     if not emulator.is_running(stack):
-        raise StackError("No stack runs: `make start` first")
+        raise StackError(events.NOTHING_RUNS)
     sources = deploy.sources_hash()
     if not deploy.is_built(sources):
         # Standard output has the function's answer alone.
         with redirect_stdout(sys.stderr), step("build", "sam build"):
             deploy.build(sources)
     built = deploy.BUILD / "out" / "template.yaml"
-    template: dict[str, Any] = yaml.safe_load(built.read_text())
-    endpoint = f"http://{host}:{stack.port}"
+    written: dict[str, Any] = yaml.safe_load(built.read_text())
+    endpoint = f"http://{machine}:{stack.port}"
     reached = stack.aws_environment() | {"AWS_ENDPOINT_URL": endpoint}
-    deployed = _settings(stack)
-    for name, resource in template["Resources"].items():
+    deployed = deploy.settings(stack)
+    for name, resource in written["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] in PACKAGES:
             folder = PACKAGES[resource["Type"]]
@@ -124,33 +146,19 @@ def _template(stack: Stack, host: str) -> Path:
             properties["Environment"] = {"Variables": settings | reached}
     file = stack.directory / "sam-local.json"
     partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(template, indent=1))
+    partial.write_text(json.dumps(written, indent=1))
     return partial.replace(file)
 
 
-def _settings(stack: Stack) -> dict[str, dict[str, str]]:
-    """Read the environment of every deployed function, by its name in the template."""
-    pages = deploy.client(stack, "cloudformation").get_paginator("list_stack_resources")
-    lambda_ = deploy.client(stack, "lambda")
-    return {
-        resource["LogicalResourceId"]: lambda_.get_function_configuration(
-            FunctionName=resource["PhysicalResourceId"]
-        )["Environment"]["Variables"]
-        for page in pages.paginate(StackName=NAME)
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    }
-
-
 @contextmanager
-def door(host: str, port: int) -> Iterator[None]:
+def door(machine: str, port: int) -> Iterator[None]:
     """Open the stack's port at this machine's address there, for containers only."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if IS_LINUX:
             listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         try:
-            listener.bind((host, port))
+            listener.bind((machine, port))
         except OSError:
             # Docker Desktop brings calls to its address to our loopback by itself; and where
             # another `sam local` of this stack runs, its door serves for both.

@@ -167,6 +167,20 @@ def physical_id(stack: Stack, logical_id: str) -> str:
     return str(detail["StackResourceDetail"]["PhysicalResourceId"])
 
 
+def settings(stack: Stack) -> dict[str, dict[str, str]]:
+    """Read the environment of every deployed function, by its name in the template."""
+    pages = client(stack, "cloudformation").get_paginator("list_stack_resources")
+    lambda_ = client(stack, "lambda")
+    return {
+        resource["LogicalResourceId"]: lambda_.get_function_configuration(
+            FunctionName=resource["PhysicalResourceId"]
+        )["Environment"]["Variables"]
+        for page in pages.paginate(StackName=NAME)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }
+
+
 def client(stack: Stack, service: str) -> Any:
     """Create a boto3 client of this stack, whatever the caller's environment is."""
     session = boto3.Session(

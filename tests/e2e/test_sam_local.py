@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import containers, deploy, emulator
+from local import containers, deploy, emulator, events
 from local.stack import ROOT, from_environment
 from tests import template
 
@@ -33,23 +33,22 @@ type Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def door(stack: Json) -> Iterator[None]:
     """Keep one door open for all containers, so that they can run side by side."""
-    host = os.environ.get("SAM_LOCAL_HOST") or containers.HOST
-    with containers.door(host, from_environment().port):
+    with containers.door(containers.host(), from_environment().port):
         yield
 
 
 @pytest.fixture(scope="module")
 def answers(door: None) -> dict[str, tuple[str, Any, Any]]:
     """Call each function with one event: what it was, what the container and the stack answer."""
-    events = {folder: _event(folder) for folder in FUNCTIONS}
-    first, *others = events
-    contained = {first: _in_container(first, events[first])}  # makes the image of all
+    chosen = {folder: _event(folder) for folder in FUNCTIONS}
+    first, *others = chosen
+    contained = {first: _in_container(first, chosen[first])}  # makes the image of all
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answered = pool.map(lambda folder: _in_container(folder, events[folder]), others)
+        answered = pool.map(lambda folder: _in_container(folder, chosen[folder]), others)
         contained |= zip(others, answered, strict=True)
     return {
         folder: (event, contained[folder], _deployed(folder, event))
-        for folder, event in events.items()
+        for folder, event in chosen.items()
     }
 
 
@@ -62,6 +61,17 @@ def test_a_container_answers_as_the_deployed_function_does(
     assert contained == deployed, event
     assert contained.get("statusCode", 200) < 500
     assert "errorType" not in contained
+
+
+def test_a_handler_that_fails_fails_the_command(door: None) -> None:
+    """Of another function's event it can make nothing."""
+    made = subprocess.run(
+        ["make", "--silent", "invoke", "FUNCTION=BillAccounts", "EVENT=invoices_list"],
+        cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert made.returncode != 0
+    assert "errorType" in made.stdout
 
 
 def test_the_api_answers_from_containers(door: None, stack: Json) -> None:
@@ -119,7 +129,7 @@ def _deployed(folder: str, event: str) -> Any:
     stack = from_environment()
     answer = deploy.client(stack, "lambda").invoke(
         FunctionName=deploy.physical_id(stack, FUNCTIONS[folder]),
-        Payload=containers.read_event(stack, event),
+        Payload=events.read(stack, event),
     )
     return json.loads(answer["Payload"].read())
 
