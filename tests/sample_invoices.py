@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
     CorrectedInvoice,
     InvoiceKey,
@@ -233,6 +234,8 @@ def credited(original: IssuedInvoice) -> IssuedInvoice:
     )
     return replace(
         original,
+        conversion=original.conversion
+        and replace(original.conversion, tax=-original.conversion.tax),
         number="R2026-000004",
         kind=InvoiceKind.CREDIT_NOTE,
         description=f"Abono de la factura {original.number}",
@@ -379,6 +382,41 @@ LETTERS = {
     ),
 }
 
+
+def converted(document: IssuedInvoice, foreign: str, national: Money, rate: str) -> IssuedInvoice:
+    """State the VAT of a document in the national currency."""
+    conversion = Conversion(national, date(2026, 2, 27), Decimal(foreign), Decimal(rate))
+    return replace(document, conversion=replace(conversion, tax=conversion.of(document.tax)))
+
+
+IN_DOLLARS = converted(
+    invoice(line(currency="USD"), line(currency="USD", tax=IVA_10), currency="USD"),
+    "1.0812",
+    Money.zero("EUR"),
+    "1",
+)
+SWEDISH = converted(
+    invoice(
+        line(currency="JPY", unit_price="10000", tax=Tax(TaxType.VAT, Decimal(25))),
+        currency="JPY",
+        buyer=replace(
+            GERMAN,
+            company_name=None,
+            tax_id="SE123456789701",
+            country="SE",
+            address=Address("Gatan 1", "111 22", "Stockholm", "SE"),
+        ),
+        seller=replace(
+            SELLER,
+            tax_id="SE556703748501",
+            address=Address("Gatan 2", "111 22", "Stockholm", "SE"),
+        ),
+    ),
+    "163.06",
+    Money.zero("SEK"),
+    "10.978",
+)
+
 SAMPLES = {
     "one line": ONE_LINE,
     "twelve lines": TWELVE_LINES,
@@ -400,6 +438,9 @@ SAMPLES = {
     "JPY": JPY,
     "BHD": BHD,
     "BHD credit note": credited(BHD),
+    "USD of a seller with EUR": IN_DOLLARS,
+    "USD credit note": credited(IN_DOLLARS),
+    "JPY of a seller with SEK": SWEDISH,
     "no IBAN": NO_IBAN,
     "private person": PRIVATE_PERSON,
     "seller outside the EU": FOREIGN_SELLER,

@@ -44,6 +44,7 @@ from billing.domain.errors import ErasedError, InvalidRequestError, NotFoundErro
 from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.payments import PaymentRepository
@@ -183,6 +184,7 @@ def create_invoice(
         request.external_id(request.external_invoice_unique_id, account_id),
         now=app.org_time(),
         profiles=AccountRepository(),
+        rates=ExchangeRateRepository(),
         issuing=IssuingRepository(),
     )
     return created(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ from uuid import uuid4
 
 import pytest
 
-from billing import config
+from billing import clock, config
 from billing.aws import dynamodb, sqs
+from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.invoices import IssuedInvoice
 from billing.persistence.chains import ChainRepository
 from billing.persistence.cycles import list_members
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
 from tests.integration.ledger import open_cycle
@@ -348,6 +351,12 @@ def issued(org_id: str, account_id: str) -> Iterator[IssuedInvoice]:
     summaries, total = invoices.list_page(org_id, account_id, 0, 10_000)
     assert [each.key.ordinal for each in summaries] == list(range(total, 0, -1))
     return (invoices.get(each.key)[0] for each in reversed(summaries))
+
+
+def set_rate(org_id: str, currency: str, per_euro: int = 160) -> None:
+    """Set a rate for today, and for what is supplied in the ten days to come."""
+    rate = ExchangeRate(currency, clock.now().date(), Decimal(per_euro))
+    ExchangeRateRepository().put_own(org_id, rate)
 
 
 def audited(org_id: str) -> int:

@@ -20,11 +20,13 @@ from billing.domain.periods import local_date
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import query
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.payments import PaymentRepository
 from billing.services.audit import audit_invoices
 from billing.services.issue_invoice import issue_invoice
 from billing.services.receive_payment import receive_payment
+from tests.integration.billing import set_rate
 from tests.integration.conftest import Invoker
 
 LINE = {"description": "Fibra 600 Mb", "quantity": 1, "unit_price": 30}
@@ -434,6 +436,7 @@ def test_numbers_have_no_gap_and_the_chain_verifies_under_contention(billed: Inv
 
 
 def test_the_due_date_and_the_currency_can_be_said(billed: Invoker) -> None:
+    set_rate(billed.org_id, "JPY")
     billed(
         "invoices_create",
         {
@@ -702,6 +705,7 @@ def _issue_at_once(billed: Invoker, external_id: str) -> Created:
         request.external_id(external_id, "100001"),
         now=clock.now(),
         profiles=AccountRepository(),
+        rates=ExchangeRateRepository(),
         issuing=IssuingRepository(),
     )
 

@@ -80,6 +80,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "net": formats.amount(invoice.net, locale, sign),
         "tax": formats.amount(invoice.tax, locale, sign),
         "total": formats.with_currency(invoice.gross, locale, sign),
+        "national": _national_tax(invoice, locale, sign),
         "payment": None if is_credit else _payment(invoice, locale),
         "note": _heading(invoice, locale),
     }
@@ -143,6 +144,22 @@ def _heading(invoice: IssuedInvoice, locale: Locale) -> str:
             period = LinePeriod(*map(date.fromisoformat, names))
             return shown(credited + formats.period(period, locale))
     return shown(invoice.description)
+
+
+def _national_tax(invoice: IssuedInvoice, locale: Locale, sign: int) -> dict[str, str] | None:
+    """Return the VAT in the national currency, as art. 230 asks, and the rate it comes from."""
+    conversion = invoice.conversion
+    if conversion is None:
+        return None
+    sides = " = ".join(
+        f"{formats.number(units, formats.decimals(units), locale)}\N{NO-BREAK SPACE}{currency}"
+        for currency, units in conversion.sides(invoice.currency).items()
+    )
+    return {
+        "currency": conversion.tax.currency,
+        "tax": formats.amount(conversion.tax, locale, sign),
+        "rate": f"{sides} ({formats.day(conversion.day, locale)})",
+    }
 
 
 def _payment(invoice: IssuedInvoice, locale: Locale) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from billing.domain.errors import (
     InvoiceNotCreditableError,
     RefundNotCreditableError,
 )
+from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
     CorrectedInvoice,
     Correction,
@@ -200,6 +201,19 @@ class Creditable:
             for each in self._tax_totals(nets)
         )
 
+    def conversion_of(self, nets: Nets) -> Conversion | None:
+        """Convert the tax of net amounts at the original's rate, if they are credited next."""
+        conversion = self.invoice.conversion
+        if conversion is None:
+            return None
+        before = conversion.of(self._tax_in_all(self.credited))
+        after = conversion.of(self._tax_in_all(_plus(self.credited, nets)))
+        return replace(conversion, tax=before - after)
+
+    def _tax_in_all(self, nets: Nets) -> Money:
+        totals = self._tax_totals(nets)
+        return sum((each.amount for each in totals), Money.zero(self.invoice.currency))
+
     def _tax_totals(self, nets: Nets) -> tuple[TaxTotal, ...]:
         lines = self.invoice.lines
         return tax_totals((lines[number - 1].tax, net) for number, net in nets.items())
@@ -263,6 +277,7 @@ class CreditNote:
             or tuple(_turned(invoice.lines[number - 1], net) for number, net in nets.items()),
             taxes=tuple(taxes),
             corrects=CorrectedInvoice(invoice.key.ordinal, invoice.number, invoice.issue_date),
+            conversion=original.conversion_of(nets),
         )
         return cls(original, nets, draft, is_reserved)
 

@@ -28,6 +28,7 @@ All errors, named by meaning.
     │   ├── TokenLineTooLongError
     │   ├── ClockBackwardsError
     │   ├── NotSandboxError
+    │   ├── RateMissingError
     │   └── DocumentNotReadyError
     ├── ErasedError                it was erased, for ever
     ├── PreconditionFailedError    the caller's If-Match is out of date
@@ -267,6 +268,17 @@ class NotSandboxError(ConflictError):
     def __init__(self, org_id: str) -> None:
         super().__init__(
             f"{org_id} is not a sandbox: its first token decides that. Choose another org."
+        )
+
+
+class RateMissingError(ConflictError):
+    code = "RATE_MISSING"
+
+    def __init__(self, org_id: str, currency: str, day: date, days: int) -> None:
+        super().__init__(
+            f"There is no exchange rate of {currency} for {day}, nor for the {days} days before "
+            "it, to state the VAT in the national currency. Set one: "
+            f"PUT /v1/orgs/{org_id}/exchange_rates/{currency}/{day}"
         )
 
 

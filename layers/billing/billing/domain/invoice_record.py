@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
+from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
     CorrectedInvoice,
     InvoiceKey,
@@ -39,7 +40,7 @@ from billing.domain.records import (
 )
 from billing.domain.tax import TaxTotal
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the record's form; a change of the form is a new version."""
 
 _PERSONAL = (
@@ -120,6 +121,7 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
             "number": corrects.number,
             "issue_date": corrects.issue_date.isoformat(),
         },
+        "conversion": invoice.conversion and _conversion_record(invoice.conversion),
         "personal_hash": sha256(beside).hexdigest(),
     }
     return InvoiceRecord(to_json(record).encode(), beside)
@@ -159,6 +161,7 @@ def read_record(kept: InvoiceRecord) -> IssuedInvoice:
         and CorrectedInvoice(
             corrects["ordinal"], corrects["number"], date.fromisoformat(corrects["issue_date"])
         ),
+        conversion=_to_conversion(record.get("conversion")),
         erased=personal is None,
     )
 
@@ -171,6 +174,27 @@ def _to_buyer(record: Record, personal: Record | None) -> Account:
     erased = {"name": "", "company_name": None, "email": "", "address": address}
     nothing = {"tax_id": None, "iban": None, "bic": None}
     return to_account({**erased, **nothing, **record["buyer"]})
+
+
+def _conversion_record(conversion: Conversion) -> Record:
+    return {
+        "currency": conversion.tax.currency,
+        "tax": conversion.tax.minor,
+        "day": conversion.day.isoformat(),
+        "foreign": str(conversion.foreign),
+        "national": str(conversion.national),
+    }
+
+
+def _to_conversion(record: Record | None) -> Conversion | None:
+    if record is None:
+        return None
+    return Conversion(
+        tax=Money(record["tax"], record["currency"]),
+        day=date.fromisoformat(record["day"]),
+        foreign=Decimal(record["foreign"]),
+        national=Decimal(record["national"]),
+    )
 
 
 def _line_record(line: Line) -> Record:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
+from billing.domain.exchange_rates import Conversion
 from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
 from billing.domain.periods import BillingPeriod, local_date, period_at
@@ -134,7 +135,8 @@ class IssuedInvoice:
     An issued, numbered, immutable document, with all that the law requires.
 
     `seller` and `buyer` are as they were on the day of issue. `issued_at` is the instant (UTC),
-    `issue_date` and `due_date` are days in the seller's time zone.
+    `issue_date` and `due_date` are days in the seller's time zone. `conversion` states the VAT of a
+    document that is in a foreign currency.
     """
 
     key: InvoiceKey
@@ -151,6 +153,7 @@ class IssuedInvoice:
     lines: tuple[Line, ...]
     taxes: tuple[TaxTotal, ...]
     corrects: CorrectedInvoice | None = None
+    conversion: Conversion | None = None
     erased: bool = False
     """Whether the personal part was erased after the legal term; its texts are empty then."""
 
@@ -377,14 +380,27 @@ class Draft:
     taxes: tuple[TaxTotal, ...]
     due_date: date | None = None
     corrects: CorrectedInvoice | None = None
+    conversion: Conversion | None = None
 
     def __post_init__(self) -> None:
         if max(abs(self.gross.minor), *(abs(line.net.minor) for line in self.lines)) >= MAX_MINOR:
             raise InvalidRequestError.of("lines", "the total is too large")
 
     @property
+    def tax(self) -> Money:
+        return sum((total.amount for total in self.taxes), Money.zero(self.currency))
+
+    @property
     def gross(self) -> Money:
         return gross_of(self.taxes, self.currency)
+
+    def supply_day(self, now: datetime) -> date:
+        """Return the last day of the supply; what is still to come is taxed today (art. 65)."""
+        today = local_date(now, self.seller.time_zone)
+        ends = [line.period.end for line in self.lines if line.period]
+        if not ends and self.cycle.end <= now:
+            ends = [self.cycle.last_day(self.buyer.time_zone)]
+        return min(today, max(ends, default=today))
 
 
 def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:

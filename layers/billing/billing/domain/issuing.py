@@ -103,6 +103,7 @@ class Journal:
             lines=draft.lines,
             taxes=draft.taxes,
             corrects=draft.corrects,
+            conversion=draft.conversion,
         )
         record = write_record(invoice, self.make_salt())
         following = ChainEnd(chain.position + 1, record.hash(chain.hash), issue_date)

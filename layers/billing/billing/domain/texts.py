@@ -49,6 +49,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "net": {"en": "Net total", "es": "Base imponible"},
     "total_tax": {"en": "Total tax", "es": "Total impuestos"},
     "total": {"en": "Total", "es": "Total"},
+    "national_tax": {"en": "Total tax in", "es": "Impuestos en"},
+    "exchange_rate": {"en": "Exchange rate", "es": "Tipo de cambio"},
     "pay": {"en": "How to pay", "es": "Forma de pago"},
     "pay_by": {
         "en": "By bank transfer, quoting the reference",

@@ -15,6 +15,7 @@ from billing.einvoice.model import (
     CreditTransfer,
     EInvoice,
     InvoicedLine,
+    NationalTax,
     Party,
     VatBreakdown,
     to_e_invoice,
@@ -165,10 +166,11 @@ def _line_object(object_id: str | None) -> Element | None:
 
 
 def _settlement(e_invoice: EInvoice) -> Element | None:
-    payment = e_invoice.payment
+    payment, national = e_invoice.payment, e_invoice.national_tax
     return node(
         "ram:ApplicableHeaderTradeSettlement",
         node("ram:PaymentReference", payment.reference if payment else None),
+        node("ram:TaxCurrencyCode", national.currency if national else None),
         node("ram:InvoiceCurrencyCode", e_invoice.currency),
         _payment_means(payment) if payment else None,
         *(_tax(tax) for tax in e_invoice.taxes),
@@ -183,12 +185,17 @@ def _settlement(e_invoice: EInvoice) -> Element | None:
             node("ram:LineTotalAmount", number(e_invoice.net)),
             node("ram:TaxBasisTotalAmount", number(e_invoice.net)),
             node("ram:TaxTotalAmount", number(e_invoice.tax), currencyID=e_invoice.currency),
+            _national_tax(national) if national else None,
             node("ram:RoundingAmount", optional(e_invoice.rounding or None)),
             node("ram:GrandTotalAmount", number(e_invoice.gross)),
             node("ram:DuePayableAmount", number(e_invoice.payable)),
         ),
         _corrected(e_invoice),
     )
+
+
+def _national_tax(tax: NationalTax) -> Element | None:
+    return node("ram:TaxTotalAmount", number(tax.amount), currencyID=tax.currency)
 
 
 def _payment_means(payment: CreditTransfer) -> Element | None:

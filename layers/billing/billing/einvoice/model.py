@@ -110,6 +110,14 @@ class VatBreakdown:
 
 
 @dataclass(frozen=True, slots=True)
+class NationalTax:
+    """The tax in the currency of the seller's country, where the invoice is in another."""
+
+    currency: str  # BT-6
+    amount: Decimal  # BT-111
+
+
+@dataclass(frozen=True, slots=True)
 class CreditTransfer:
     """The bank account to pay to (BG-16, BG-17)."""
 
@@ -146,6 +154,7 @@ class EInvoice:
     taxes: Sequence[VatBreakdown]  # BG-23
     net: Decimal  # BT-106 and BT-109: documents have no allowances or charges of their own
     tax: Decimal  # BT-110
+    national_tax: NationalTax | None
     gross: Decimal  # BT-112
     rounding: Decimal  # BT-114
     payable: Decimal  # BT-115
@@ -173,6 +182,11 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     if payable != invoice.gross.major * sign:
         exact = f"{abs(invoice.gross.major)} {invoice.currency}"
         notes.append(f"{text('exact_total', language)}: {exact}")
+    conversion = invoice.conversion
+    if conversion:
+        sides = conversion.sides(invoice.currency).items()
+        rate = " = ".join(f"{units:f} {currency}" for currency, units in sides)
+        notes.append(f"{text('exchange_rate', language)}: {rate} ({conversion.day})")
     outside = any(tax.category is VatCategory.OUT_OF_SCOPE for tax in taxes)
     return EInvoice(
         is_credit=is_credit,
@@ -193,6 +207,11 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
         taxes=taxes,
         net=net,
         tax=tax,
+        national_tax=(
+            NationalTax(conversion.tax.currency, _amount(conversion.tax) * sign)
+            if conversion
+            else None
+        ),
         gross=net + tax,
         rounding=payable - net - tax,
         payable=payable,

@@ -19,6 +19,7 @@ from billing.einvoice.model import (
     CreditTransfer,
     EInvoice,
     InvoicedLine,
+    NationalTax,
     Party,
     VatBreakdown,
     to_e_invoice,
@@ -33,6 +34,7 @@ _PEPPOL_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 def to_ubl(invoice: IssuedInvoice) -> bytes:
     """Write an invoice as a UBL Invoice, a credit note as a UBL CreditNote."""
     e_invoice = to_e_invoice(invoice)
+    national = e_invoice.national_tax
     kind = "CreditNote" if e_invoice.is_credit else "Invoice"
     parties = e_invoice.seller, e_invoice.buyer
     peppol = all(party.endpoint.scheme != EMAIL_SCHEME for party in parties)
@@ -52,6 +54,7 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
         # Peppol allows one note only (PEPPOL-EN16931-R002).
         node("cbc:Note", " · ".join(e_invoice.notes)),
         node("cbc:DocumentCurrencyCode", e_invoice.currency),
+        node("cbc:TaxCurrencyCode", national.currency if national else None),
         node("cbc:BuyerReference", e_invoice.buyer.id),
         _period(e_invoice.period),
         _corrected(e_invoice),
@@ -64,6 +67,7 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
             _money("cbc:TaxAmount", e_invoice.tax, e_invoice),
             *(_tax(tax, e_invoice) for tax in e_invoice.taxes),
         ),
+        _national_tax(national) if national else None,
         node(
             "cac:LegalMonetaryTotal",
             _money("cbc:LineExtensionAmount", e_invoice.net, e_invoice),
@@ -80,6 +84,11 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
 
 def _money(tag: str, amount: Decimal, e_invoice: EInvoice) -> Element | None:
     return node(tag, number(amount), currencyID=e_invoice.currency)
+
+
+def _national_tax(tax: NationalTax) -> Element | None:
+    amount = node("cbc:TaxAmount", number(tax.amount), currencyID=tax.currency)
+    return node("cac:TaxTotal", amount)
 
 
 def _period(period: LinePeriod | None) -> Element | None:

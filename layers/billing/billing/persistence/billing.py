@@ -7,6 +7,7 @@ did it. So steps can be repeated from any point, with the same result.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from billing import config
@@ -43,6 +44,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.issuing import (
     MAX_WRITES,
     WRITES_OF_ACCOUNT,
@@ -70,6 +72,8 @@ class BillingRepository:
         self._movements = config.movements_table()
         self._runs = config.billing_runs_table()
         self._issuing = IssuingRepository()
+        self.find_rate = cache(ExchangeRateRepository().find)
+        """Finds an exchange rate, and reads it once for all accounts that this one bills."""
 
     def get_batch(
         self, batch: Batch, account_ids: Sequence[str]

@@ -21,9 +21,11 @@ from billing.domain.errors import (
     SellerChangedError,
     UpstreamError,
 )
+from billing.domain.exchange_rates import FindRate
 from billing.domain.invoices import InvoiceKey
 from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Org
+from billing.services.convert_tax import with_national_tax
 
 
 class Billing(Protocol):
@@ -40,6 +42,9 @@ class Billing(Protocol):
     def packs(self, steps: Iterable[Step]) -> Iterator[Sequence[Step]]: ...
 
     def open_journal(self, org: Org, steps: Sequence[Step], now: datetime) -> OpenJournal: ...
+
+    @property
+    def find_rate(self) -> FindRate: ...
 
     def write(
         self, batch: Batch, billed: Sequence[tuple[Step, CycleDocuments]], journal: Journal
@@ -148,7 +153,8 @@ def _issue(
             keys = [InvoiceKey(org.id, step.cycle.account.id, each) for each in step.originals]
             bill = draft_bill(org, step, [opened.originals[key] for key in keys])
             notes = [journal.credit(note).key.ordinal for note in bill.credit_notes]
-            invoices = [journal.issue(draft).key.ordinal for draft in bill.invoices]
+            drafts = [with_national_tax(each, now, billing.find_rate) for each in bill.invoices]
+            invoices = [journal.issue(draft).key.ordinal for draft in drafts]
             billed.append((step, bill.documents(notes, invoices)))
         billing.write(batch, billed, journal)
         return billed

@@ -6,12 +6,14 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import AccountClosedError
+from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import NewInvoice, draft_invoice
 from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Account, Org
 from billing.domain.tax import Tax
 from billing.domain.tax_rates import OwnRates, tax_at
+from billing.services.convert_tax import with_national_tax
 
 
 class Profiles(Protocol):
@@ -26,12 +28,17 @@ class Issuing(Protocol):
     def write(self, journal: Journal, external: ExternalId) -> None: ...
 
 
+class Rates(Protocol):
+    def find(self, org_id: str, currency: str, day: date) -> ExchangeRate | None: ...
+
+
 def issue_invoice(
     request: NewInvoice,
     external: ExternalId,
     *,
     now: datetime,
     profiles: Profiles,
+    rates: Rates,
     issuing: Issuing,
 ) -> Created:
     """
@@ -52,7 +59,8 @@ def issue_invoice(
         if account.closed:
             raise AccountClosedError
         journal = opened.journal
-        invoice = journal.issue(draft_invoice(request, org, account, default_tax, now))
+        draft = draft_invoice(request, org, account, default_tax, now)
+        invoice = journal.issue(with_national_tax(draft, now, rates.find))
         issuing.write(journal, external)
         return Created(str(invoice.key.ordinal))
 
