@@ -94,8 +94,7 @@ def list_subscriptions(
     rows = SubscriptionRepository().list_page(org_id, account_id, after, limit + 1)
     if not rows:
         AccountRepository().get_account(org_id, account_id)
-    page, last = cursors.page(rows, limit)
-    return SubscriptionListDTO.from_domain(page, cursors.encode(last, *scope) if last else None)
+    return SubscriptionListDTO.from_domain(*cursors.page(rows, limit, str, *scope))
 
 
 @app.put(

@@ -28,7 +28,9 @@ from billing.domain.cycles import OpenCycle
 from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Account
 from billing.domain.periods import local_date, midnight
+from billing.persistence.accounts import AccountRepository
 from billing.persistence.consumptions import ConsumptionRepository
+from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.record_consumptions import record_consumptions
 
 app = BillingApp()
@@ -63,7 +65,7 @@ def get_consumptions(
 ) -> ConsumptionTotalsResponseDTO:
     """Get the usage of a subscription in the open cycle, by type"""
     consumptions = ConsumptionRepository()
-    account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
+    account, cycle = _account_and_cycle(org_id, subscription_id)
     totals = consumptions.totals(org_id, account.id, cycle.ends_on, subscription_id)
     return ConsumptionTotalsResponseDTO.from_domain(
         cycle.ends_on,
@@ -95,7 +97,7 @@ def list_consumptions(
     scope = (app.caller.token_id, org_id, subscription_id, kind, str(first), str(last))
     place = cursors.decode(cursor, *scope)
     consumptions = ConsumptionRepository()
-    account, cycle = _account_and_cycle(consumptions, org_id, subscription_id)
+    account, cycle = _account_and_cycle(org_id, subscription_id)
     if place:
         first, last, after = _place(place, account)
     else:
@@ -110,15 +112,15 @@ def list_consumptions(
         after,
         limit + 1,
     )
-    page, final = cursors.page(rows, limit)
+    page, next_cursor = cursors.page(
+        rows, limit, lambda each: f"{first} {last} {each.at.nanoseconds} {each.id}", *scope
+    )
     return ConsumptionDetailsResponseDTO(
         type=kind,
         first=first,
         last=last,
         records=[ConsumptionResponseDTO.from_domain(each) for each in page],
-        next_cursor=cursors.encode(f"{first} {last} {final.at.nanoseconds} {final.id}", *scope)
-        if final
-        else None,
+        next_cursor=next_cursor,
     )
 
 
@@ -127,12 +129,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return app.resolve(event, context)
 
 
-def _account_and_cycle(
-    consumptions: ConsumptionRepository, org_id: str, subscription_id: str
-) -> tuple[Account, OpenCycle]:
-    to, _ = consumptions.surroundings(org_id, subscription_id)
-    app.caller.must_find(to.account.id)
-    return to.account, to.cycle or OpenCycle.first(to.account, app.org_time())
+def _account_and_cycle(org_id: str, subscription_id: str) -> tuple[Account, OpenCycle]:
+    owner_id = SubscriptionRepository().get_owner(org_id, subscription_id)
+    app.caller.must_find(owner_id)
+    account, _, billable = AccountRepository().get_with_cycle(org_id, owner_id)
+    return account, billable.open if billable else OpenCycle.first(account, app.org_time())
 
 
 def _place(place: str, account: Account) -> tuple[date, date, tuple[int, str]]:

@@ -162,7 +162,7 @@ def list_invoices_of_period(
     """List the invoices of an account that were issued between two dates"""
     now, accounts = app.org_time(), AccountRepository()
     if end_date is None:
-        end_date = local_date(now, accounts.get_both(org_id, account_id)[0].time_zone)
+        end_date = local_date(now, accounts.get_org(org_id).time_zone)
     start_date = start_date or years_before(end_date, 1)
     if start_date > end_date:
         raise InvalidRequestError.of("start_date", "is after end_date")
@@ -281,8 +281,7 @@ def list_payments(
     rows = PaymentRepository().list_page(key, after, limit + 1)
     if not rows:
         InvoiceRepository().get(key)
-    page, last = cursors.page(rows, limit)
-    return PaymentListDTO.from_domain(page, cursors.encode(last.id, *scope) if last else None)
+    return PaymentListDTO.from_domain(*cursors.page(rows, limit, lambda each: each.id, *scope))
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/payments/<paymentId>", security=READER, tags=["v1 invoices"])

@@ -65,10 +65,10 @@ def list_movements(
     subscriptions = SubscriptionRepository()
     owner_id = rows[0].account_id if rows else subscriptions.get_owner(org_id, subscription_id)
     app.caller.must_find(owner_id)
-    page, last = cursors.page(rows, limit)
+    page, next_cursor = cursors.page(rows, limit, lambda each: each.key.id, *scope)
     return MovementListDTO(
         movements=_responses(page),
-        next_cursor=cursors.encode(last.key.id, *scope) if last else None,
+        next_cursor=next_cursor,
     )
 
 
@@ -97,13 +97,14 @@ def list_refunds(
     after = cursors.decode(cursor, *scope)
     movement = MovementRepository().get(key)
     app.caller.must_find(movement.account_id)
-    page, last = cursors.page(RefundRepository().list_page(key, after, limit + 1), limit)
+    rows = RefundRepository().list_page(key, after, limit + 1)
+    page, next_cursor = cursors.page(rows, limit, lambda each: each.key.id, *scope)
     closed = CycleRepository().find_closed(
         org_id, movement.account_id, {each.cycle for each in page}
     )
     return RefundListDTO(
         refunds=[RefundResponseDTO.from_domain(each, closed) for each in page],
-        next_cursor=cursors.encode(last.key.id, *scope) if last else None,
+        next_cursor=next_cursor,
     )
 
 

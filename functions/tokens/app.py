@@ -57,14 +57,14 @@ def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> Toke
     """List the tokens with at most the rights of the caller's own, newest first, without secrets"""
     scope = (app.caller.token_id, org_id, "tokens")
     rows = TokenRepository().list_page(org_id, cursors.decode(cursor, *scope), limit + 1)
-    page, last = cursors.page(rows, limit)
+    page, next_cursor = cursors.page(rows, limit, lambda each: each.id, *scope)
     return TokenListDTO(
         tokens=[
             TokenResponseDTO.from_domain(grant)
             for grant in page
             if app.caller.reach.includes_all(grant.reach)
         ],
-        next_cursor=cursors.encode(last.id, *scope) if last else None,
+        next_cursor=next_cursor,
     )
 
 

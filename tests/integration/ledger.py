@@ -1,6 +1,7 @@
 """What the tables say of movements and refunds, beyond what the API shows."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 from billing import config
 from billing.domain.movements import MovementKey
 from billing.domain.periods import midnight, next_billing_date
-from billing.persistence.cycles import closed_cycle_key, open_cycle_key
-from billing.persistence.dynamodb import get_item, put, transact, update
-from billing.persistence.movements import MovementRepository
+from billing.persistence.cycles import closed_cycle_key, list_members, open_cycle_key
+from billing.persistence.dynamodb import Item, get_item, put, transact, update
+from billing.persistence.movements import MovementRepository, to_movement
 from billing.persistence.refunds import RefundRepository
 
 ACCOUNT = "100001"
@@ -45,7 +46,7 @@ def ledger(org_id: str, *closed: date) -> Ledger:
     charged = [
         each.key
         for end in cycles
-        for each in movements.list_of_cycle(org_id, ACCOUNT, end)
+        for each in map(to_movement, members(org_id, end, "movement"))
         if each.key.subscription_id == SUBSCRIPTION
     ]
     assert sorted(charged, key=repr) == sorted((each.key for each in listed), key=repr)
@@ -62,6 +63,11 @@ def ledger(org_id: str, *closed: date) -> Ledger:
             for refund in given_back[movement.key]
         ),
     )
+
+
+def members(org_id: str, ends_on: date, kind: str) -> Iterator[Item]:
+    """Read what a billing run finds of a kind in a cycle of the events' account."""
+    return list_members(config.movements_table(), org_id, ACCOUNT, ends_on, kind)
 
 
 def open_cycle(org_id: str) -> date:

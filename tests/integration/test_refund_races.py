@@ -28,11 +28,11 @@ from billing.domain.tokens import EVERY_ACCOUNT
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
-from billing.persistence.refunds import RefundRepository
+from billing.persistence.refunds import RefundRepository, to_refund
 from billing.services.change_refund import replace_refund, withdraw_refund
 from billing.services.issue_refund import issue_refund
 from tests.integration.conftest import Invoker
-from tests.integration.ledger import ACCOUNT, amount, close_cycle, key_of, ledger
+from tests.integration.ledger import amount, close_cycle, key_of, ledger, members
 
 pytestmark = pytest.mark.faults
 
@@ -165,17 +165,16 @@ def test_sums_agree_whoever_issues_replaces_and_withdraws(billed: Invoker) -> No
 def test_nothing_comes_into_a_cycle_once_a_run_has_closed_it(billed: Invoker) -> None:
     hands = Hands(billed)
 
-    def members(ends_on: date) -> set[RefundKey]:
-        listed = RefundRepository().list_of_cycle(billed.org_id, ACCOUNT, ends_on)
-        return {refund.key for refund in listed}
+    def refunds_in(ends_on: date) -> set[RefundKey]:
+        return {to_refund(item).key for item in members(billed.org_id, ends_on, "refund")}
 
     def close() -> tuple[date, set[RefundKey]]:
         closed = close_cycle(billed.org_id)
-        return closed, members(closed)
+        return closed, refunds_in(closed)
 
     actions: list[Callable[[], Any]] = hands.issues(64, amount(1.21, 1))
     answers = at_once([*actions[:4], close, *actions[4:24], close, *actions[24:]])
 
     closings = {day: keys for day, keys in answers if isinstance(day, date)}
-    assert {day: members(day) for day in closings} == closings
+    assert {day: refunds_in(day) for day in closings} == closings
     assert list(ledger(billed.org_id, *closings).refunded.values()) == [64 * 121]

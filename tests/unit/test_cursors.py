@@ -33,9 +33,9 @@ def test_fits_nothing_else(last_id: str, scope: str, text: str) -> None:
 
 def test_begins_without_one_and_ends_without_one() -> None:
     assert cursors.decode(None, "scope") is None
-    assert cursors.page([1, 2, 3], 2) == ([1, 2], 2)
-    assert cursors.page([1, 2], 2) == ([1, 2], None)
-    assert cursors.page([], 2) == ([], None)
+    assert cursors.page([1, 2, 3], 2, str, "scope") == ([1, 2], cursors.encode("2", "scope"))
+    assert cursors.page([1, 2], 2, str, "scope") == ([1, 2], None)
+    assert cursors.page([], 2, str, "scope") == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ secret, so the digest needs no key.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from billing.domain.errors import InvalidRequestError
@@ -42,7 +42,9 @@ def decode(cursor: str | None, *scope: str, field: str = "cursor") -> str | None
     return last_id
 
 
-def page[T](rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
-    """Divide rows, read one beyond the limit: the page, and its last row where more follow."""
+def page[T](
+    rows: Sequence[T], limit: int, id_of: Callable[[T], str], *scope: str
+) -> tuple[Sequence[T], str | None]:
+    """Divide rows, read one beyond the limit: the page, and the cursor of the next if there is."""
     shown = rows[:limit]
-    return shown, shown[-1] if len(rows) > limit else None
+    return shown, encode(id_of(shown[-1]), *scope) if len(rows) > limit else None

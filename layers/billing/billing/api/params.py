@@ -5,16 +5,14 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator
 
-from billing.dialects.fields import Digits
+from billing.dialects.fields import ID_PATTERN, Digits
 from billing.domain.ids import check_account_id
-
-_ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 OrgId = Annotated[
     str,
     Path(
         alias="orgId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given organization.",
     ),
 ]
@@ -22,7 +20,7 @@ AccountId = Annotated[
     str,
     Path(
         alias="accountId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given account.",
     ),
     AfterValidator(check_account_id),
@@ -31,7 +29,7 @@ InvoiceId = Annotated[
     str,
     Path(
         alias="invoiceId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given invoice.",
     ),
 ]
@@ -39,7 +37,7 @@ PaymentId = Annotated[
     str,
     Path(
         alias="paymentId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given payment.",
     ),
 ]
@@ -47,7 +45,7 @@ SubscriptionId = Annotated[
     str,
     Path(
         alias="subscriptionId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given subscription.",
     ),
 ]
@@ -55,7 +53,7 @@ MovementId = Annotated[
     str,
     Path(
         alias="movementId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing movement.",
     ),
 ]
@@ -63,19 +61,19 @@ RefundId = Annotated[
     str,
     Path(
         alias="refundId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing refund.",
     ),
 ]
 TokenId = Annotated[
     str,
-    Path(alias="tokenId", pattern=_ID, description="ID of the token that is revoked."),
+    Path(alias="tokenId", pattern=ID_PATTERN, description="ID of the token that is revoked."),
 ]
 BillingRunId = Annotated[
     str,
     Path(
         alias="runId",
-        pattern=_ID,
+        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing run.",
     ),
 ]

@@ -35,6 +35,7 @@ from billing.domain.ids import ALL_ACCOUNTS, check_account_id
 from billing.domain.letters import check_printable
 from billing.domain.money import CURRENCIES
 from billing.domain.periods import Moment
+from billing.domain.records import instant
 from billing.domain.tax_ids import plain_tax_id
 
 
@@ -249,14 +250,10 @@ def _bic(value: str) -> str:
     return str(bic.compact(value))
 
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-AccountId = Annotated[
-    Id,
-    AfterValidator(check_account_id),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "not": {"const": ALL_ACCOUNTS}}
-    ),
-]
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+ACCOUNT_ID_SCHEMA = {"type": "string", "pattern": ID_PATTERN, "not": {"const": ALL_ACCOUNTS}}
+AccountId = Annotated[Id, AfterValidator(check_account_id), WithJsonSchema(ACCOUNT_ID_SCHEMA)]
 Name = Annotated[str, TextOf(200)]
 Text = Annotated[str, TextOf(500)]
 ExternalIdText = Annotated[str, TextOf(255, printed=False)]
@@ -276,6 +273,10 @@ Amount = Annotated[
 """At most 12 digits on each side of the point; a currency has fewer decimals than that."""
 Digits = Annotated[int, BeforeValidator(_digits)]
 """A whole number in a path or a query, where everything is text."""
+NextCursor = Annotated[
+    str | None,
+    Field(description="Send it as `cursor` to get the next page; null on the last page."),
+]
 IdNumber = Annotated[int, BeforeValidator(_ordinal)]
 """A whole number that is an id: it is written in one way only."""
 NotNegative = Annotated[
@@ -313,7 +314,7 @@ _INSTANT_SCHEMA = WithJsonSchema(
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
-    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
+    PlainSerializer(instant, return_type=str),
     _INSTANT_SCHEMA,
 ]
 ExactInstant = Annotated[

@@ -29,7 +29,7 @@ def to_json(value: Any) -> str:
 
 
 def instant(value: datetime) -> str:
-    """Write an instant in UTC."""
+    """Write an instant in UTC, as RFC 3339 has it."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

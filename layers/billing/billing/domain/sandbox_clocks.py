@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.domain.errors import ClockBackwardsError
+from billing.domain.records import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +36,5 @@ class SandboxClock:
             earliest = max(self.now or present, last_issue)
             if (now or present) < earliest:
                 whole = earliest + timedelta(microseconds=-earliest.microsecond % 1_000_000)
-                raise ClockBackwardsError(whole.isoformat().replace("+00:00", "Z"))
+                raise ClockBackwardsError(instant(whole))
         return SandboxClock(now, self.version + 1)

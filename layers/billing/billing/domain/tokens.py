@@ -15,6 +15,7 @@ from zlib import crc32
 
 from billing.domain.errors import InvalidRequestError, TokenLineTooLongError
 from billing.domain.ids import ALL_ACCOUNTS, new_id
+from billing.domain.records import instant
 
 MAX_ANCESTORS = 4
 """The limit of ancestors of a token: the token it was created with, that token's own, and so on."""
@@ -129,7 +130,7 @@ class Grant:
             if len(ancestors) > MAX_ANCESTORS:
                 raise TokenLineTooLongError(MAX_ANCESTORS)
             if maker.expires_at and expires_at and expires_at > maker.expires_at:
-                limit = maker.expires_at.isoformat().replace("+00:00", "Z")
+                limit = instant(maker.expires_at)
                 raise InvalidRequestError.of(
                     "expires_at",
                     f"must not be after {limit}, when the token that makes this one expires; "

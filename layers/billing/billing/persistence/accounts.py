@@ -34,7 +34,7 @@ from billing.persistence.dynamodb import (
     Key,
     check,
     get_item,
-    get_items,
+    get_items_of,
     joined,
     key_of,
     put,
@@ -60,20 +60,18 @@ class AccountRepository:
 
     def get_both(self, org_id: str, account_id: str) -> tuple[Org, Account]:
         """Read who bills and who is billed, in one request."""
-        org, account, _ = self.get_with_rates(org_id, account_id)
-        return org, account
+        org, account = org_key(org_id), account_key(org_id, account_id)
+        found = get_items_of(self._table, org, account)
+        billed = account_of(found.get(account))
+        return org_of(found.get(org)), billed
 
     def get_with_rates(self, org_id: str, account_id: str) -> tuple[Org, Account, OwnRates]:
         """Read who bills, who is billed, and the org's own rates of tax, in one request."""
         org, account = org_key(org_id), account_key(org_id, account_id)
         rates = own_rates_key(org_id)
-        found = get_items({self._table: [org, account, rates]})
-        billed = account_of(found.get((self._table, *account)))
-        return (
-            org_of(found.get((self._table, *org))),
-            billed,
-            to_own_rates(found.get((self._table, *rates))),
-        )
+        found = get_items_of(self._table, org, account, rates)
+        billed = account_of(found.get(account))
+        return org_of(found.get(org)), billed, to_own_rates(found.get(rates))
 
     def list_orgs(self, after: str | None = None) -> Iterator[str]:
         """List all orgs, from the one after `after` on."""
@@ -91,8 +89,8 @@ class AccountRepository:
     ) -> tuple[Account, int, BillableAccount | None]:
         """Read an account, its profile's version, and its cycle if one is open; in one request."""
         profile, cycle = account_key(org_id, account_id), open_cycle_key(org_id, account_id)
-        found = get_items({self._table: [profile, cycle]})
-        item, opened = (found.get((self._table, *key)) for key in (profile, cycle))
+        found = get_items_of(self._table, profile, cycle)
+        item, opened = found.get(profile), found.get(cycle)
         account, version = account_of(item), version_of(item)
         billable = to_billable_account(account, version, opened) if opened else None
         return account, version, billable

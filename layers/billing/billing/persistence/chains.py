@@ -40,18 +40,17 @@ class ChainRepository:
         return {item["sk"]["S"]: to_series_end(item) for item in items}
 
     def list_links(
-        self, org_id: str, lane: str, after: Mapping[str, int] | None = None
+        self, org_id: str, lane: str, series: Mapping[str, SeriesEnd], after: Mapping[str, int]
     ) -> Iterator[ChainLink]:
         """
-        List the documents of a lane in the order of its chain.
+        List the documents of a lane, which has some of the series, in the order of its chain.
 
         `after` names, by series and year, the last sequences that are left out. The numbers of
         each series ascend as the chain does, so that merging them gives its order.
         """
-        done = after or {}
         numbers = [
-            list_numbers(self._table, org_id, f"{name}{year}", done.get(f"{name}{year}", 0))
-            for name, end in self.list_series(org_id).items()
+            list_numbers(self._table, org_id, f"{name}{year}", after.get(f"{name}{year}", 0))
+            for name, end in series.items()
             if end.lane == lane
             for year in range(end.first_year, end.year + 1)
         ]

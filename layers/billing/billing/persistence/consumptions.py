@@ -78,7 +78,7 @@ class ConsumptionRepository:
         self._table = config.consumptions_table()
 
     def surroundings(
-        self, org_id: str, subscription_id: str, records: Sequence[NewConsumption] = ()
+        self, org_id: str, subscription_id: str, records: Sequence[NewConsumption]
     ) -> tuple[Surroundings, dict[str, IdempotencyRecord]]:
         """
         Return the context of new records, and the external ids that are already used.

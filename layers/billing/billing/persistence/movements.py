@@ -13,7 +13,6 @@ change; the copy in the cycle does not get these changes.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import date
 
 from billing import config
@@ -44,7 +43,6 @@ from billing.domain.records import (
 )
 from billing.persistence.cycles import (
     check_open_cycle,
-    list_members,
     members,
     open_cycle_key,
     put_open_cycle,
@@ -150,11 +148,6 @@ class MovementRepository:
         pk, sk = movement_key(MovementKey(org_id, subscription_id, after or ""))
         items = list_after(self._table, pk, joined("movement", ""), sk if after else None, limit)
         return [to_movement(item) for item in items]
-
-    def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Movement]:
-        """List the movements that fall into a cycle, as they were when they were charged."""
-        items = list_members(self._table, org_id, account_id, ends_on, "movement")
-        return map(to_movement, items)
 
 
 def movement_key(key: MovementKey) -> Key:

@@ -14,7 +14,15 @@ from typing import Any
 from billing import config
 from billing.domain.errors import NotFoundError
 from billing.persistence.accounts import account_key, account_of
-from billing.persistence.dynamodb import Key, get_item, get_items, joined, list_after, put, transact
+from billing.persistence.dynamodb import (
+    Key,
+    get_items,
+    get_items_of,
+    joined,
+    list_after,
+    put,
+    transact,
+)
 
 _KIND = "subscription"
 
@@ -40,7 +48,8 @@ class SubscriptionRepository:
 
     def get_owner(self, org_id: str, subscription_id: str) -> str:
         """Read the owner of a subscription. Raise NotFoundError if it has none."""
-        item = get_item(self._movements, owner_key(org_id, subscription_id))
+        owner = owner_key(org_id, subscription_id)
+        item = get_items_of(self._movements, owner).get(owner)
         if item is None:
             raise NotFoundError
         return str(item["account_id"]["S"])

@@ -22,7 +22,7 @@ class Chains(Protocol):
     def list_series(self, org_id: str) -> Mapping[str, SeriesEnd]: ...
 
     def list_links(
-        self, org_id: str, lane: str, after: Mapping[str, int]
+        self, org_id: str, lane: str, series: Mapping[str, SeriesEnd], after: Mapping[str, int]
     ) -> Iterable[ChainLink]: ...
 
 
@@ -59,8 +59,9 @@ def audit_stretch(
 ) -> Iterator[Audited]:
     """Verify one document of a lane after the other."""
     left = stretch
-    kinds = {name: end.kind.value for name, end in chains.list_series(stretch.org_id).items()}
-    for link in chains.list_links(stretch.org_id, stretch.lane, stretch.sequences):
+    series = chains.list_series(stretch.org_id)
+    kinds = {name: end.kind.value for name, end in series.items()}
+    for link in chains.list_links(stretch.org_id, stretch.lane, series, stretch.sequences):
         if left.position >= left.last:
             return  # it was issued meanwhile
         before = left

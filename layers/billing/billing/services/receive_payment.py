@@ -10,6 +10,7 @@ from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Settlement
 from billing.domain.money import Money
+from billing.domain.records import instant
 
 AHEAD = timedelta(days=1)
 """How far a payment may lie ahead: as much as clocks and time zones may differ."""
@@ -18,7 +19,7 @@ AHEAD = timedelta(days=1)
 def check_not_ahead(at: datetime, now: datetime, field: str) -> None:
     """Raise InvalidRequestError where money is said to have moved in the future."""
     if at > now + AHEAD:
-        latest = (now + AHEAD).isoformat(timespec="seconds").replace("+00:00", "Z")
+        latest = instant((now + AHEAD).replace(microsecond=0))
         raise InvalidRequestError.of(field, f"is in the future; at present {latest} is the latest")
 
 

@@ -6,7 +6,15 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from billing.dialects.fields import Amount, Date, Dto, ExactInstant, ExternalIdText, Name
+from billing.dialects.fields import (
+    Amount,
+    Date,
+    Dto,
+    ExactInstant,
+    ExternalIdText,
+    Name,
+    NextCursor,
+)
 from billing.dialects.v1.common import AmountRequestDTO, PeriodDTO, TaxDTO
 from billing.domain.consumptions import (
     UNITS,
@@ -185,6 +193,4 @@ class ConsumptionDetailsResponseDTO(Dto):
     records: list[ConsumptionResponseDTO] = Field(
         description="The usage records of this page, newest first."
     )
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor

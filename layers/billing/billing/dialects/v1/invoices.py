@@ -15,6 +15,7 @@ from billing.dialects.fields import (
     ExternalIdText,
     Instant,
     Name,
+    NextCursor,
     NotNegative,
     Positive,
     Text,
@@ -251,9 +252,7 @@ class PaymentListDTO(Dto):
     payments: list[PaymentResponseDTO] = Field(
         description="The payments of this page, the one recorded last first."
     )
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor
 
     @classmethod
     def from_domain(cls, page: Sequence[Payment], next_cursor: str | None) -> "PaymentListDTO":

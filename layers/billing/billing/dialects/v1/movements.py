@@ -12,6 +12,7 @@ from billing.dialects.fields import (
     ExactInstant,
     ExternalIdText,
     Instant,
+    NextCursor,
     Text,
 )
 from billing.dialects.v1.common import AmountRequestDTO, PeriodRequestDTO
@@ -128,6 +129,4 @@ class MovementListDTO(Dto):
     movements: list[MovementResponseDTO] = Field(
         description="The movements of this page, newest first."
     )
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor

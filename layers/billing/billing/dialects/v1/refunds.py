@@ -9,6 +9,7 @@ from billing.dialects.fields import (
     ExternalIdText,
     Instant,
     Name,
+    NextCursor,
     ReadOnly,
     Text,
 )
@@ -20,6 +21,8 @@ from billing.domain.refunds import NewRefund, Refund, RefundStatus
 class _RefundDTO(PeriodRequestDTO):
     """What every refund has."""
 
+    amount: AmountRequestDTO
+    external_refund_unique_id: ExternalIdText | None
     refund_datetime: ExactInstant = Field(
         description="The instant at which the refund was granted."
     )
@@ -30,27 +33,31 @@ class _RefundDTO(PeriodRequestDTO):
         description="Why money is given back, as it is printed on the credit note."
     )
 
-    def _to_domain(
-        self,
-        amount: AmountRequestDTO,
-        *,
-        billable: bool,
-        external_id: str | None,
-        transaction_type_id: str | None = None,
-    ) -> NewRefund:
+    def _to_domain(self, *, billable: bool, transaction_type_id: str | None = None) -> NewRefund:
         return NewRefund(
             at=self.refund_datetime,
             period=self.period(),
-            amount=amount.to_domain(),
+            amount=self.amount.to_domain(),
             billable=billable,
-            external_id=external_id,
+            external_id=self.external_refund_unique_id,
             external_invoice_id=self.external_invoice_id,
             transaction_type_id=transaction_type_id,
             description=self.description,
         )
 
 
-class RefundRequestDTO(_RefundDTO):
+class _BillableRefundDTO(_RefundDTO):
+    """A refund that says itself how it is given back."""
+
+    billable: bool = Field(
+        description="True if the next billing run credits it; false if it is settled elsewhere."
+    )
+
+    def to_domain(self) -> NewRefund:
+        return self._to_domain(billable=self.billable)
+
+
+class RefundRequestDTO(_BillableRefundDTO):
     """Money to give back against a movement."""
 
     amount: AmountRequestDTO = Field(
@@ -60,14 +67,6 @@ class RefundRequestDTO(_RefundDTO):
         description="Your own id, unique in the org. The same request sent again returns the first "
         "refund."
     )
-    billable: bool = Field(
-        description="True if the next billing run credits it; false if it is settled elsewhere."
-    )
-
-    def to_domain(self) -> NewRefund:
-        return self._to_domain(
-            self.amount, billable=self.billable, external_id=self.external_refund_unique_id
-        )
 
 
 class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
@@ -86,10 +85,7 @@ class RefundNonSubscribableProductsRequestDTO(_RefundDTO):
 
     def to_domain(self) -> NewRefund:
         return self._to_domain(
-            self.amount,
-            billable=self.amount.billable,
-            external_id=self.external_refund_unique_id,
-            transaction_type_id=self.transaction_type_id,
+            billable=self.amount.billable, transaction_type_id=self.transaction_type_id
         )
 
 
@@ -101,7 +97,7 @@ class RefundReplacementAmountDTO(AmountRequestDTO):
     )
 
 
-class RefundReplacementDTO(_RefundDTO):
+class RefundReplacementDTO(_BillableRefundDTO):
     """A new version of a pending refund; the answer of a GET can be sent back."""
 
     amount: RefundReplacementAmountDTO = Field(
@@ -109,9 +105,6 @@ class RefundReplacementDTO(_RefundDTO):
     )
     external_refund_unique_id: ExternalIdText | None = Field(
         description="Your id of the refund, unchanged; null if it has none."
-    )
-    billable: bool = Field(
-        description="True if the next billing run credits it; false if it is settled elsewhere."
     )
     id: ReadOnly = Field(None, description="Id of the refund, as in the path. Read only.")
     movement_id: ReadOnly = Field(
@@ -130,11 +123,6 @@ class RefundReplacementDTO(_RefundDTO):
     invoice_id: ReadOnly = Field(None, description="Id of the document that credits it. Read only.")
     created_at: ReadOnly = Field(None, description="Instant of its creation, in UTC. Read only.")
     updated_at: ReadOnly = Field(None, description="Instant of its last change, in UTC. Read only.")
-
-    def to_domain(self) -> NewRefund:
-        return self._to_domain(
-            self.amount, billable=self.billable, external_id=self.external_refund_unique_id
-        )
 
 
 class RefundResponseDTO(Dto):
@@ -217,6 +205,4 @@ class RefundListDTO(Dto):
     """A page of refunds, newest first."""
 
     refunds: list[RefundResponseDTO] = Field(description="The refunds of this page, newest first.")
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor

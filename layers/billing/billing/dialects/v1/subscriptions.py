@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from billing.dialects.fields import Dto
+from billing.dialects.fields import Dto, NextCursor
 
 
 class SubscriptionDTO(Dto):
@@ -19,9 +19,7 @@ class SubscriptionListDTO(Dto):
     subscriptions: list[SubscriptionDTO] = Field(
         description="The subscriptions of this page, by id."
     )
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor
 
     @classmethod
     def from_domain(cls, page: Sequence[str], next_cursor: str | None) -> "SubscriptionListDTO":

@@ -3,9 +3,22 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import Field, GetPydanticSchema, PlainSerializer, WithJsonSchema, WrapValidator
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    PlainSerializer,
+    WithJsonSchema,
+    WrapValidator,
+)
 
-from billing.dialects.fields import AccountId, Dto, Instant, Name
+from billing.dialects.fields import (
+    ACCOUNT_ID_SCHEMA,
+    AccountId,
+    Dto,
+    Instant,
+    Name,
+    NextCursor,
+)
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 
@@ -13,6 +26,12 @@ MAX_ACCOUNTS = 100
 """The limit of accounts in a grant, as it is read at every call."""
 
 _Some = Annotated[list[AccountId], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+_SOME_SCHEMA = {
+    "type": "array",
+    "items": ACCOUNT_ID_SCHEMA,
+    "minItems": 1,
+    "maxItems": MAX_ACCOUNTS,
+}
 
 
 def _reach(value: Any, read_some: Callable[[Any], list[str]]) -> Reach:
@@ -30,23 +49,7 @@ Accounts = Annotated[
     GetPydanticSchema(lambda _, handler: handler(_Some)),
     WrapValidator(_reach),
     PlainSerializer(lambda reach: reach.written, return_type=list[str] | str),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"const": ALL_ACCOUNTS, "type": "string"},
-                {
-                    "type": "array",
-                    "items": {
-                        "type": "string",
-                        "pattern": "^[A-Za-z0-9_-]{1,64}$",
-                        "not": {"const": ALL_ACCOUNTS},
-                    },
-                    "minItems": 1,
-                    "maxItems": MAX_ACCOUNTS,
-                },
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": [{"const": ALL_ACCOUNTS, "type": "string"}, _SOME_SCHEMA]}),
 ]
 """A list of accounts, or the word `all`: nothing that is left out by mistake grants them all."""
 
@@ -111,6 +114,4 @@ class TokenListDTO(Dto):
         description="The tokens of this page, newest first. Tokens that may use more accounts than "
         "the caller's are left out, so a page can have fewer than `limit` and not be the last."
     )
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor
