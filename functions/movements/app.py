@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing import clock
 from billing.api import cursors
 from billing.api.access import READER, WRITER
-from billing.api.app import BillingApp, created
+from billing.api.app import BillingApp, created, no_content
 from billing.api.logger import logger
 from billing.api.params import Cursor, Limit, MovementId, OrgId, SubscriptionId
 from billing.dialects.v1.common import GenericCreatedResponseDTO
@@ -24,6 +24,7 @@ from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
 from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.record_movement import record_movement
+from billing.services.withdraw_movement import withdraw_movement
 
 app = BillingApp()
 
@@ -81,6 +82,23 @@ def get_movement(
     app.caller.must_find(movement.account_id)
     [response] = _responses([movement])
     return response
+
+
+@app.delete(f"{MOVEMENTS}/<movementId>", security=WRITER, status_code=204, tags=["v1 movements"])
+def delete_movement(
+    org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId
+) -> Response[None]:
+    """Delete a movement while its cycle is open and nothing of it is refunded
+
+    It is never billed then. Its external id stays used: the same body sent again is a 409
+    `MOVEMENT_DELETED`.
+    """
+    withdraw_movement(
+        MovementKey(org_id, subscription_id, movement_id),
+        reach=app.caller.reach,
+        movements=MovementRepository(),
+    )
+    return no_content()
 
 
 @app.get(f"{MOVEMENTS}/<movementId>/refund", security=READER, tags=["v1 refunds"])

@@ -172,6 +172,7 @@ def _before(name: str) -> Story:
     story = _new_story()
     for each in makers(name):
         assert story.tell(each).status in (201, 204)
+    story.prepare(name)
     return story
 
 

@@ -14,6 +14,9 @@ All errors, named by meaning.
     │   ├── AccountClosedError
     │   ├── SubscriptionTakenError
     │   ├── MovementNotRefundableError
+    │   ├── MovementNotPendingError
+    │   ├── MovementRefundedError
+    │   ├── MovementDeletedError
     │   ├── RefundExceedsMovementError
     │   ├── RefundNotCreditableError
     │   ├── RefundNotPendingError
@@ -160,6 +163,34 @@ class MovementNotRefundableError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("The movement is an allowance. Only charges can be refunded.")
+
+
+class MovementNotPendingError(ConflictError):
+    code = "MOVEMENT_NOT_PENDING"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The movement cannot be deleted: its billing cycle is closed. Refund it instead."
+        )
+
+
+class MovementRefundedError(ConflictError):
+    code = "MOVEMENT_REFUNDED"
+
+    def __init__(self, refunded: str) -> None:
+        super().__init__(
+            f"The movement cannot be deleted: {refunded} of it are refunded. Delete its refunds "
+            "first."
+        )
+
+
+class MovementDeletedError(ConflictError):
+    code = "MOVEMENT_DELETED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This movement was created and then deleted. Use a new external id for a new movement."
+        )
 
 
 class RefundExceedsMovementError(ConflictError):

@@ -7,10 +7,15 @@ from billing.domain.errors import ExternalIdReusedError
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """The record of an external id: the id of the thing, and the fingerprint of its request."""
+    """
+    The record of an external id: the id of the thing, and the fingerprint of its request.
+
+    `withdrawn` says that the thing, which can be deleted, is gone.
+    """
 
     id: str
     fingerprint: str
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 Idempotency records: each external id belongs to one thing of an org and kind, for ever.
 
     pk                              sk         what
-    external#<org>#<kind>#<value>   external   the id of the thing, and the request's fingerprint
+    external#<org>#<kind>#<value>   external   the id of the thing, and the request's fingerprint;
+                                               `withdrawn` once a movement was deleted
 
 The item stands in the table of the thing, and is put in the transaction that creates it.
 """
@@ -10,7 +11,7 @@ The item stands in the table of the thing, and is put in the transaction that cr
 from typing import Any
 
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
-from billing.persistence.dynamodb import Item, Key, joined, put
+from billing.persistence.dynamodb import Item, Key, joined, put, update
 
 
 def external_key(org_id: str, kind: str, value: str) -> Key:
@@ -22,5 +23,14 @@ def put_external(table: str, key: Key, thing_id: str, external: ExternalId) -> d
     return put(table, key, {"id": {"S": thing_id}, "fingerprint": {"S": external.fingerprint}})
 
 
+def withdraw_external(table: str, key: Key, thing_id: str) -> dict[str, Any]:
+    """Mark the thing of an external id as gone, within the transaction that deletes it."""
+    return update(
+        table, key, "SET withdrawn = :yes", {":yes": {"BOOL": True}}, expected={"id": thing_id}
+    )
+
+
 def to_idempotency_record(item: Item | None) -> IdempotencyRecord | None:
-    return IdempotencyRecord(item["id"]["S"], item["fingerprint"]["S"]) if item else None
+    if item is None:
+        return None
+    return IdempotencyRecord(item["id"]["S"], item["fingerprint"]["S"], "withdrawn" in item)

@@ -9,7 +9,8 @@ Movements, and how much of each was refunded.
     external#<org>#movement#<id>      external                        the one with that external id
 
 Ids sort by time, and so do a subscription's movements. Only the refunded amounts of a movement ever
-change; the copy in the cycle does not get these changes.
+change; the copy in the cycle does not get these changes. While its cycle is open and nothing of it
+is refunded, both can be deleted; the external id stays.
 """
 
 import json
@@ -17,7 +18,7 @@ from datetime import date
 
 from billing import config
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import NotFoundError
+from billing.domain.errors import MovementNotPendingError, NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import (
@@ -51,6 +52,7 @@ from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
     Key,
+    delete,
     get_item,
     get_items,
     joined,
@@ -58,12 +60,19 @@ from billing.persistence.dynamodb import (
     put,
     transact,
 )
-from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.idempotency import (
+    external_key,
+    put_external,
+    to_idempotency_record,
+    withdraw_external,
+)
 from billing.persistence.subscriptions import owner_key, put_subscription, subscription
 from billing.persistence.surroundings import surroundings_keys, to_surroundings
 
 _MOVEMENT = 0
-"""The place of the movement itself in its transaction."""
+"""The place of the movement itself in the transaction that writes it."""
+_CYCLE = 0
+"""The place of the check of the open cycle in the transaction that deletes a movement."""
 
 
 class MovementRepository:
@@ -109,14 +118,7 @@ class MovementRepository:
         cycle_key = open_cycle_key(key.org_id, movement.account_id)
         writes = [
             put(table, movement_key(key), item),
-            put(
-                table,
-                (
-                    members(key.org_id, movement.account_id, movement.cycle),
-                    joined("movement", key.subscription_id, key.id),
-                ),
-                item,
-            ),
+            put(table, _copy_key(movement), item),
             put_external(
                 table, external_key(key.org_id, "movement", external.value), key.id, external
             ),
@@ -135,11 +137,41 @@ class MovementRepository:
                 raise
             # nobody else makes this id: an earlier try went through
 
+    def remove(self, movement: Movement) -> None:
+        """
+        Delete a movement and its copy in the open cycle, all or nothing.
+
+        Raise MovementNotPendingError where its cycle is closed, and ContentionError where
+        something of it is refunded, or it is gone.
+        """
+        key = movement.key
+        cycle_key = open_cycle_key(key.org_id, movement.account_id)
+        writes = [
+            check_open_cycle(self._accounts, cycle_key, movement.cycle),
+            delete(self._table, movement_key(key), expected={"refunded": 0, "refunded_net": 0}),
+            delete(self._table, _copy_key(movement)),
+            withdraw_external(
+                self._table,
+                external_key(key.org_id, "movement", movement.request.external_id),
+                key.id,
+            ),
+        ]
+        try:
+            transact(writes)
+        except ConditionFailedError as error:
+            if error.failed.keys() == {_CYCLE}:
+                raise MovementNotPendingError from error
+            raise
+
     def get(self, key: MovementKey) -> Movement:
-        item = get_item(self._table, movement_key(key))
-        if item is None:
+        movement = self.find(key)
+        if movement is None:
             raise NotFoundError
-        return to_movement(item)
+        return movement
+
+    def find(self, key: MovementKey) -> Movement | None:
+        item = get_item(self._table, movement_key(key))
+        return to_movement(item) if item else None
 
     def list_page(
         self, org_id: str, subscription_id: str, after: str | None, limit: int
@@ -148,6 +180,14 @@ class MovementRepository:
         pk, sk = movement_key(MovementKey(org_id, subscription_id, after or ""))
         items = list_after(self._table, pk, joined("movement", ""), sk if after else None, limit)
         return [to_movement(item) for item in items]
+
+
+def _copy_key(movement: Movement) -> Key:
+    key = movement.key
+    return (
+        members(key.org_id, movement.account_id, movement.cycle),
+        joined("movement", key.subscription_id, key.id),
+    )
 
 
 def movement_key(key: MovementKey) -> Key:

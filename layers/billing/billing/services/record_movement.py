@@ -5,6 +5,7 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.cycles import OpenCycle
+from billing.domain.errors import MovementDeletedError
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey, NewMovement, Surroundings
@@ -36,8 +37,9 @@ def record_movement(
     Create a movement in the account's open cycle.
 
     A billing run may close the cycle meanwhile: then the movement falls into the next one. Raise
-    NotFoundError where the subscription is not registered to an account within `reach`. If `reach`
-    is all accounts, a new subscription is registered with its first movement.
+    NotFoundError where the subscription is not registered to an account within `reach`, and
+    MovementDeletedError where the same movement was created and deleted before. If `reach` is all
+    accounts, a new subscription is registered with its first movement.
     """
     key = MovementKey(org_id, subscription_id, new_id(now))
 
@@ -45,6 +47,8 @@ def record_movement(
         to, taken = movements.surroundings(key, request.account_id, external)
         to.check_reach(reach)
         if known := external.replay(taken):
+            if taken and taken.withdrawn:
+                raise MovementDeletedError
             return known
         cycle = to.cycle or OpenCycle.first(to.account, org_time)
         movements.add(Movement.charged(key, request, to, cycle, now), to, cycle, external)
