@@ -115,6 +115,7 @@ HEADERS: dict[str, tuple[str, Json]] = {
         "Rows in this answer, and their total number.",
         {"type": "string", "examples": ["start=0,results=25,total=1"]},
     ),
+    "next-cursor": ("Where the next page begins, if there is one.", {"type": "string"}),
     "Content-Disposition": ("Name of the file to save.", {"type": "string"}),
     "X-Content-Type-Options": (
         "Browsers must not guess a content type other than the one stated.",

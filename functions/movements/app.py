@@ -1,9 +1,10 @@
-"""Movements: create, read and list charges and allowances, and list their refunds."""
+"""Movements and adjustments: charges and allowances on subscriptions and on accounts."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,23 +13,40 @@ from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created, no_content
 from billing.api.logger import logger
-from billing.api.params import Cursor, Limit, MovementId, OrgId, SubscriptionId
+from billing.api.params import (
+    AccountId,
+    AdjustmentId,
+    Cursor,
+    Limit,
+    MovementId,
+    OrgId,
+    SubscriptionId,
+)
+from billing.dialects.v1.adjustments import (
+    AccountAdjustmentRequestDTO,
+    AccountAdjustmentResponseDTO,
+)
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.movements import MovementListDTO, MovementRequestDTO, MovementResponseDTO
 from billing.dialects.v1.refunds import RefundListDTO, RefundResponseDTO
+from billing.domain.adjustments import AdjustmentKey
 from billing.domain.invoices import InvoiceKey
 from billing.domain.movements import Movement, MovementKey
+from billing.persistence.accounts import AccountRepository
+from billing.persistence.adjustments import AdjustmentRepository
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
 from billing.persistence.subscriptions import SubscriptionRepository
+from billing.services.record_adjustment import record_adjustment
 from billing.services.record_movement import record_movement
 from billing.services.withdraw_movement import withdraw_movement
 
 app = BillingApp()
 
 MOVEMENTS = "/v1/orgs/<orgId>/subscription/<subscriptionId>/movement"
+ADJUSTMENTS = "/v1/orgs/<orgId>/account/<accountId>/adjustment"
 
 
 @app.post(MOVEMENTS, security=WRITER, status_code=201, tags=["v1 movements"])
@@ -124,6 +142,56 @@ def list_refunds(
         refunds=[RefundResponseDTO.from_domain(each, closed) for each in page],
         next_cursor=next_cursor,
     )
+
+
+@app.post(ADJUSTMENTS, security=WRITER, status_code=201, tags=["v1 movements"])
+def create_adjustment(
+    org_id: OrgId, account_id: AccountId, request: AccountAdjustmentRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Charge something to an account itself, or allow it something, in its open cycle"""
+    recorded = record_adjustment(
+        org_id,
+        account_id,
+        request.to_domain(),
+        request.external_id(request.external_adjustment_unique_id, account_id),
+        now=clock.now(),
+        org_time=app.org_time(),
+        adjustments=AdjustmentRepository(),
+    )
+    location = f"/v1/orgs/{org_id}/account/{account_id}/adjustment/{recorded.id}"
+    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)
+
+
+@app.get(ADJUSTMENTS, security=READER, tags=["v1 movements"])
+def list_adjustments(
+    org_id: OrgId, account_id: AccountId, cursor: Cursor = None, limit: Limit = 25
+) -> Response[list[AccountAdjustmentResponseDTO]]:
+    """List an account's adjustments, newest first
+
+    The answer is an array. Where more follow, the header `next-cursor` has the `cursor` of the next
+    page.
+    """
+    scope = (app.caller.token_id, org_id, account_id, "adjustment")
+    after = cursors.decode(cursor, *scope)
+    rows = AdjustmentRepository().list_page(org_id, account_id, after, limit + 1)
+    if not rows:
+        AccountRepository().get_account(org_id, account_id)
+    page, next_cursor = cursors.page(rows, limit, lambda each: each.key.id, *scope)
+    return Response(
+        HTTPStatus.OK,
+        content_types.APPLICATION_JSON,
+        [AccountAdjustmentResponseDTO.from_domain(each) for each in page],
+        {"next-cursor": next_cursor} if next_cursor else {},
+    )
+
+
+@app.get(f"{ADJUSTMENTS}/<adjustmentId>", security=READER, tags=["v1 movements"])
+def get_adjustment(
+    org_id: OrgId, account_id: AccountId, adjustment_id: AdjustmentId
+) -> AccountAdjustmentResponseDTO:
+    """Get an adjustment of an account"""
+    key = AdjustmentKey(org_id, account_id, adjustment_id)
+    return AccountAdjustmentResponseDTO.from_domain(AdjustmentRepository().get(key))
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -64,6 +64,7 @@ NOBODYS: Mapping[str, Callable[[], Any]] = {
     "invoiceId": lambda: "99",
     "invoiceNumber": lambda: "F2026-000099",
     "paymentId": _hex,
+    "adjustmentId": _hex,
     "runId": _hex,
     "tokenId": _hex,
     "filter": _hex,
@@ -163,6 +164,7 @@ class Tenant:
             assert tenant("billing_info_put_subscription").status == 204
         for _ in range(count):
             ids["movementId"] = tenant.make("movements_create")
+            ids["adjustmentId"] = tenant.make("movements_adjust")
         for _ in range(count):
             external = {"external_refund_unique_id": _hex()}
             ids |= {"refundId": tenant.make("refunds_create", **external), **external}
@@ -221,7 +223,8 @@ class Tenant:
         """Tell what it has for a place; a cursor is one of its own list."""
         if place.name != "cursor":
             return self.ids[place.name]
-        cursor = self(event, {Place("query", "limit"): "1"}).json["next_cursor"]
+        page = self(event, {Place("query", "limit"): "1"})
+        cursor = page.headers.get("next-cursor") or page.json["next_cursor"]
         assert cursor
         return cursor
 

@@ -47,12 +47,24 @@ def test_gets_a_movement_as_it_was_sent(billed: Invoker) -> None:
         **sent,
         "id": movement_id,
         "subscription_id": SUBSCRIPTION,
+        "transaction_type_id": None,
         "refunded": 0,
         "refundable": 121,
         "invoice_cycle_date": open_cycle(billed.org_id).isoformat(),
         "invoice_id": None,
         "created_at": answer.json["created_at"],
     }
+
+
+def test_keeps_the_type_of_the_transaction(billed: Invoker) -> None:
+    movement_id = billed("movements_create", {"transaction_type_id": "fee"}).json["id"]
+
+    replayed = billed("movements_create", {"transaction_type_id": "fee"})
+    other = billed("movements_create", {"transaction_type_id": "other"})
+
+    shown = billed("movements_get", movementId=movement_id).json
+    assert shown["transaction_type_id"] == "fee"
+    assert (replayed.json["id"], other.status) == (movement_id, 409)
 
 
 @pytest.mark.parametrize(

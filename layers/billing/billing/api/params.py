@@ -57,6 +57,14 @@ MovementId = Annotated[
         description="Executes the request in the context of the given billing movement.",
     ),
 ]
+AdjustmentId = Annotated[
+    str,
+    Path(
+        alias="adjustmentId",
+        pattern=ID_PATTERN,
+        description="Executes the request in the context of the given adjustment.",
+    ),
+]
 RefundId = Annotated[
     str,
     Path(

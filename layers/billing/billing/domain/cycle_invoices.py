@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from zlib import Z_SYNC_FLUSH, compressobj
 
+from billing.domain.adjustments import Adjustment
 from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS
 from billing.domain.consumptions import ConsumptionTotal
 from billing.domain.credit_notes import Creditable, CreditNote
@@ -35,6 +36,7 @@ class CycleContents:
     movements: Sequence[Movement]
     usage: Sequence[ConsumptionTotal]
     refunds: Sequence[Refund]
+    adjustments: Sequence[Adjustment] = ()
 
     @property
     def originals(self) -> list[int]:
@@ -171,12 +173,16 @@ type _Entry = tuple[str, Line]
 
 
 def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, Sequence[_Entry]]:
-    """Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here."""
+    """
+    Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here, and
+    adjustments of the account.
+    """
     time_zone, language = cycle.time_zone, language_of(cycle.account)
     entries = [
         *((each.line_key, _charge(each, time_zone)) for each in contents.movements),
         *(entry for each in contents.usage for entry in _usage(each, language)),
         *((each.line_key, _refunded(each, time_zone)) for each in contents.refunds_of(None)),
+        *((each.line_key, _adjusted(each, time_zone)) for each in contents.adjustments),
     ]
     found: dict[str, list[_Entry]] = {}
     for key, line in sorted(entries, key=lambda entry: entry[0]):
@@ -290,6 +296,18 @@ def _charge(movement: Movement, time_zone: str) -> Line:
     )
 
 
+def _adjusted(adjustment: Adjustment, time_zone: str) -> Line:
+    request, amount = adjustment.request, adjustment.amount
+    is_allowance = request.operation_type is OperationType.CREDIT
+    return _line(
+        request.description,
+        -amount.net if is_allowance else amount.net,
+        amount.tax,
+        None,
+        _local(request.period, time_zone),
+    )
+
+
 def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
     """Create the lines of usage; a sum too large for one line takes several."""
     what = f"usage {total.type} {total.unit} {total.tax.type} {total.tax.percentage:f}"
@@ -323,7 +341,7 @@ def _line(
     description: str,
     net: Money,
     tax: Tax,
-    subscription_id: str,
+    subscription_id: str | None,
     period: LinePeriod | None = None,
     *,
     remarks: str | None = None,

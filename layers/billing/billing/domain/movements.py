@@ -49,7 +49,7 @@ _RANKS = (
 )
 """The order of a subscription's charges on a document."""
 USAGE_RANK = _RANKS.index(MovementKind.USAGE)
-_ALLOWANCE_RANK = len(_RANKS)
+ALLOWANCE_RANK = len(_RANKS)
 REFUND_RANK = len(_RANKS) + 1
 """Allowances of all kinds come behind the charges; refunds of earlier movements come last."""
 
@@ -80,6 +80,7 @@ class NewMovement:
     kind: MovementKind
     external_id: str
     description: str
+    transaction_type_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Surroundings:
     The context of a new movement.
 
     `owner_id` is the account that the subscription belongs to, and `cycle` the open cycle of the
-    movement's account; either is None where this movement is the first.
+    movement's account; either is None where this movement is the first. What is charged to the
+    account itself has no subscription, and no owner.
     """
 
     org: Org
@@ -193,7 +195,7 @@ class Movement:
     def line_key(self) -> str:
         """Return the key of its line on the document that bills it."""
         is_allowance = self.request.operation_type is OperationType.CREDIT
-        rank = _ALLOWANCE_RANK if is_allowance else _RANKS.index(self.request.kind)
+        rank = ALLOWANCE_RANK if is_allowance else _RANKS.index(self.request.kind)
         return line_key(self.key.subscription_id, rank, self.key.id)
 
     def refundable(self, original: Creditable | None) -> Money:

@@ -26,6 +26,7 @@ from billing.persistence.accounts import (
     org_of,
     version_of,
 )
+from billing.persistence.adjustments import to_adjustment
 from billing.persistence.billing_runs import batch_key, put_failure, run_key
 from billing.persistence.consumptions import to_total
 from billing.persistence.cycles import (
@@ -122,13 +123,16 @@ class BillingRepository:
         return at_once(lambda each: self._contents(org_id, each), cycles)
 
     def _contents(self, org_id: str, closing: ClosingCycle) -> CycleContents:
-        members: dict[str, list[Item]] = {"movement": [], "refund": [], "total": []}
+        members: dict[str, list[Item]] = {
+            kind: [] for kind in ("movement", "refund", "total", "adjustment")
+        }
         for item in list_members(self._movements, org_id, closing.account.id, closing.ends_on):
             members[item["sk"]["S"].split(SEPARATOR)[0]].append(item)
         return CycleContents(
             movements=list(map(to_movement, members["movement"])),
             usage=list(map(to_total, members["total"])),
             refunds=list(map(to_refund, members["refund"])),
+            adjustments=list(map(to_adjustment, members["adjustment"])),
         )
 
     def org_time(self, org: Org, now: datetime) -> datetime:

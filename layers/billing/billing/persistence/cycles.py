@@ -99,8 +99,8 @@ def members(org_id: str, account_id: str, ends_on: date) -> str:
     """
     Return the key of the partition with everything in a cycle.
 
-    Movements, refunds and totals of usage are together there, in the movements' table, so that a
-    billing run finds all of it by one query.
+    Movements, adjustments, refunds and totals of usage are together there, in the movements' table,
+    so that a billing run finds all of it by one query.
     """
     return joined("cycle", org_id, account_id, ends_on.isoformat())
 
@@ -108,7 +108,11 @@ def members(org_id: str, account_id: str, ends_on: date) -> str:
 def list_members(
     table: str, org_id: str, account_id: str, ends_on: date, kind: str = "", **options: Any
 ) -> Iterator[Item]:
-    """List all that falls into a cycle, or one kind of it: `movement`, `refund` or `total`."""
+    """
+    List all that falls into a cycle, or one kind of it.
+
+    Kinds are `movement`, `adjustment`, `refund` and `total`.
+    """
     values = {":pk": {"S": members(org_id, account_id, ends_on)}}
     if not kind:
         return query(table, "pk = :pk", values, **options)

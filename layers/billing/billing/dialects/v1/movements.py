@@ -12,6 +12,7 @@ from billing.dialects.fields import (
     ExactInstant,
     ExternalIdText,
     Instant,
+    Name,
     NextCursor,
     Text,
 )
@@ -41,6 +42,9 @@ class MovementRequestDTO(PeriodRequestDTO):
         "movement."
     )
     description: Text = Field(description="What is charged, as it is printed on the invoice.")
+    transaction_type_id: Name | None = Field(
+        None, description="Type of the transaction, as you name it. Omit for none."
+    )
 
     def to_domain(self) -> NewMovement:
         return NewMovement(
@@ -52,6 +56,7 @@ class MovementRequestDTO(PeriodRequestDTO):
             kind=self.kind,
             external_id=self.external_movement_unique_id,
             description=self.description,
+            transaction_type_id=self.transaction_type_id,
         )
 
 
@@ -83,6 +88,9 @@ class MovementResponseDTO(Dto):
         description="The id that the caller gave to the movement."
     )
     description: str = Field(description="What is charged, as it is printed on the invoice.")
+    transaction_type_id: str | None = Field(
+        description="Type of the transaction, as it was sent; null if none was."
+    )
     refunded: Amount = Field(description="Amount refunded so far, with tax, in major units.")
     refundable: Amount = Field(
         description="Largest amount that a billable refund can have, with tax."
@@ -115,6 +123,7 @@ class MovementResponseDTO(Dto):
             kind=request.kind,
             external_movement_unique_id=request.external_id,
             description=request.description,
+            transaction_type_id=request.transaction_type_id,
             refunded=movement.refunded.major,
             refundable=movement.refundable(original).major,
             invoice_cycle_date=movement.cycle,

@@ -1,0 +1,49 @@
+"""Record an adjustment of an account."""
+
+from datetime import datetime
+from typing import Protocol
+
+from billing import deadline
+from billing.domain.adjustments import Adjustment, AdjustmentKey, NewAdjustment
+from billing.domain.cycles import OpenCycle
+from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
+from billing.domain.ids import new_id
+from billing.domain.movements import Surroundings
+
+
+class Adjustments(Protocol):
+    def surroundings(
+        self, org_id: str, account_id: str, external: ExternalId
+    ) -> tuple[Surroundings, IdempotencyRecord | None]: ...
+
+    def add(
+        self, adjustment: Adjustment, to: Surroundings, cycle: OpenCycle, external: ExternalId
+    ) -> None: ...
+
+
+def record_adjustment(
+    org_id: str,
+    account_id: str,
+    request: NewAdjustment,
+    external: ExternalId,
+    *,
+    now: datetime,
+    org_time: datetime,
+    adjustments: Adjustments,
+) -> Created:
+    """
+    Create an adjustment in the account's open cycle.
+
+    A billing run may close the cycle meanwhile: then the adjustment falls into the next one.
+    """
+    key = AdjustmentKey(org_id, account_id, new_id(now))
+
+    def record() -> Created:
+        to, taken = adjustments.surroundings(org_id, account_id, external)
+        if known := external.replay(taken):
+            return known
+        cycle = to.cycle or OpenCycle.first(to.account, org_time)
+        adjustments.add(Adjustment.charged(key, request, to, cycle, now), to, cycle, external)
+        return Created(key.id)
+
+    return deadline.retry(record)
