@@ -15,11 +15,13 @@ from tests.sample_invoices import (
     CREDIT_NOTE,
     JPY,
     LETTERS,
+    LOGO,
     LONG_NAMES,
     ONE_LINE,
     REVERSE_CHARGE,
     SELLER,
     TWELVE_LINES,
+    WITH_LOGO,
     many,
 )
 
@@ -31,6 +33,7 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
     "invoice-credit-note": (CREDIT_NOTE, 0),
     "invoice-long-names": (LONG_NAMES, 0),
     "invoice-jpy": (JPY, 0),
+    "invoice-logo": (WITH_LOGO, 0),
     "invoice-japanese": (LETTERS["Japanese"], 0),
     "invoice-arabic": (LETTERS["Arabic"], 0),
     "invoice-hebrew": (LETTERS["Hebrew"], 0),
@@ -44,7 +47,7 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
 
 def main() -> None:
     for name, (invoice, index) in PICTURES.items():
-        read = inputs(invoice)
+        read = inputs(invoice, LOGO.encode() if invoice.seller.logo else None)
         pages = compiler(*json.loads(read["fonts"])).compile(
             format="png", ppi=84, sys_inputs=read, timestamp=invoice.issued_at
         )

@@ -13,6 +13,7 @@ from billing.domain.invoices import (
     Line,
     LinePeriod,
 )
+from billing.domain.logos import read_logo
 from billing.domain.money import Money
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.periods import BillingPeriod
@@ -160,6 +161,16 @@ TBILISI = replace(
     address=Address("რუსთაველის გამზირი 12", "0108", "თბილისი", "GE"),
     country="GE",
 )
+LOGO = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 30">
+<defs><linearGradient id="sky"><stop stop-color="#0b5394"/>
+<stop offset="1" stop-color="#38bdf8"/></linearGradient></defs>
+<circle cx="15" cy="15" r="14" fill="url(#sky)"/>
+<path d="M8 19a10 10 0 0 1 14 0M11 15a6 6 0 0 1 8 0" fill="none" stroke="#fff" stroke-width="2"/>
+<path d="M38 8h34v4H38zM38 18h74v4H38z" fill="#0b5394"/>
+</svg>
+"""
+"""Waves over a horizon, and two strokes in place of letters."""
 
 IVA = Tax(TaxType.IVA, Decimal(21))
 IVA_10 = Tax(TaxType.IVA, Decimal(10))
@@ -363,6 +374,9 @@ def abroad(buyer: Account, description: str, remarks: str) -> IssuedInvoice:
         description=f"Services of February 2026, {buyer.company_name}",
     )
 
+
+WITH_LOGO = replace(REVERSE_CHARGE, seller=replace(SELLER, logo=read_logo(LOGO.encode())))
+"""It is printed with LOGO."""
 
 LETTERS = {
     "Japanese": abroad(KYOTO, "クラウド電話、１席（龍・𠮷野家・直角骨）", "がぎぐげご「テスト」…"),

@@ -273,6 +273,10 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
             name: {"value": json.loads(event["body"])}
             for name, event in zip(events, sent, strict=True)
         }
+    files = {event["headers"]["content-type"] for event in sent if _sends_a_file(event)}
+    if files:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(sorted(files), file)}
     for status in answers:
         answers[status]["description"] = ANSWERS[status]
     for event in events:
@@ -292,6 +296,10 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
             answers[status] = {"$ref": f"#/components/responses/{dialect}-{status}"}
     answers["429"] = {"$ref": f"#/components/responses/{dialect}-429"}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _sends_a_file(event: Json) -> bool:
+    return str(event["headers"].get("content-type", "")).startswith("image/")
 
 
 def _of_parameter(schema: Json) -> Json:

@@ -7,10 +7,11 @@ from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from billing.adapters.documents import DocumentStore
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_WRITER, READER, WRITER
 from billing.api.app import BillingApp, no_content
-from billing.api.etags import etag, versions_in
+from billing.api.etags import KEPT_BY_CLIENT, etag, versions_in
 from billing.api.logger import logger
 from billing.api.params import AccountId, Cursor, IfMatch, Limit, OrgId, SubscriptionId
 from billing.dialects.v1.billing_info import (
@@ -19,17 +20,20 @@ from billing.dialects.v1.billing_info import (
     BillingInfo,
 )
 from billing.dialects.v1.subscriptions import SubscriptionListDTO
+from billing.domain.errors import NotFoundError
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.orgs import OrgRepository
 from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.read_billing_details import read_billing_details
 from billing.services.register_subscription import register_subscription
+from billing.services.replace_logo import remove_logo, set_logo
 from billing.services.replace_profile import replace_account, replace_org
 
-app = BillingApp()
+app = BillingApp(takes_files={"PUT /v1/orgs/{orgId}/billing_info/logo"})
 
 ORG = "/v1/orgs/<orgId>/billing_info"
+LOGO = f"{ORG}/logo"
 ACCOUNT = "/v1/orgs/<orgId>/accounts/<accountId>/billing_details"
 SUBSCRIPTIONS = "/v1/orgs/<orgId>/accounts/<accountId>/subscriptions"
 
@@ -49,6 +53,42 @@ def put_billing_info(
     org = request.to_domain(org_id, sandbox=app.caller.grant.sandbox)
     version = replace_org(org, versions=versions_in(if_match), orgs=OrgRepository())
     return no_content(ETag=etag(version))
+
+
+@app.get(LOGO, security=READER, tags=["v1 billing info"])
+def get_logo(org_id: OrgId) -> Response[bytes]:
+    """Get the logo that is printed on the org's documents"""
+    org, _ = OrgRepository().get(org_id)
+    if org.logo is None:
+        raise NotFoundError("The org has no logo.")
+    headers = {"Cache-Control": KEPT_BY_CLIENT, "ETag": f'"{org.logo.sha256}"'}
+    if app.has_cached(headers["ETag"]):
+        return Response(HTTPStatus.NOT_MODIFIED, body=b"", headers=headers)
+    body = DocumentStore().get_logo(org_id, org.logo)
+    return Response(HTTPStatus.OK, org.logo.type, body, headers)
+
+
+@app.put(LOGO, security=ORG_ADMIN, status_code=204, tags=["v1 billing info"])
+def put_logo(org_id: OrgId) -> Response[None]:
+    """Set the logo that is printed on the org's documents
+
+    A PNG of at most 2000 × 2000 pixels, or an SVG of shapes, without letters, scripts and
+    references to other files; at most 100 KB. Documents issued before keep the logo they were
+    issued with.
+    """
+    content = app.sent_file("image/png", "image/svg+xml")
+    set_logo(org_id, content, orgs=OrgRepository(), store=DocumentStore())
+    return no_content()
+
+
+@app.delete(LOGO, security=ORG_ADMIN, status_code=204, tags=["v1 billing info"])
+def delete_logo(org_id: OrgId) -> Response[None]:
+    """Print no logo on the org's documents any more
+
+    Documents issued before keep the logo they were issued with.
+    """
+    remove_logo(org_id, orgs=OrgRepository())
+    return no_content()
 
 
 @app.get(ACCOUNT, security=READER, tags=["v1 billing info"])

@@ -24,6 +24,7 @@ from billing.adapters.documents import (
 from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created
+from billing.api.etags import KEPT_BY_CLIENT
 from billing.api.logger import logger
 from billing.api.params import AccountId, Cursor, InvoiceId, Limit, OrgId, PaymentId
 from billing.dialects.fields import Date, IdNumber
@@ -61,8 +62,6 @@ V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
 V3_INVOICES = "/v3/account/invoice"
 BODY_LIMIT = 4_000_000
 """Bytes that fit into the answer of a function (6 MB) once they are base64, or escaped in JSON."""
-KEPT_BY_CLIENT = "private, no-cache"
-"""A PDF is kept by who asked for it only, and shown again only once this API said 304."""
 
 Filter = Annotated[
     str | None,

@@ -54,8 +54,8 @@ class Client:
         return self.send("PUT", path, body)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request; `ranged_data` becomes the header RANGED-DATA."""
-        data = json.dumps(body).encode() if body is not None else None
+        """Send a request; `ranged_data` becomes the header RANGED-DATA; bytes stay as they are."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         url = path if path.startswith("http") else self.base_url + path
         request = urllib.request.Request(url, data, method=method)
         if self.token is not None:

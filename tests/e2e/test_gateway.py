@@ -1,10 +1,13 @@
 """What the deployed gateway hands over: headers that count for nothing, and what nobody has."""
 
+import json
+from base64 import b64decode
 from collections.abc import Callable
 
 import pytest
 
 from billing.domain.tokens import Role
+from local.stack import ROOT
 from tests.e2e.conftest import Client
 
 
@@ -33,3 +36,17 @@ def test_paths_and_methods_that_are_not_there(
 
     assert answer.status == status
     assert ("allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("event", ["billing_info_put_logo", "billing_info_put_logo_png"])
+def test_a_file_arrives_and_comes_back_byte_by_byte(admin: Client, event: str) -> None:
+    sent = json.loads((ROOT / "events" / f"{event}.json").read_text())
+    content, kind = b64decode(sent["body"]), sent["headers"]["content-type"]
+    path = f"/v1/orgs/{admin.org_id}/billing_info/logo"
+
+    put = admin.send("PUT", path, content, content_type=kind)
+    got = admin.get(path)
+    removed = admin.send("DELETE", path)
+
+    assert (put.status, got.status, removed.status) == (204, 200, 204)
+    assert (got.headers["content-type"], got.content) == (kind, content)

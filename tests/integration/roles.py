@@ -65,11 +65,17 @@ def check(params: Json, model: Any, **_: Any) -> None:
         return
     role = ROLES[function]
     for action, resource in _needed(model.service_model.service_name, model.name, params):
-        granted = ALLOWED[role].get(resource, [])
-        matching = [each for each in granted if fnmatchcase(action, each)]
+        # What a role may do with all objects of a bucket, it may do with some of them.
+        wider = re.sub(r"/logos/\*$", "/*", resource)
+        matching = [
+            (role, where, each)
+            for where in {resource, wider}
+            for each in ALLOWED[role].get(where, [])
+            if fnmatchcase(action, each)
+        ]
         if not matching:
             pytest.fail(f"{role} may not {action} {resource}")
-        used.update((role, resource, each) for each in matching)
+        used.update(matching)
 
 
 def _function(frame: FrameType | None) -> str | None:
@@ -101,8 +107,9 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
         yield f"dynamodb:{operation}", _resource(params["TableName"]) + index
     elif service == "s3":
         action = operation.replace("Head", "Get")
+        folder = "logos/" if params.get("Key", "").startswith("logos/") else ""
         kind = ".xml" if action == "PutObject" and params["Key"].endswith(".xml") else ""
-        yield f"s3:{action}", f"{_resource(params['Bucket'])}/*{kind}"
+        yield f"s3:{action}", f"{_resource(params['Bucket'])}/{folder}*{kind}"
     elif service == "sqs":
         yield f"sqs:{operation.removesuffix('Batch')}", _resource(params["QueueUrl"])
     else:

@@ -390,7 +390,7 @@ def test_a_function_behind_fails_in_our_words_and_then_answers(
     """Who asks it words the answer."""
     function = function_of(name)
     module = importlib.import_module(f"functions.{function}.app")
-    monkeypatch.setattr(module, "render", lambda _: b"%PDF-", raising=False)
+    monkeypatch.setattr(module, "render", lambda *_: b"%PDF-", raising=False)
     event = (EVENTS / f"{name}.json").read_text().replace("demo", told.invoke.org_id)
 
     def ask() -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def test_a_request_says_the_same_everywhere(name: str) -> None:
     query = dict(parse_qsl(event["rawQueryString"]))
     assert query == event.get("queryStringParameters", {})
     assert [each for each in event["headers"] if each != each.lower()] == []
-    if "body" in event:
+    if event.get("isBase64Encoded"):
+        assert event["headers"]["content-type"].startswith("image/")
+        assert int(event["headers"]["content-length"]) == len(b64decode(event["body"]))
+    elif "body" in event:
         assert event["headers"]["content-type"] == "application/json"
         assert int(event["headers"]["content-length"]) == len(event["body"].encode())
         json.loads(event["body"])

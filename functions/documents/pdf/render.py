@@ -12,28 +12,32 @@ from billing.domain.letters import EVERYDAY
 from billing.einvoice.cii import to_cii
 from functions.documents.pdf.factur_x import declare_factur_x
 from functions.documents.pdf.families import INTER, families, files
+from functions.documents.pdf.logo import drawing
 from functions.documents.pdf.view import view
 
 TEMPLATE = Path(__file__).parent / "invoice.typ"
 
 
-def render(invoice: IssuedInvoice) -> bytes:
+def render(invoice: IssuedInvoice, logo: bytes | None = None) -> bytes:
     """
     Create the PDF of an invoice, with the invoice as data inside.
+
+    `logo` is the file that the record names.
 
     The same invoice gives the same bytes: nothing in them comes from the clock, the network or
     the machine.
     """
-    return declare_factur_x(typeset(inputs(invoice), invoice))
+    return declare_factur_x(typeset(inputs(invoice, logo), invoice))
 
 
-def inputs(invoice: IssuedInvoice) -> dict[str, str]:
+def inputs(invoice: IssuedInvoice, logo: bytes | None = None) -> dict[str, str]:
     """Return what the template reads."""
     document = json.dumps(view(invoice), ensure_ascii=False)
     return {
         "document": document,
         "factur_x": to_cii(invoice).decode(),
         "fonts": json.dumps(_families(document, invoice)),
+        **({"logo": drawing(invoice.seller.logo, logo)} if invoice.seller.logo and logo else {}),
     }
 
 

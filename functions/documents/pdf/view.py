@@ -18,6 +18,7 @@ from functions.documents.pdf import formats
 from functions.documents.pdf.accent import DEFAULT_ACCENT, readable
 from functions.documents.pdf.addresses import lines_of
 from functions.documents.pdf.epc_qr import epc_qr
+from functions.documents.pdf.logo import room
 from functions.documents.pdf.text import shown
 
 _DAYS = re.compile(r"((?:\S+: )?)(\d{4}-\d\d-\d\d) – (\d{4}-\d\d-\d\d)")
@@ -45,6 +46,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "accent": readable(seller.accent or DEFAULT_ACCENT),
         "is_credit": is_credit,
         "is_sample": seller.sandbox,
+        "logo": seller.logo and room(seller.logo),
         "number": invoice.number,
         "issue_date": formats.day(invoice.issue_date, locale),
         "due_date": None if is_credit else formats.day(invoice.due_date, locale),

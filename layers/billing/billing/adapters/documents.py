@@ -5,6 +5,7 @@ The document bucket, and the function that fills it.
     <org>/<account>/<ordinal>/<number>.pdf    the PDF of an invoice, stored once
                               <number>.cii.xml, <number>.ubl.xml
                                               an e-invoice that no answer holds, stored once
+    logos/<org>/<sha256>.png, <sha256>.svg    a logo of an org, also of the past
 """
 
 import json
@@ -20,10 +21,12 @@ from billing.domain.errors import (
     UpstreamTimeoutError,
 )
 from billing.domain.invoices import InvoiceKey, StoredDocument
+from billing.domain.parties import Logo
 from billing.domain.records import known
 
 PDF = "application/pdf"
 XML = "application/xml"
+_TYPES = {"pdf": PDF, "xml": XML, "png": "image/png", "svg": "image/svg+xml"}
 LINK_SECONDS = 15 * 60
 """How long a link works, at most: the credentials it is signed with may end earlier."""
 
@@ -61,6 +64,12 @@ class DocumentStore:
             return s3().get_object(Bucket=self._bucket, Key=document.object_key)["Body"].read()
 
         return call(read)
+
+    def put_logo(self, org_id: str, logo: Logo, content: bytes) -> None:
+        self.put_once(_logo_key(org_id, logo), content, logo.sha256)
+
+    def get_logo(self, org_id: str, logo: Logo) -> bytes:
+        return self.get(StoredDocument(_logo_key(org_id, logo), logo.sha256))
 
     def delete(self, key: InvoiceKey) -> None:
         """Delete all that is stored of an invoice, with all versions."""
@@ -126,8 +135,13 @@ def _folder(key: InvoiceKey) -> str:
     return f"{key.org_id}/{key.account_id}/{key.ordinal}/"
 
 
+def _logo_key(org_id: str, logo: Logo) -> str:
+    suffix = next(suffix for suffix, type_ in _TYPES.items() if type_ == logo.type)
+    return f"logos/{org_id}/{logo.sha256}.{suffix}"
+
+
 def _type_of(object_key: str) -> str:
-    return XML if object_key.endswith(".xml") else PDF
+    return _TYPES[object_key.rpartition(".")[2]]
 
 
 def content_disposition(document: StoredDocument) -> str:

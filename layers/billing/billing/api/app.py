@@ -6,7 +6,8 @@ in the dialect of the path.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -60,11 +61,15 @@ class BillingApp(APIGatewayHttpResolver):
     """
     Powertools' resolver, with this API's access rules and errors.
 
-    One whose routes hand out access reads the caller's token anew for each call.
+    One whose routes hand out access reads the caller's token anew for each call. Routes that take
+    files, by their keys, get the bodies of requests as they were sent; all others take JSON.
     """
 
-    def __init__(self, *, hands_out_access: bool = False) -> None:
+    def __init__(
+        self, *, hands_out_access: bool = False, takes_files: Collection[str] = ()
+    ) -> None:
         self._hands_out_access = hands_out_access
+        self._takes_files = takes_files
         super().__init__(enable_validation=True, json_body_deserializer=parse_json)
         # Our own models need no second validation on the way out.
         self._response_validation_middleware = _serialise  # type: ignore[assignment]
@@ -81,7 +86,8 @@ class BillingApp(APIGatewayHttpResolver):
         event = {**event, "headers": headers}
         try:
             with self._authorised(event, facts):
-                answer = super().resolve(as_json(event), context)
+                takes_file = event["routeKey"] in self._takes_files
+                answer = super().resolve(event if takes_file else as_json(event), context)
         except Exception as error:
             answer = _failure(event, error)
             facts["code"] = getattr(error, "code", BillingError.code)
@@ -94,6 +100,14 @@ class BillingApp(APIGatewayHttpResolver):
     def has_cached(self, tag: str) -> bool:
         """Return whether the call's `If-None-Match` names this version: then 304 is enough."""
         return is_named(tag, (self.current_event.headers or {}).get("if-none-match"))
+
+    def sent_file(self, *types: str) -> bytes:
+        """Return the body of a request that sends a file; refuse one of none of these types."""
+        declared = self.current_event.headers.get("content-type", "").partition(";")[0]
+        if declared.strip().lower() not in types:
+            raise InvalidRequestError.of("content-type", f"must be {' or '.join(types)}")
+        body = self.current_event.body or ""
+        return b64decode(body) if self.current_event.is_base64_encoded else body.encode()
 
     @property
     def caller(self) -> Caller:

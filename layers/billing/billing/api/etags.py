@@ -7,6 +7,8 @@ With `If-Match` no change is made on a stale one; with `If-None-Match` nothing i
 import re
 from collections.abc import Collection
 
+KEPT_BY_CLIENT = "private, no-cache"
+"""A file is kept by who asked for it only, and shown again only once this API said 304."""
 _TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
 _EVERY_VERSION = range(1, 10**9)
 

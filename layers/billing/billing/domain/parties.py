@@ -37,6 +37,19 @@ class ElectronicAddress:
     id: str
 
 
+type LogoType = Literal["image/png", "image/svg+xml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The picture on an org's documents: its hash, its type, and how wide and high it is."""
+
+    sha256: str
+    type: LogoType
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True)
 class Org:
     """
@@ -67,6 +80,7 @@ class Org:
     sandbox: bool = False
     one_stop_shop: bool = False
     electronic_address: ElectronicAddress | None = None
+    logo: Logo | None = None
 
 
 class DeliveryMode(StrEnum):

@@ -14,6 +14,7 @@ from billing.domain.parties import (
     Address,
     DeliveryMode,
     ElectronicAddress,
+    Logo,
     Org,
     VatNumberStatus,
 )
@@ -42,7 +43,14 @@ def org_record(org: Org) -> Record:
 
 
 def to_org(record: Record) -> Org:
-    return Org(**{**known(Org, record), **_to_addresses(record)})
+    logo = record.get("logo")
+    return Org(
+        **{
+            **known(Org, record),
+            **_to_addresses(record),
+            "logo": logo and Logo(**known(Logo, logo)),
+        }
+    )
 
 
 def account_record(account: Account) -> Record:

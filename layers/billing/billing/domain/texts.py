@@ -24,6 +24,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "setup_costs": {"en": "Setup costs", "es": "Cuota de alta"},
     "in_favour": {"en": "Amount in favour of the customer", "es": "Importe a favor del cliente"},
     # Labels and headings of the PDF, from the top of the page to its end.
+    "logo": {"en": "Logo of", "es": "Logotipo de"},
     "invoice": {"en": "Invoice", "es": "Factura"},
     "credit_note": {"en": "Credit note", "es": "Factura rectificativa"},
     "bill_to": {"en": "Bill to", "es": "Cliente"},

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from billing.domain.errors import ErasedError
 from billing.domain.invoices import InvoiceKey, IssuedInvoice, StoredDocument
+from billing.domain.parties import Logo
 
 
 class Pdfs(Protocol):
@@ -23,6 +24,8 @@ class Maker(Protocol):
 
 
 class Store(Protocol):
+    def get_logo(self, org_id: str, logo: Logo) -> bytes: ...
+
     def put_once(self, object_key: str, pdf: bytes, sha256: str) -> StoredDocument: ...
 
 
@@ -35,7 +38,7 @@ def make_pdf(
     key: InvoiceKey,
     object_key: Callable[[InvoiceKey, str], str],
     *,
-    render: Callable[[IssuedInvoice], bytes],
+    render: Callable[[IssuedInvoice, bytes | None], bytes],
     invoices: Documents,
     store: Store,
 ) -> StoredDocument:
@@ -49,7 +52,8 @@ def make_pdf(
         return stored
     if invoice.erased:
         raise ErasedError
-    pdf = render(invoice)
+    logo = invoice.seller.logo
+    pdf = render(invoice, store.get_logo(key.org_id, logo) if logo else None)
     stored = store.put_once(object_key(key, invoice.number), pdf, sha256(pdf).hexdigest())
     invoices.add_pdf(key, stored)
     return stored

@@ -27,18 +27,19 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
     Create or replace an org's profile and return its version.
 
     `versions` are those that the caller knows, None for any; a profile that changes nothing is not
-    written. Its country never changes: another taxpayer is another org.
+    written. Its country never changes: another taxpayer is another org. Its logo stays.
     """
 
     def change() -> int:
         known, version = orgs.find(org.id)
-        is_said = known == org
+        asked = replace(org, logo=known.logo) if known else org
+        is_said = known == asked
         check_version(version, versions, is_said=is_said)
         if is_said:
             return version
         if known and known.address.country != org.address.country:
             raise TaxpayerFixedError("address.country", known.address.country)
-        orgs.replace(org, known, version)
+        orgs.replace(asked, known, version)
         return version + 1
 
     return deadline.retry(change)
