@@ -8,6 +8,7 @@ Prices are list prices; requests and write units are those that tests/integratio
 counts. What is neither, is assumed, and stands below the prices.
 """
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,15 @@ PRICES = {
     "key-month": 1.00,
     "key request": 0.03 / 10_000,
 }
-STANDING = {"alarm-month": 19, "dashboard-month": 1, "metric-month": 5, "SQS request": 3 * 650_000}
-"""What a month costs in which nobody calls: Lambda asks each of three queues four times a minute,
-five at once."""
+TEMPLATE = (Path(__file__).parents[1] / "template.yaml").read_text()
+STANDING = {
+    "alarm-month": TEMPLATE.count("Type: AWS::CloudWatch::Alarm\n"),
+    "dashboard-month": TEMPLATE.count("Type: AWS::CloudWatch::Dashboard\n"),
+    "metric-month": TEMPLATE.count("Type: AWS::Logs::MetricFilter\n"),
+    "SQS request": len(re.findall(r"EventSourceArn: !GetAtt \w+Queue\.Arn", TEMPLATE)) * 650_000,
+}
+"""What a month costs in which nobody calls, by what the template has. Lambda asks each queue four
+times a minute, five at once."""
 
 # ------------------------------------------------ what no test can tell
 MEMORY_GB = 1.0
@@ -142,8 +149,8 @@ VOLUMES = (10_000, MILLION, 100 * MILLION)
 
 # ------------------------------------------------ what parameters add
 MONTH_SECONDS = 365 / 12 * 24 * 3600
-API_FUNCTIONS = 11
-"""Those that start from snapshots: tests/unit/test_costs.py counts them."""
+API_FUNCTIONS = TEMPLATE.count(" SnapStart: {ApplyOn:")
+"""Those that start from snapshots."""
 
 
 def month(invoices: int) -> dict[str, float]:

@@ -1,10 +1,11 @@
 """Invoices: lines, totals and settlement. issuing.py numbers and chains them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
 from billing.domain.exchange_rates import Conversion
@@ -129,22 +130,16 @@ class Correction:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedInvoice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
     """
-    An issued, numbered, immutable document, with all that the law requires.
+    The content of a document, the same as a draft and once it is issued.
 
-    `seller` and `buyer` are as they were on the day of issue. `issued_at` is the instant (UTC),
-    `issue_date` and `due_date` are days in the seller's time zone. `conversion` states the VAT of a
+    `seller` and `buyer` are as they were on the day of issue. `conversion` states the VAT of a
     document that is in a foreign currency.
     """
 
-    key: InvoiceKey
-    number: str
     kind: InvoiceKind
-    issued_at: datetime
-    issue_date: date
-    due_date: date
     currency: str
     description: str
     seller: Org
@@ -154,8 +149,11 @@ class IssuedInvoice:
     taxes: tuple[TaxTotal, ...]
     corrects: CorrectedInvoice | None = None
     conversion: Conversion | None = None
-    erased: bool = False
-    """Whether the personal part was erased after the legal term; its texts are empty then."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return all fields of the content, by their names."""
+        return {each.name: getattr(self, each.name) for each in fields(Content)}
 
     @property
     def net(self) -> Money:
@@ -168,6 +166,24 @@ class IssuedInvoice:
     @property
     def gross(self) -> Money:
         return gross_of(self.taxes, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedInvoice(Content):
+    """
+    An issued, numbered, immutable document, with all that the law requires.
+
+    `issued_at` is the instant (UTC), `issue_date` and `due_date` are days in the seller's time
+    zone.
+    """
+
+    key: InvoiceKey
+    number: str
+    issued_at: datetime
+    issue_date: date
+    due_date: date
+    erased: bool = False
+    """Whether the personal part was erased after the legal term; its texts are empty then."""
 
     @property
     def payment_term_days(self) -> int:
@@ -362,37 +378,19 @@ class StoredDocument:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(Content):
     """
-    The content of a document before it has a number and a date.
+    A document before it has a number and a date.
 
     Without a `due_date` it is due by the buyer's payment term, a credit note at once.
     """
 
-    kind: InvoiceKind
-    seller: Org
-    buyer: Account
-    currency: str
-    description: str
-    cycle: BillingPeriod
-    lines: tuple[Line, ...]
-    taxes: tuple[TaxTotal, ...]
     due_date: date | None = None
-    corrects: CorrectedInvoice | None = None
-    conversion: Conversion | None = None
 
     def __post_init__(self) -> None:
         if max(abs(self.gross.minor), *(abs(line.net.minor) for line in self.lines)) >= MAX_MINOR:
             raise InvalidRequestError.of("lines", "the total is too large")
-
-    @property
-    def tax(self) -> Money:
-        return sum((total.amount for total in self.taxes), Money.zero(self.currency))
-
-    @property
-    def gross(self) -> Money:
-        return gross_of(self.taxes, self.currency)
 
     def supply_day(self, now: datetime) -> date:
         """Return the last day of the supply; what is still to come is taxed today (art. 65)."""

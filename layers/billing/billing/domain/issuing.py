@@ -91,19 +91,10 @@ class Journal:
         invoice = IssuedInvoice(
             key=InvoiceKey(self.org.id, draft.buyer.id, account.ordinal + 1),
             number=invoice_number(f"{series}{end.year}", end.sequence),
-            kind=draft.kind,
             issued_at=self.now,
             issue_date=issue_date,
             due_date=draft.due_date or issue_date + timedelta(days=term),
-            currency=draft.currency,
-            description=draft.description,
-            seller=draft.seller,
-            buyer=draft.buyer,
-            cycle=draft.cycle,
-            lines=draft.lines,
-            taxes=draft.taxes,
-            corrects=draft.corrects,
-            conversion=draft.conversion,
+            **draft.content,
         )
         record = write_record(invoice, self.make_salt())
         following = ChainEnd(chain.position + 1, record.hash(chain.hash), issue_date)
