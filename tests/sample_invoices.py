@@ -172,11 +172,43 @@ LOGO = """\
 """
 """Waves over a horizon, and two strokes in place of letters."""
 
+GERMAN_SELLER = replace(
+    SELLER,
+    legal_name="Klare Telefonie GmbH",
+    tax_id="DE136695976",
+    address=Address("Hafenstraße 1", "20457", "Hamburg", "DE"),
+    time_zone="Europe/Berlin",
+    email="rechnung@klar.example",
+    phone="+49 40 0000 000",
+    iban="DE89370400440532013000",
+    bic="COBADEFFXXX",
+)
+AUTHORITY = replace(
+    GERMAN,
+    name="Amt Beispielstadt",
+    company_name=None,
+    tax_id=None,
+    buyer_reference="991-03730-19",
+    iban="DE02120300000000202051",
+    bic="BYLADEM1001",
+)
+DUTCH = replace(
+    GERMAN,
+    id="5005",
+    name="Sanne de Vries",
+    company_name="De Vries B.V.",
+    tax_id="NL004495445B01",
+    address=Address("Damrak 1", "1012 LG", "Amsterdam", "NL"),
+    country="NL",
+    time_zone="Europe/Amsterdam",
+)
+
 IVA = Tax(TaxType.IVA, Decimal(21))
 IVA_10 = Tax(TaxType.IVA, Decimal(10))
 IVA_4 = Tax(TaxType.IVA, Decimal(4))
 IGIC = Tax(TaxType.IGIC, Decimal(7))
 IPSI = Tax(TaxType.IPSI, Decimal(10))
+MWST = Tax(TaxType.VAT, Decimal(19))
 
 FEBRUARY = LinePeriod(date(2026, 2, 1), date(2026, 2, 28))
 CYCLE = BillingPeriod(datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 2, 28, 23, tzinfo=UTC))
@@ -330,6 +362,25 @@ BHD = invoice(
     *(line(f"Plan {n}", "1", "1.234", currency="BHD") for n in range(3)),
     currency="BHD",
 )
+XRECHNUNG = invoice(
+    line("SIP-Anschluss, 30 Kanäle", "1", "240", tax=MWST, setup_costs="25", period=None),
+    line("Minuten", "8123.5", "0.0071", tax=MWST, period=None, order_id="PO-1"),
+    seller=GERMAN_SELLER,
+    buyer=AUTHORITY,
+    description="Leistungen im Februar 2026",
+)
+PEPPOL = invoice(
+    *(line(each, "3", "12.50", tax=NO_TAX, order_id="4500001") for each in ("Plan A", "Plan B")),
+    buyer=DUTCH,
+    description="Services of February 2026",
+)
+DUTCH_HOME = invoice(
+    line(tax=Tax(TaxType.VAT, Decimal(21)), order_id="4500001"),
+    seller=replace(
+        SELLER, tax_id="NL4495445B01", address=Address("Damrak 2", "1012 LG", "Amsterdam", "NL")
+    ),
+    buyer=DUTCH,
+)
 NO_IBAN = invoice(line(), seller=replace(SELLER, iban=None, bic=None, phone=None, url=None))
 PRIVATE_PERSON = invoice(line(), buyer=replace(BUYER, company_name=None, tax_id=None))
 FOREIGN_SELLER = invoice(
@@ -455,6 +506,13 @@ SAMPLES = {
     "USD of a seller with EUR": IN_DOLLARS,
     "USD credit note": credited(IN_DOLLARS),
     "JPY of a seller with SEK": SWEDISH,
+    "XRechnung": XRECHNUNG,
+    "XRechnung credit note": credited(XRECHNUNG),
+    "Peppol": PEPPOL,
+    "Peppol credit note": credited(PEPPOL),
+    "Peppol at home": DUTCH_HOME,
+    "Peppol credit note at home": credited(DUTCH_HOME),
+    "JPY credit note": credited(JPY),
     "no IBAN": NO_IBAN,
     "private person": PRIVATE_PERSON,
     "seller outside the EU": FOREIGN_SELLER,

@@ -222,7 +222,7 @@ def get_e_invoice(
     invoice_id: InvoiceId,
     syntax: Annotated[
         Literal["cii", "ubl"],
-        Query(alias="format", description="`cii` as in the PDF (Factur-X), or `ubl` (UBL 2.1)."),
+        Query(alias="format", description="`cii` (as in the PDF), or `ubl` (UBL 2.1)."),
     ],
 ) -> Response[str]:
     """Get an invoice as an e-invoice of EN 16931"""

@@ -16,7 +16,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, IndirectObject
 
 from billing.domain.invoices import IssuedInvoice
-from billing.einvoice.cii import to_cii
+from billing.einvoice.cii import to_factur_x
 from functions.documents.pdf.accent import luminance, readable
 from functions.documents.pdf.epc_qr import epc_payload
 from functions.documents.pdf.render import render
@@ -68,7 +68,7 @@ def test_every_sample_is_a_readable_factur_x(sample: IssuedInvoice) -> None:
 
     name, xml = facturx.get_xml_from_pdf(pdf, check_xsd=True, check_schematron=False)
     assert name == "factur-x.xml"
-    assert xml == to_cii(sample)
+    assert xml == to_factur_x(sample)
     assert all(_pages(pdf))
 
 

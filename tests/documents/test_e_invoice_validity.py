@@ -11,9 +11,18 @@ import pytest
 from billing.domain.countries import COUNTRIES
 from billing.domain.invoices import IssuedInvoice
 from billing.domain.money import CURRENCIES
+from billing.einvoice.cii import to_cii, to_factur_x
 from billing.einvoice.ubl import to_ubl
 from tests.documents.official_rules import STYLESHEETS, OfficialRules
-from tests.sample_invoices import AMERICAN, SAMPLES, THREE_RATES, invoice, line
+from tests.sample_invoices import (
+    AMERICAN,
+    PEPPOL,
+    SAMPLES,
+    THREE_RATES,
+    XRECHNUNG,
+    invoice,
+    line,
+)
 
 Validator = Callable[[Callable[[IssuedInvoice], bytes], bytes], list[str]]
 
@@ -32,6 +41,16 @@ def test_is_valid(
 
     assert facturx.xml_check_xsd(document)
     assert violations(write, document) == []
+
+
+@pytest.mark.parametrize("sample", [XRECHNUNG, PEPPOL])
+def test_what_is_in_the_pdf_is_factur_x_whatever_else_is_claimed(
+    sample: IssuedInvoice, violations: Validator
+) -> None:
+    document = to_factur_x(sample)
+
+    assert violations(to_cii, document) == []
+    assert b"<ram:ID>urn:cen.eu:en16931:2017</ram:ID>" in document
 
 
 def _amounts(document: bytes) -> dict[str, bytes]:

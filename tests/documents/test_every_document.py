@@ -9,6 +9,7 @@ DOCUMENT_EXAMPLES sets how many requests of each kind are tried: `make nightly` 
 import dataclasses
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -54,12 +55,14 @@ from billing.domain.invoices import (
 from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import CURRENCIES
 from billing.domain.movements import Movement, MovementKey, MovementKind, Surroundings
+from billing.domain.networks import Network
 from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Account, Org
 from billing.domain.refunds import Refund, RefundKey
 from billing.domain.tax import Tax
 from billing.domain.tax_rates import NO_OWN_RATES, tax_at
-from billing.einvoice.cii import to_cii
+from billing.einvoice.cii import to_factur_x
+from billing.einvoice.model import to_e_invoice
 from billing.services.convert_tax import with_national_tax
 from billing.services.refund_originals import reserved
 from functions.documents.pdf.render import render
@@ -144,6 +147,17 @@ BANKS = st.sampled_from(
         {"bic": "CAIXESBBXXX"},
     ]
 )
+PHONES = st.sampled_from(["+49 40 0000 000", "Tel. 0‑1‑2"])
+ADDRESSES = st.sampled_from(
+    [
+        {"scheme": scheme, "id": address}
+        for scheme, address in (
+            ("0007", "5567321707"), ("0088", "7300010000001"), ("0106", "12345678"),
+            ("0184", "DK13585628"), ("0192", "974760673"), ("0208", "0403019261"),
+            ("0216", "003720774740"), ("9933", "094259216"), ("EM", "a&b@c.example"),
+        )
+    ]
+)  # fmt: skip
 TAX_IDS = {
     "AT": ["U13585627"], "BE": ["403.019.261", "BE0428759497"], "CH": ["CHE107787577IVA"],
     "DE": ["136,695 976", "DE136695976"], "ES": ["B58378431", "ES-B58378431", "54362315-K"],
@@ -154,7 +168,7 @@ TAX_IDS = {
 """Tax ids that are right, as people write them."""
 FREE = ["12-3456789", "ZR 99/7 é"]
 PLACES = st.one_of(
-    st.just("ES"),
+    st.sampled_from(["ES", "DE"]),
     st.sampled_from(sorted(TAX_IDS)),
     st.sampled_from([each for each in sorted(COUNTRIES) if not get_cc_module(each.lower(), "vat")]),
 )
@@ -217,17 +231,17 @@ def orgs(draw: st.DrawFn) -> Json:
         "currency": draw(MONEY_NAMES) or "EUR",
         "time_zone": draw(ZONES),
         "payment_term_days": draw(st.integers(0, 365)),
-        "phone": draw(optional(TEXTS)),
+        "phone": draw(PHONES if country == "DE" else optional(TEXTS)),
         "email": draw(EMAILS),
         "url": draw(optional(TEXTS)),
         "accent": draw(optional(st.sampled_from(["#ffffff", "#0b5394"]))),
+        "electronic_address": draw(optional(ADDRESSES)),
         **draw(BANKS),
     }
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Json:
-    country = draw(PLACES)
+def accounts(draw: st.DrawFn, country: str) -> Json:
     return {
         "name": draw(NAMES),
         "company_name": draw(optional(NAMES)),
@@ -240,8 +254,17 @@ def accounts(draw: st.DrawFn) -> Json:
         "delivery_mode": "EMAIL",
         "payment_term_days": draw(st.integers(0, 365)),
         "currency": draw(MONEY_NAMES),
+        "buyer_reference": draw(optional(TEXTS)),
+        "electronic_address": draw(optional(ADDRESSES)),
         **draw(BANKS),
     }
+
+
+@st.composite
+def parties(draw: st.DrawFn) -> tuple[Json, Json]:
+    """A seller and a buyer, often of one country."""
+    org = draw(orgs())
+    return org, draw(accounts(draw(st.just(org["address"]["country"]) | PLACES)))
 
 
 @st.composite
@@ -263,7 +286,7 @@ def lines(draw: st.DrawFn, currency: str, tax: Json | None) -> Json:
         "unit_price": draw(MONEY),
         "setup_costs": setup if setup is None else setup.quantize(exponent),
         "tax": draw(st.one_of(st.just(tax), TAXES)),
-        "order_id": draw(optional(TEXTS)),
+        "order_id": draw(st.sampled_from([None, "4500001"]) | TEXTS),
         "remarks": draw(optional(LONG)),
         **draw(days()),
     }
@@ -279,6 +302,7 @@ def invoices(draw: st.DrawFn, currency: str) -> Json:
         "description": draw(LONG),
         "currency": named,
         "due_date": draw(st.one_of(st.none(), st.none(), due)),
+        "buyer_reference": draw(optional(TEXTS)),
         "lines": draw(st.lists(lines(named or currency, tax), min_size=1, max_size=5)),
     }
 
@@ -456,18 +480,19 @@ def as_read(invoice: IssuedInvoice) -> IssuedInvoice:
 def check(invoice: IssuedInvoice) -> None:
     """Hold all documents of an invoice against the official rules, and its totals to its lines."""
     checked.append(invoice.number)
+    claimed[to_e_invoice(invoice).network] += 1
     lines, taxed = (sum(each.net.minor for each in some) for some in (invoice.lines, invoice.taxes))
     assert lines == taxed
     for write in STYLESHEETS:
         document = write(invoice)
         assert rules.is_well_formed(document), document.decode()
         assert rules.broken_by(write, document) == [], document.decode()
-    check_pdf(render(invoice), to_cii(invoice))
+    check_pdf(render(invoice), to_factur_x(invoice))
     if invoice.corrects and invoice.cycle:
         credited_by_runs.append(invoice.number)
 
 
-def check_pdf(pdf: bytes, cii: bytes) -> None:
+def check_pdf(pdf: bytes, factur_x: bytes) -> None:
     """
     Check that a PDF opens, has all its pages, carries the e-invoice, and claims its standards.
 
@@ -477,7 +502,7 @@ def check_pdf(pdf: bytes, cii: bytes) -> None:
     count = len(reader.pages)
     for number, page in enumerate(reader.pages, 1):
         assert re.search(rf"\b{number}\D+{count}\b", page.extract_text())
-    assert reader.attachments == {"factur-x.xml": [cii]}
+    assert reader.attachments == {"factur-x.xml": [factur_x]}
     metadata: Any = reader.root_object["/Metadata"]
     for declared in (
         b"<pdfaid:part>3</pdfaid:part>",
@@ -489,6 +514,7 @@ def check_pdf(pdf: bytes, cii: bytes) -> None:
 
 credited_by_runs: list[str] = []
 checked: list[str] = []
+claimed: Counter[Network] = Counter()
 refused = suppress(ValidationError, BillingError)
 
 
@@ -496,9 +522,11 @@ refused = suppress(ValidationError, BillingError)
 def at_least(documents: int) -> Iterator[None]:
     """Fail where fewer documents were checked: requests that are all refused show nothing."""
     checked.clear()
+    claimed.clear()
     credited_by_runs.clear()
     yield
     assert len(checked) >= documents
+    assert all(claimed[network] >= documents // 20 for network in Network), claimed
 
 
 def test_invoices_and_their_credit_notes() -> None:
@@ -517,7 +545,7 @@ def test_what_a_run_bills() -> None:
 def invoices_and_their_credit_notes(data: st.DataObject) -> None:
     billed = invoice = None
     with refused:
-        billed = Billed(data.draw(orgs()), data.draw(accounts()))
+        billed = Billed(*data.draw(parties()))
         invoice = billed.invoice(data.draw(invoices(billed.currency)))
     if billed is None or invoice is None:
         return
@@ -542,7 +570,7 @@ def invoices_and_their_credit_notes(data: st.DataObject) -> None:
 def what_a_run_bills(data: st.DataObject) -> None:
     billed = None
     with refused:
-        billed = Billed(data.draw(orgs()), data.draw(accounts()))
+        billed = Billed(*data.draw(parties()))
     if billed is None:
         return
     currency, tax = data.draw(MONEY_NAMES) or billed.currency, data.draw(TAXES)

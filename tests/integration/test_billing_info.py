@@ -246,6 +246,36 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
             ["language", "vat_number_status", "electronic_address.scheme"],
             id="a number that is not there, an unknown language, a withdrawn scheme",
         ),
+        *(
+            pytest.param(
+                event,
+                {"electronic_address": {"scheme": scheme, "id": address}},
+                ["electronic_address.id"],
+                id=f"{address} is no address of {scheme}",
+            )
+            for event in ("billing_info_put_org", "billing_info_put_account")
+            for scheme, address in (
+                ("0088", "7300010000002"),
+                ("0192", "974760674"),
+                ("0208", "0403019262"),
+                ("0216", "01120389"),
+                ("9930", "DE 136695976"),
+                ("EM", "ana.example.com"),
+            )
+        ),
+        *(
+            pytest.param(
+                "billing_info_put_org",
+                {
+                    "address": {**ADDRESS, "country": "DE", "postal_code": "10115"},
+                    "tax_id": "DE136695976",
+                    "phone": phone,
+                },
+                ["phone"],
+                id=f"a German seller with the phone {phone}",
+            )
+            for phone in (None, "ask us", "12")
+        ),
         pytest.param(
             "billing_info_put_account",
             {"tax_id": "１２３４５６７８Z"},

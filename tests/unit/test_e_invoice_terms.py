@@ -6,29 +6,37 @@ from decimal import Decimal
 
 import pytest
 
-from billing.domain.invoices import IssuedInvoice, LinePeriod
+from billing.domain.invoices import InvoiceKind, IssuedInvoice, LinePeriod
+from billing.domain.parties import ElectronicAddress
 from billing.domain.tax import NO_TAX
 from billing.domain.tax_ids import vat_id
 from billing.domain.vat import VatCategory, supply_period, vat_category
 from billing.einvoice.cii import to_cii
-from billing.einvoice.model import to_e_invoice
+from billing.einvoice.model import BUSINESS_PROCESS, to_e_invoice
 from billing.einvoice.ubl import to_ubl
 from tests.sample_invoices import (
+    AMERICAN,
+    AUTHORITY,
     BHD,
     BUYER,
     CANARY_ISLANDS,
     CEUTA,
     CREDIT_NOTE,
+    DUTCH,
+    DUTCH_HOME,
     EXEMPT,
     EXEMPT_BESIDE_TAXED,
     GERMAN,
     HOSTILE_TEXT,
     IVA_AND_VAT,
+    JAPANESE,
     JPY,
+    MWST,
     NEGATIVE_PRICE,
     NO_IBAN,
     ONE_LINE,
     OUT_OF_SCOPE,
+    PEPPOL,
     PRIVATE_PERSON,
     REVERSE_CHARGE,
     ROUNDING_19,
@@ -36,6 +44,7 @@ from tests.sample_invoices import (
     SAMPLES,
     SELLER,
     TWELVE_LINES,
+    XRECHNUNG,
     ZERO_RATED,
     credited,
     invoice,
@@ -105,8 +114,8 @@ def test_totals_are_those_of_the_domain(sample: IssuedInvoice) -> None:
 def test_every_line_can_be_reckoned_from_its_parts(sample: IssuedInvoice) -> None:
     for shown in to_e_invoice(sample).lines:
         assert shown.price >= 0
-        reckoned = shown.quantity * shown.price + shown.charge
-        assert abs(reckoned - shown.net) <= (Decimal("0.5") if sample is JPY else Decimal("0.005"))
+        reckoned = shown.quantity * shown.price + sum(each.amount for each in shown.charges)
+        assert abs(reckoned - shown.net) <= Decimal("0.005")
 
 
 @pytest.mark.parametrize(
@@ -197,13 +206,73 @@ def test_says_why_no_tax_is_charged(sample: IssuedInvoice, reason: str, code: li
     assert _texts(to_ubl(sample), f"{CBC}TaxExemptionReasonCode") == code
 
 
-def test_claims_peppol_only_where_both_addresses_are_known_there() -> None:
-    assert "peppol" in _texts(to_ubl(REVERSE_CHARGE), f"{CBC}CustomizationID")[0]
-    assert _texts(to_ubl(REVERSE_CHARGE), f"{CBC}EndpointID") == ["ESB58378431", "DE136695976"]
+EN_16931 = "urn:cen.eu:en16931:2017"
+CLAIMS_PEPPOL = f"{EN_16931}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
+CLAIMS_XRECHNUNG = f"{EN_16931}#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
+SWEDISH_SELLER = replace(
+    SELLER,
+    tax_id="SE556679000101",
+    address=replace(SELLER.address, country="SE"),
+    electronic_address=ElectronicAddress("0007", "5567321707"),
+)
+DUTCH_SELLER = DUTCH_HOME.seller
 
-    assert _texts(to_ubl(PRIVATE_PERSON), f"{CBC}CustomizationID") == ["urn:cen.eu:en16931:2017"]
-    assert _texts(to_ubl(PRIVATE_PERSON), f"{CBC}ProfileID") == []
-    assert _texts(to_ubl(PRIVATE_PERSON), f"{CBC}EndpointID")[1] == BUYER.email
+
+@pytest.mark.parametrize(
+    ("sample", "ubl", "cii"),
+    [
+        pytest.param(PEPPOL, CLAIMS_PEPPOL, EN_16931, id="Peppol, by an order"),
+        pytest.param(credited(PEPPOL), CLAIMS_PEPPOL, EN_16931, id="its credit note"),
+        pytest.param(XRECHNUNG, CLAIMS_XRECHNUNG, CLAIMS_XRECHNUNG, id="XRechnung"),
+        pytest.param(credited(XRECHNUNG), CLAIMS_XRECHNUNG, CLAIMS_XRECHNUNG, id="of a credit"),
+        pytest.param(REVERSE_CHARGE, EN_16931, EN_16931, id="no reference"),
+        pytest.param(PRIVATE_PERSON, EN_16931, EN_16931, id="no address that Peppol knows"),
+        pytest.param(
+            replace(XRECHNUNG, buyer=replace(AUTHORITY, buyer_reference=None)),
+            EN_16931, EN_16931, id="an order is no reference to Germans",
+        ),
+        pytest.param(
+            replace(PEPPOL, seller=SWEDISH_SELLER), CLAIMS_PEPPOL, EN_16931, id="Swedish, no tax",
+        ),
+        pytest.param(
+            invoice(line(order_id="1", tax=MWST), seller=SWEDISH_SELLER, buyer=DUTCH),
+            EN_16931, EN_16931, id="Swedish, with the rate of another state",
+        ),
+        pytest.param(
+            replace(PEPPOL, seller=DUTCH_SELLER, kind=InvoiceKind.CREDIT_NOTE),
+            EN_16931, EN_16931, id="Dutch, a credit note that corrects nothing",
+        ),
+        pytest.param(
+            invoice(
+                line(order_id="1", tax=NO_TAX), seller=DUTCH_SELLER,
+                buyer=replace(AMERICAN, electronic_address=ElectronicAddress("0060", "123456789")),
+            ),
+            EN_16931, EN_16931, id="Dutch, out of scope",
+        ),
+        pytest.param(
+            replace(DUTCH_HOME, seller=replace(DUTCH_SELLER, iban=None)),
+            EN_16931, EN_16931, id="Dutch, no IBAN",
+        ),
+    ],
+)  # fmt: skip
+def test_claims_what_it_is_ready_for(sample: IssuedInvoice, ubl: str, cii: str) -> None:
+    assert _texts(to_ubl(sample), f"{CBC}CustomizationID") == [ubl]
+    assert _texts(to_ubl(sample), f"{CBC}ProfileID") == [BUSINESS_PROCESS]
+    processed, guided = _texts(to_cii(sample), f"{RAM}ID")[:2]
+    assert (processed, guided) == (BUSINESS_PROCESS, cii)
+
+
+def test_names_electronic_addresses_with_their_schemes() -> None:
+    both = replace(
+        PEPPOL, buyer=replace(DUTCH, electronic_address=ElectronicAddress("0106", "12345678"))
+    )
+
+    endpoints = ET.fromstring(to_ubl(both)).iter(f"{CBC}EndpointID")
+    uris = ET.fromstring(to_cii(both)).iterfind(".//{*}URIUniversalCommunication/{*}URIID")
+
+    expected = [("9920", "ESB58378431"), ("0106", "12345678")]
+    assert [(each.get("schemeID"), each.text) for each in endpoints] == expected
+    assert [(each.get("schemeID"), each.text) for each in uris if each.get("schemeID")] == expected
 
 
 def test_has_one_note_at_most_in_ubl() -> None:
@@ -214,11 +283,100 @@ def test_has_one_note_at_most_in_ubl() -> None:
     ]
 
 
-def test_asks_for_no_payment_where_there_is_no_account_to_pay_to() -> None:
-    assert _texts(to_ubl(NO_IBAN), f"{CBC}PaymentMeansCode") == []
-    assert _texts(to_ubl(CREDIT_NOTE), f"{CBC}PaymentMeansCode") == []
-    assert _texts(to_ubl(ONE_LINE), f"{CBC}PaymentMeansCode") == ["58"]
-    assert _texts(to_ubl(OUT_OF_SCOPE), f"{CBC}PaymentMeansCode") == ["30"]
+@pytest.mark.parametrize(
+    ("sample", "code", "account"),
+    [
+        pytest.param(ONE_LINE, "58", SELLER.iban, id="SEPA"),
+        pytest.param(OUT_OF_SCOPE, "30", SELLER.iban, id="a transfer in another currency"),
+        pytest.param(NO_IBAN, "1", None, id="nothing agreed, as the seller has no IBAN"),
+        pytest.param(CREDIT_NOTE, "1", None, id="nothing agreed, as the buyer has no IBAN"),
+        pytest.param(credited(XRECHNUNG), "58", AUTHORITY.iban, id="paid out to the buyer"),
+        pytest.param(DUTCH_HOME, "58", SELLER.iban, id="between two Dutch parties"),
+        pytest.param(credited(DUTCH_HOME), None, None, id="which have no code for nothing agreed"),
+    ],
+)
+def test_how_to_pay(sample: IssuedInvoice, code: str | None, account: str | None) -> None:
+    ubl, cii = ET.fromstring(to_ubl(sample)), ET.fromstring(to_cii(sample))
+    means = "{*}ApplicableHeaderTradeSettlement/{*}SpecifiedTradeSettlementPaymentMeans"
+    ids = "{*}PayeePartyCreditorFinancialAccount/{*}IBANID"
+
+    assert ubl.findtext("{*}PaymentMeans/{*}PaymentMeansCode") == code
+    assert ubl.findtext("{*}PaymentMeans/{*}PayeeFinancialAccount/{*}ID") == account
+    assert cii.findtext(f"{{*}}SupplyChainTradeTransaction/{means}/{{*}}TypeCode") == code
+    assert cii.findtext(f"{{*}}SupplyChainTradeTransaction/{means}/{ids}") == account
+
+
+def test_what_rounding_adds_to_a_line_is_a_charge_or_an_allowance() -> None:
+    lines = [line("Calls", "1", price, currency="JPY") for price in ("7.6", "7.4", "7.02", "7")]
+    yen = invoice(*lines, currency="JPY", buyer=JAPANESE)
+
+    charges = [[(c.amount, c.reason) for c in each.charges] for each in to_e_invoice(yen).lines]
+
+    assert charges == [
+        [(Decimal("0.40"), "Rounding")],
+        [(Decimal("-0.40"), "Rounding")],
+        [],
+        [],
+    ]
+    assert to_e_invoice(credited(yen)).lines == to_e_invoice(yen).lines
+    assert _texts(to_ubl(yen), f"{CBC}ChargeIndicator") == ["true", "false"]
+
+
+@pytest.mark.parametrize("sample", [ONE_LINE, JPY])
+def test_a_cent_that_is_lost_elsewhere_is_no_rounding(sample: IssuedInvoice) -> None:
+    total = sample.taxes[0]
+    one = replace(total.net, minor=1)
+
+    wrong = replace(sample, taxes=(replace(total, net=total.net + one), *sample.taxes[1:]))
+
+    assert to_e_invoice(sample).rounding == 0
+    assert to_e_invoice(wrong).rounding == 0
+    assert to_e_invoice(wrong).payable != to_e_invoice(wrong).gross
+
+
+def test_states_the_references_that_the_buyer_looks_for() -> None:
+    own = replace(BUYER, buyer_reference="Cost centre 7")
+    orders = [line(order_id="PO-1"), line(order_id="PO-2"), line()]
+
+    one_order = to_e_invoice(invoice(line(order_id="PO-1"), line(order_id="PO-1"), buyer=own))
+    several = to_e_invoice(invoice(*orders))
+    subscription = to_e_invoice(invoice(replace(line(), subscription_id="600123456")))
+
+    assert (one_order.buyer_reference, one_order.order_id) == ("Cost centre 7", "PO-1")
+    assert [each.object_id for each in one_order.lines] == [None, None]
+    assert (several.buyer_reference, several.order_id) == (None, None)
+    assert [each.object_id for each in several.lines] == ["PO-1", "PO-2", None]
+    assert (subscription.order_id, subscription.lines[0].object_id) == (None, "600123456")
+
+
+def test_references_stand_where_each_syntax_has_them() -> None:
+    ubl, cii = ET.fromstring(to_ubl(PEPPOL)), ET.fromstring(to_cii(PEPPOL))
+
+    assert ubl.findtext("{*}OrderReference/{*}ID") == "4500001"
+    assert cii.findtext(".//{*}BuyerOrderReferencedDocument/{*}IssuerAssignedID") == "4500001"
+    assert ET.fromstring(to_ubl(XRECHNUNG)).findtext("{*}BuyerReference") == "991-03730-19"
+    assert ET.fromstring(to_cii(XRECHNUNG)).findtext(".//{*}BuyerReference") == "991-03730-19"
+
+
+def test_says_when_it_was_supplied_where_there_is_no_period() -> None:
+    one_off = replace(invoice(line(period=None)), issued_at=ONE_LINE.cycle.start)
+
+    assert _texts(to_ubl(one_off), f"{CBC}ActualDeliveryDate") == ["2026-03-01"]
+    assert _texts(to_ubl(ONE_LINE), f"{CBC}ActualDeliveryDate") == []
+    assert len(_texts(to_cii(one_off), f"{RAM}OccurrenceDateTime")) == 1
+    assert _texts(to_cii(ONE_LINE), f"{RAM}OccurrenceDateTime") == []
+
+
+def test_out_of_scope_has_the_rate_zero_in_the_sum_and_none_in_the_line() -> None:
+    ubl, cii = ET.fromstring(to_ubl(OUT_OF_SCOPE)), ET.fromstring(to_cii(OUT_OF_SCOPE))
+
+    assert [each.text for each in ubl.iterfind(".//{*}TaxCategory/{*}Percent")] == ["0"]
+    assert [each.text for each in ubl.iterfind(".//{*}ClassifiedTaxCategory/{*}Percent")] == []
+    assert [each.text for each in cii.iterfind(".//{*}RateApplicablePercent")] == ["0"]
+
+
+def test_names_no_trading_name() -> None:
+    assert ET.fromstring(to_ubl(ONE_LINE)).find(".//{*}PartyName") is None
 
 
 def test_the_period_is_that_of_the_lines_or_of_the_closed_cycle() -> None:

@@ -9,7 +9,7 @@ import typst
 
 from billing.domain.invoices import IssuedInvoice
 from billing.domain.letters import EVERYDAY
-from billing.einvoice.cii import to_cii
+from billing.einvoice.cii import to_factur_x
 from functions.documents.pdf.factur_x import declare_factur_x
 from functions.documents.pdf.families import INTER, families, files
 from functions.documents.pdf.logo import drawing
@@ -35,7 +35,7 @@ def inputs(invoice: IssuedInvoice, logo: bytes | None = None) -> dict[str, str]:
     document = json.dumps(view(invoice), ensure_ascii=False)
     return {
         "document": document,
-        "factur_x": to_cii(invoice).decode(),
+        "factur_x": to_factur_x(invoice).decode(),
         "fonts": json.dumps(_families(document, invoice)),
         **({"logo": drawing(invoice.seller.logo, logo)} if invoice.seller.logo and logo else {}),
     }

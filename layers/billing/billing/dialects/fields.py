@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
+from importlib import import_module
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ from pydantic_core.core_schema import (
     str_schema,
 )
 
-from billing.domain.address_schemes import ADDRESS_SCHEMES
+from billing.domain.address_schemes import ADDRESS_SCHEMES, VAT_SCHEMES
 from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
 from billing.domain.ids import ALL_ACCOUNTS, check_account_id
@@ -258,9 +259,10 @@ Name = Annotated[str, TextOf(200)]
 Text = Annotated[str, TextOf(500)]
 ExternalIdText = Annotated[str, TextOf(255, printed=False)]
 _EMAIL_PART = rf"[^@\s{_UNPRINTABLE}]+"
+_EMAIL = rf"{_EMAIL_PART}@{_EMAIL_PART}\.{_EMAIL_PART}"
 Email = Annotated[
     str,
-    StringConstraints(pattern=rf"^{_EMAIL_PART}@{_EMAIL_PART}\.{_EMAIL_PART}$", max_length=254),
+    StringConstraints(pattern=f"^{_EMAIL}$", max_length=254),
     BeforeValidator(_text),
     AfterValidator(check_printable),
 ]
@@ -368,3 +370,46 @@ def check_tax_id(tax_id: str, country: str) -> str:
     if whole.startswith("0") and not plain_tax_id(tax_id).endswith(whole):
         raise ValueError(f"must have all its digits: {whole}")
     return tax_id
+
+
+_ADDRESS_FORMS = {
+    "0002": ("[0-9]{9}", "fr.siren"),
+    "0007": ("[0-9]{10}", "se.orgnr"),
+    "0009": ("[0-9]{14}", "fr.siret"),
+    "0088": ("[0-9]{13}", "ean"),
+    "0106": ("[0-9]{8}", None),
+    "0151": ("[0-9]{11}", "au.abn"),
+    "0184": ("DK[0-9]{8}", "dk.cvr"),
+    "0190": ("[0-9]{20}", None),
+    "0191": ("[0-9]{8}", "ee.registrikood"),
+    "0192": ("[0-9]{9}", "no.orgnr"),
+    "0196": ("[0-9]{10}", None),
+    "0199": ("[0-9A-Z]{20}", "lei"),
+    "0201": ("[0-9A-Za-z]{6}", None),
+    "0204": ("[0-9A-Za-z-]{5,46}", "de.leitweg"),
+    "0208": ("[0-9]{10}", "be.vat"),
+    "0216": ("0037[0-9]{8}[0-9A-Z]{0,5}", None),
+    "0221": ("T[0-9]{13}", None),
+    "EM": (_EMAIL, None),
+} | {scheme: ("[0-9A-Z+*]+", f"{country}.vat") for country, scheme in VAT_SCHEMES.items()}
+"""The form of an electronic address by its scheme, and what checks its digits, where we know it."""
+
+
+def check_electronic_address(address: str, scheme: str) -> str:
+    """
+    Check an electronic address by the rules of its scheme, where we know them.
+
+    Raise ValueError where it is wrong: Peppol refuses it then (PEPPOL-COMMON-R040 to R050).
+    """
+    form, digits = _ADDRESS_FORMS.get(scheme, (".*", None))
+    if not re.fullmatch(form, address) or (digits and not _has_right_digits(address, digits)):
+        raise ValueError(f"must be an address of scheme {scheme}, without spaces")
+    return address
+
+
+def _has_right_digits(number: str, rules: str) -> bool:
+    from stdnum import get_cc_module
+
+    country, _, name = rules.rpartition(".")
+    module: Any = get_cc_module(country, name) if country else import_module(f"stdnum.{name}")
+    return bool(module.is_valid(number))

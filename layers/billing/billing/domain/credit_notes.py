@@ -262,14 +262,15 @@ class CreditNote:
         """
         Create a credit note; the amounts that it credits are negated.
 
-        Its lines are those of the original, unless other texts are given.
+        Its lines are those of the original, unless other texts are given. The buyer finds the
+        reference of the original on it.
         """
         invoice = original.invoice
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,
             seller=org,
-            buyer=account,
+            buyer=replace(account, buyer_reference=invoice.buyer.buyer_reference),
             currency=invoice.currency,
             description=description,
             cycle=cycle or invoice.cycle,

@@ -325,7 +325,7 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """A one-off invoice as it is asked for."""
+    """A one-off invoice as it is asked for; without a reference, that of the buyer stands on it."""
 
     org_id: str
     account_id: str
@@ -333,6 +333,7 @@ class NewInvoice:
     currency: str | None
     due_date: date | None
     lines: Sequence[NewLine]
+    buyer_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +440,7 @@ def draft_invoice(
     draft = Draft(
         kind=InvoiceKind.INVOICE,
         seller=org,
-        buyer=account,
+        buyer=replace(account, buyer_reference=request.buyer_reference or account.buyer_reference),
         currency=currency,
         description=request.description,
         cycle=period_at(account.billing_day, account.time_zone, now),

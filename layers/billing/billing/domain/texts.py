@@ -20,6 +20,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     },
     "out_of_scope": {"en": "Not subject to VAT", "es": "Operación no sujeta a IVA"},
     # Notes of the e-invoice, and the reason of a line's charge: BT-22, BT-20 and BT-144.
+    "rounding": {"en": "Rounding", "es": "Redondeo"},
     "exact_total": {"en": "Exact total", "es": "Importe exacto"},
     "setup_costs": {"en": "Setup costs", "es": "Cuota de alta"},
     "in_favour": {"en": "Amount in favour of the customer", "es": "Importe a favor del cliente"},

@@ -4,19 +4,23 @@ UN/CEFACT Cross Industry Invoice D22B, in the EN 16931 profile of Factur-X and Z
 Elements stand in the order that the schema asks for.
 """
 
+from dataclasses import replace
 from datetime import date
 from xml.etree.ElementTree import Element
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
+from billing.domain.networks import Network
 from billing.einvoice.model import (
-    EN_16931,
+    BUSINESS_PROCESS,
     LINE_OBJECT,
+    SPECIFICATIONS,
     UNIT,
-    CreditTransfer,
+    Charge,
     EInvoice,
     InvoicedLine,
     NationalTax,
     Party,
+    Payment,
     VatBreakdown,
     to_e_invoice,
 )
@@ -30,16 +34,34 @@ _NAMESPACES = {
     "xmlns:qdt": f"{_UNCEFACT}:QualifiedDataType:100",
 }
 
+_GUIDELINES = SPECIFICATIONS | {Network.PEPPOL: SPECIFICATIONS[Network.EN_16931]}
+"""BT-24 here: what goes to Peppol is UBL."""
+
 
 def to_cii(invoice: IssuedInvoice) -> bytes:
-    """Write an invoice as CII: the very bytes that its PDF carries as factur-x.xml."""
-    e_invoice = to_e_invoice(invoice)
+    """Write an invoice as CII."""
+    return _write(to_e_invoice(invoice))
+
+
+def to_factur_x(invoice: IssuedInvoice) -> bytes:
+    """Write an invoice as its PDF carries it: Factur-X allows no claim of XRechnung."""
+    return _write(replace(to_e_invoice(invoice), network=Network.EN_16931))
+
+
+def _write(e_invoice: EInvoice) -> bytes:
     return document(
         "rsm:CrossIndustryInvoice",
         _NAMESPACES,
         node(
             "rsm:ExchangedDocumentContext",
-            node("ram:GuidelineSpecifiedDocumentContextParameter", node("ram:ID", EN_16931)),
+            node(
+                "ram:BusinessProcessSpecifiedDocumentContextParameter",
+                node("ram:ID", BUSINESS_PROCESS),
+            ),
+            node(
+                "ram:GuidelineSpecifiedDocumentContextParameter",
+                node("ram:ID", _GUIDELINES[e_invoice.network]),
+            ),
         ),
         node(
             "rsm:ExchangedDocument",
@@ -53,11 +75,15 @@ def to_cii(invoice: IssuedInvoice) -> bytes:
             *(_line(line) for line in e_invoice.lines),
             node(
                 "ram:ApplicableHeaderTradeAgreement",
-                node("ram:BuyerReference", e_invoice.buyer.id),
+                node("ram:BuyerReference", e_invoice.buyer_reference),
                 node("ram:SellerTradeParty", *_party(e_invoice.seller)),
                 node("ram:BuyerTradeParty", *_party(e_invoice.buyer)),
+                node(
+                    "ram:BuyerOrderReferencedDocument",
+                    node("ram:IssuerAssignedID", e_invoice.order_id),
+                ),
             ),
-            Element("ram:ApplicableHeaderTradeDelivery"),
+            _delivery(e_invoice.delivered),
             _settlement(e_invoice),
         ),
     )
@@ -65,6 +91,15 @@ def to_cii(invoice: IssuedInvoice) -> bytes:
 
 def _date(day: date, prefix: str = "udt") -> Element | None:
     return node(f"{prefix}:DateTimeString", f"{day:%Y%m%d}", format="102")
+
+
+def _delivery(day: date | None) -> Element | None:
+    if day is None:
+        return Element("ram:ApplicableHeaderTradeDelivery")
+    return node(
+        "ram:ApplicableHeaderTradeDelivery",
+        node("ram:ActualDeliverySupplyChainEvent", node("ram:OccurrenceDateTime", _date(day))),
+    )
 
 
 def _period(period: LinePeriod | None) -> Element | None:
@@ -97,7 +132,7 @@ def _party(party: Party) -> list[Element | None]:
         ),
         node(
             "ram:URIUniversalCommunication",
-            node("ram:URIID", party.endpoint.address, schemeID=party.endpoint.scheme),
+            node("ram:URIID", party.endpoint.id, schemeID=party.endpoint.scheme),
         ),
         node("ram:SpecifiedTaxRegistration", node("ram:ID", party.vat_id, schemeID="VA")),
         node("ram:SpecifiedTaxRegistration", node("ram:ID", party.tax_registration, schemeID="FC")),
@@ -133,7 +168,7 @@ def _line(line: InvoicedLine) -> Element | None:
                 node("ram:RateApplicablePercent", optional(line.rate)),
             ),
             _period(line.period),
-            _setup_costs(line),
+            *map(_charge, line.charges),
             node(
                 "ram:SpecifiedTradeSettlementLineMonetarySummation",
                 node("ram:LineTotalAmount", number(line.net)),
@@ -143,15 +178,13 @@ def _line(line: InvoicedLine) -> Element | None:
     )
 
 
-def _setup_costs(line: InvoicedLine) -> Element | None:
-    if not line.charge:
-        return None
-    is_charge = "true" if line.charge > 0 else "false"
+def _charge(charge: Charge) -> Element | None:
+    is_charge = "true" if charge.amount > 0 else "false"
     return node(
         "ram:SpecifiedTradeAllowanceCharge",
         node("ram:ChargeIndicator", node("udt:Indicator", is_charge)),
-        node("ram:ActualAmount", number(abs(line.charge))),
-        node("ram:Reason", line.charge_reason),
+        node("ram:ActualAmount", number(abs(charge.amount))),
+        node("ram:Reason", charge.reason),
     )
 
 
@@ -198,7 +231,7 @@ def _national_tax(tax: NationalTax) -> Element | None:
     return node("ram:TaxTotalAmount", number(tax.amount), currencyID=tax.currency)
 
 
-def _payment_means(payment: CreditTransfer) -> Element | None:
+def _payment_means(payment: Payment) -> Element | None:
     return node(
         "ram:SpecifiedTradeSettlementPaymentMeans",
         node("ram:TypeCode", payment.code),
@@ -221,7 +254,7 @@ def _tax(tax: VatBreakdown) -> Element | None:
         node("ram:BasisAmount", number(tax.net)),
         node("ram:CategoryCode", tax.category),
         node("ram:ExemptionReasonCode", why.code if why else None),
-        node("ram:RateApplicablePercent", optional(tax.rate)),
+        node("ram:RateApplicablePercent", number(tax.rate)),
     )
 
 

@@ -11,8 +11,9 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
-from billing.domain.money import CURRENCIES, Money
-from billing.domain.parties import Account, Address, Org
+from billing.domain.money import CURRENCIES, EXACT, Money
+from billing.domain.networks import Network, buyer_address, missing, seller_address
+from billing.domain.parties import Account, Address, ElectronicAddress, Language, Org
 from billing.domain.tax import Tax
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, text
@@ -24,8 +25,15 @@ from billing.domain.vat import (
     vat_category,
 )
 
-EN_16931 = "urn:cen.eu:en16931:2017"
-"""BT-24, the rules that a document follows; other specifications begin with it."""
+_EN_16931 = "urn:cen.eu:en16931:2017"
+SPECIFICATIONS = {
+    Network.EN_16931: _EN_16931,
+    Network.PEPPOL: f"{_EN_16931}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0",
+    Network.XRECHNUNG: f"{_EN_16931}#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0",
+}
+"""BT-24, the rules that a document follows."""
+BUSINESS_PROCESS = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+"""BT-23, as Peppol names it: billing."""
 LINE_OBJECT = "130"
 """UNTDID 1001 for what identifies the object of a line (BT-128)."""
 UNIT = "C62"
@@ -33,25 +41,9 @@ UNIT = "C62"
 
 _APART = Decimal("0.9")
 """What a tax may differ from its rate times its net: BR-CO-17 allows less than 1."""
-
-EMAIL_SCHEME = "EM"
-
-_VAT_SCHEMES = {
-    "AT": "9914", "BE": "9925", "BG": "9926", "CY": "9928", "CZ": "9929", "DE": "9930",
-    "EE": "9931", "ES": "9920", "FI": "0213", "FR": "9957", "GR": "9933", "HR": "9934",
-    "HU": "9910", "IE": "9935", "IT": "0211", "LT": "9937", "LU": "9938", "LV": "9939",
-    "MT": "9943", "NL": "9944", "PL": "9945", "PT": "9946", "RO": "9947", "SI": "9949",
-    "SK": "9950",
-}  # fmt: skip
-"""Schemes of VAT ids, by country: EAS code list, version 16. Denmark and Sweden have none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An electronic address: BT-34 of the seller, BT-49 of the buyer."""
-
-    scheme: str  # BT-34-1, BT-49-1: a code of the EAS list
-    address: str  # BT-34, BT-49
+_SLACK = Decimal("0.02")
+"""What the net of a line may differ from its quantity times its price (PEPPOL-EN16931-R120)."""
+_SWEDISH_RATES = (6, 12, 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +55,8 @@ class Party:
     registration of the seller (BT-32), else as legal registration (BT-30, BT-47).
     """
 
-    id: str | None  # BT-29, BT-46; the buyer's is BT-10 too
-    name: str  # BT-27, BT-44; in UBL BT-28, BT-45 too
+    id: str | None  # BT-29, BT-46
+    name: str  # BT-27, BT-44
     vat_id: str | None  # BT-31, BT-48
     tax_registration: str | None  # BT-32, sellers only
     legal_id: str | None  # BT-30, BT-47
@@ -72,16 +64,25 @@ class Party:
     contact: str | None  # BT-41, BT-56, in BG-6 or BG-9
     phone: str | None  # BT-42, BT-57
     email: str  # BT-43, BT-58
-    endpoint: Endpoint  # BT-34, BT-49
+    endpoint: ElectronicAddress  # BT-34, BT-49
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge of a line (BG-28), or where it is negative, an allowance (BG-27)."""
+
+    amount: Decimal  # BT-141; as an allowance BT-136
+    reason: str  # BT-144; of an allowance BT-139
 
 
 @dataclass(frozen=True, slots=True)
 class InvoicedLine:
     """
-    A line (BG-25): net = quantity × price + charge.
+    A line (BG-25): net = quantity × price + charges.
 
-    The price is never negative (BR-27), the quantity takes the sign. Setup costs are a charge
-    of the line (BG-28), or where they are negative, an allowance (BG-27).
+    The price is never negative (BR-27), the quantity takes the sign. Setup costs are a charge, and
+    so is what rounding adds to the net, if that is more than the slack that Peppol leaves: a
+    currency without decimals.
     """
 
     id: str  # BT-126
@@ -90,8 +91,7 @@ class InvoicedLine:
     object_id: str | None  # BT-128
     quantity: Decimal  # BT-129
     price: Decimal  # BT-146
-    charge: Decimal  # BT-141; as an allowance BT-136
-    charge_reason: str  # BT-144; of an allowance BT-139
+    charges: Sequence[Charge]  # BG-27, BG-28
     net: Decimal  # BT-131
     category: VatCategory  # BT-151
     rate: Decimal | None  # BT-152
@@ -103,7 +103,7 @@ class VatBreakdown:
     """The total of one category and rate of tax (BG-23)."""
 
     category: VatCategory  # BT-118
-    rate: Decimal | None  # BT-119
+    rate: Decimal  # BT-119; 0 where there is none (BR-DE-14)
     net: Decimal  # BT-116
     amount: Decimal  # BT-117
     exemption: Exemption | None  # BT-120, BT-121
@@ -118,14 +118,14 @@ class NationalTax:
 
 
 @dataclass(frozen=True, slots=True)
-class CreditTransfer:
-    """The bank account to pay to (BG-16, BG-17)."""
+class Payment:
+    """How to pay (BG-16): to a bank account (BG-17), or as agreed elsewhere."""
 
-    code: str  # BT-81, UNTDID 4461: 58 for SEPA, 30 for any other
-    iban: str  # BT-84
-    bic: str | None  # BT-86
-    account_name: str  # BT-85
+    code: str  # BT-81, UNTDID 4461: 58 for SEPA, 30 for another transfer, 1 for nothing agreed
     reference: str  # BT-83
+    iban: str | None = None  # BT-84
+    bic: str | None = None  # BT-86
+    account_name: str | None = None  # BT-85
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +135,26 @@ class EInvoice:
 
     Amounts have at most two decimals (BR-DEC). A currency with three is rounded: every sum holds
     among the rounded amounts, `rounding` leads to the exact total, rounded once, and a note states
-    that exact total.
+    that exact total. In any other currency nothing is rounded, so that sums which do not hold are
+    seen.
     """
 
+    network: Network  # BT-24
     is_credit: bool
     number: str  # BT-1
     issue_date: date  # BT-2
     due_date: date | None  # BT-9
     terms: str | None  # BT-20
     currency: str  # BT-5
+    buyer_reference: str | None  # BT-10
+    order_id: str | None  # BT-13: the order that all lines come from
     notes: Sequence[str]  # BT-22, in BG-1
+    delivered: date | None  # BT-72, where there is no period
     period: LinePeriod | None  # BG-14: BT-73, BT-74
     corrects: tuple[str, date] | None  # BG-3: BT-25, BT-26
     seller: Party  # BG-4
     buyer: Party  # BG-7
-    payment: CreditTransfer | None  # BG-16
+    payment: Payment | None  # BG-16
     lines: Sequence[InvoicedLine]  # BG-25
     taxes: Sequence[VatBreakdown]  # BG-23
     net: Decimal  # BT-106 and BT-109: documents have no allowances or charges of their own
@@ -188,22 +193,28 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
         rate = " = ".join(f"{units:f} {currency}" for currency, units in sides)
         notes.append(f"{text('exchange_rate', language)}: {rate} ({conversion.day})")
     outside = any(tax.category is VatCategory.OUT_OF_SCOPE for tax in taxes)
+    order_id = _shared_order(invoice)
+    period = supply_period(invoice)
     return EInvoice(
+        network=_network(invoice, order_id),
         is_credit=is_credit,
         number=invoice.number,
         issue_date=invoice.issue_date,
         due_date=None if is_credit else invoice.due_date,
         terms=text("in_favour", language) if is_credit else None,
         currency=invoice.currency,
+        buyer_reference=invoice.buyer.buyer_reference,
+        order_id=order_id,
         notes=notes,
-        period=supply_period(invoice),
+        delivered=None if period else invoice.issue_date,
+        period=period,
         corrects=(
             (invoice.corrects.number, invoice.corrects.issue_date) if invoice.corrects else None
         ),
         seller=_seller(invoice.seller, outside),
         buyer=_buyer(invoice.buyer, outside),
-        payment=None if is_credit else _credit_transfer(invoice),
-        lines=[_line(n, line, invoice, sign) for n, line in enumerate(invoice.lines, 1)],
+        payment=_payment(invoice, is_credit=is_credit),
+        lines=[_line(n, line, order_id, invoice, sign) for n, line in enumerate(invoice.lines, 1)],
         taxes=taxes,
         net=net,
         tax=tax,
@@ -213,37 +224,57 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
             else None
         ),
         gross=net + tax,
-        rounding=payable - net - tax,
+        rounding=payable - net - tax if _is_rounded(invoice.currency) else Decimal(0),
         payable=payable,
     )
 
 
+def _is_rounded(currency: str) -> bool:
+    return CURRENCIES[currency] > 2
+
+
 def _amount(money: Money) -> Decimal:
-    if CURRENCIES[money.currency] <= 2:
-        return money.major
-    return money.major.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return _cents(money.major) if _is_rounded(money.currency) else money.major
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def _rate(tax: Tax, category: VatCategory) -> Decimal | None:
     return None if category is VatCategory.OUT_OF_SCOPE else tax.percentage
 
 
-def _line(number: int, line: Line, invoice: IssuedInvoice, sign: int) -> InvoicedLine:
+def _line(
+    number: int, line: Line, order_id: str | None, invoice: IssuedInvoice, sign: int
+) -> InvoicedLine:
     category = vat_category(line.tax, invoice)
+    own_order = None if order_id else line.order_id
     return InvoicedLine(
         id=str(number),
         name=line.description,
         note=line.remarks,
-        object_id=line.order_id or line.subscription_id,
+        object_id=own_order or line.subscription_id,
         quantity=-line.quantity * sign if line.unit_price < 0 else line.quantity * sign,
         price=abs(line.unit_price),
-        charge=_amount(line.setup_costs) * sign,
-        charge_reason=text("setup_costs", language_of(invoice.buyer)),
+        charges=_charges(line, language_of(invoice.buyer), sign),
         net=_amount(line.net) * sign,
         category=category,
         rate=_rate(line.tax, category),
         period=line.period,
     )
+
+
+def _charges(line: Line, language: Language, sign: int) -> list[Charge]:
+    """Return the setup costs, and what rounding adds."""
+    setup_costs = _amount(line.setup_costs)
+    priced = EXACT.fma(line.quantity, line.unit_price, setup_costs)
+    rounding = _amount(line.net) - priced
+    charges = {
+        "setup_costs": setup_costs,
+        "rounding": _cents(rounding) if abs(rounding) > _SLACK else Decimal(0),
+    }
+    return [Charge(each * sign, text(name, language)) for name, each in charges.items() if each]
 
 
 def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
@@ -261,8 +292,14 @@ def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
         key = category, _rate(total.tax, category)
         amounts[key] = amounts.get(key, zero) + _amount(total.amount) * sign
     return [
-        VatBreakdown(*key, nets[key], _near(amount, nets[key], key[1]), exemption(key[0], language))
-        for key, amount in amounts.items()
+        VatBreakdown(
+            category,
+            rate or Decimal(0),
+            nets[category, rate],
+            _near(amount, nets[category, rate], rate),
+            exemption(category, language),
+        )
+        for (category, rate), amount in amounts.items()
     ]
 
 
@@ -272,7 +309,7 @@ def _near(tax: Decimal, net: Decimal, rate: Decimal | None) -> Decimal:
 
     A thousand lines of 0.005 are 10.00 when each is rounded, and taxed as 5.000.
     """
-    on_net = (net * (rate or 0) / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    on_net = _cents(net * (rate or 0) / 100)
     return tax if abs(tax - on_net) < _APART else on_net
 
 
@@ -288,7 +325,7 @@ def _seller(org: Org, outside: bool) -> Party:
         contact=org.legal_name,
         phone=org.phone,
         email=org.email,
-        endpoint=_endpoint(vat, org.address.country, org.email),
+        endpoint=seller_address(org),
     )
 
 
@@ -304,19 +341,55 @@ def _buyer(account: Account, outside: bool) -> Party:
         contact=account.name,
         phone=None,
         email=account.email,
-        endpoint=_endpoint(vat, account.country, account.email),
+        endpoint=buyer_address(account),
     )
 
 
-def _endpoint(vat: str | None, country: str, email: str) -> Endpoint:
-    scheme = _VAT_SCHEMES.get(country)
-    return Endpoint(scheme, vat) if vat and scheme else Endpoint(EMAIL_SCHEME, email)
+def _payment(invoice: IssuedInvoice, *, is_credit: bool) -> Payment | None:
+    """
+    Return how the seller is paid, or how a credit note is paid out: to the buyer's own account.
 
-
-def _credit_transfer(invoice: IssuedInvoice) -> CreditTransfer | None:
-    seller = invoice.seller
-    if not seller.iban:
-        return None
+    Without an IBAN nothing is agreed (BR-DE-1, DE-R-001), but two Dutch parties have no code
+    for that (NL-R-008).
+    """
+    seller, buyer = invoice.seller, invoice.buyer
+    if is_credit:
+        iban, bic, holder = buyer.iban, buyer.bic, buyer.company_name or buyer.name
+    else:
+        iban, bic, holder = seller.iban, seller.bic, seller.legal_name
+    if not iban:
+        dutch = seller.address.country == buyer.country == "NL"
+        return None if dutch else Payment("1", invoice.number)
     code = "58" if invoice.currency == "EUR" else "30"
-    iban = "".join(seller.iban.split())
-    return CreditTransfer(code, iban, seller.bic, seller.legal_name, invoice.number)
+    return Payment(code, invoice.number, "".join(iban.split()), bic, holder)
+
+
+def _shared_order(invoice: IssuedInvoice) -> str | None:
+    """Return the order that all lines come from."""
+    orders = {line.order_id for line in invoice.lines}
+    return orders.pop() if len(orders) == 1 else None
+
+
+def _network(invoice: IssuedInvoice, order_id: str | None) -> Network:
+    """Return what a document claims besides EN 16931, if nothing is missing for it."""
+    seller, buyer = invoice.seller, invoice.buyer
+    if not missing(Network.XRECHNUNG, seller, buyer, buyer.buyer_reference):
+        return Network.XRECHNUNG
+    german = seller.address.country == buyer.country == "DE"
+    reference = buyer.buyer_reference or order_id
+    if german or missing(Network.PEPPOL, seller, buyer, reference):
+        return Network.EN_16931
+    return Network.PEPPOL if _is_as_peppol_asks_at_home(invoice) else Network.EN_16931
+
+
+def _is_as_peppol_asks_at_home(invoice: IssuedInvoice) -> bool:
+    """Return whether a document keeps the rules that Peppol has for the seller's country."""
+    taxes = [(vat_category(total.tax, invoice), total.tax.percentage) for total in invoice.taxes]
+    match invoice.seller.address.country:
+        case "NL":  # NL-R-001: what a credit note corrects. NL-R-003: no legal id but a KVK number.
+            named = invoice.kind is InvoiceKind.INVOICE or invoice.corrects is not None
+            return named and all(category is not VatCategory.OUT_OF_SCOPE for category, _ in taxes)
+        case "SE":  # SE-R-006: Swedish rates only.
+            rates = [rate for category, rate in taxes if category is VatCategory.STANDARD]
+            return all(rate in _SWEDISH_RATES for rate in rates)
+    return True

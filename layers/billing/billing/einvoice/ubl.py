@@ -1,10 +1,10 @@
 """
 UBL 2.1, Invoice and CreditNote.
 
-Where seller and buyer have addresses that Peppol knows, the document claims its BIS Billing 3.0;
-else plain EN 16931. Elements stand in the order that the schema asks for.
+Elements stand in the order that the schema asks for.
 """
 
+from datetime import date
 from decimal import Decimal
 from xml.etree.ElementTree import Element
 
@@ -12,23 +12,22 @@ from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.domain.parties import Address
 from billing.domain.vat import VatCategory
 from billing.einvoice.model import (
-    EMAIL_SCHEME,
-    EN_16931,
+    BUSINESS_PROCESS,
     LINE_OBJECT,
+    SPECIFICATIONS,
     UNIT,
-    CreditTransfer,
+    Charge,
     EInvoice,
     InvoicedLine,
     NationalTax,
     Party,
+    Payment,
     VatBreakdown,
     to_e_invoice,
 )
 from billing.einvoice.xml import document, node, number
 
 _OASIS = "urn:oasis:names:specification:ubl:schema:xsd"
-_PEPPOL = f"{EN_16931}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
-_PEPPOL_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 
 
 def to_ubl(invoice: IssuedInvoice) -> bytes:
@@ -36,8 +35,6 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
     e_invoice = to_e_invoice(invoice)
     national = e_invoice.national_tax
     kind = "CreditNote" if e_invoice.is_credit else "Invoice"
-    parties = e_invoice.seller, e_invoice.buyer
-    peppol = all(party.endpoint.scheme != EMAIL_SCHEME for party in parties)
     return document(
         kind,
         {
@@ -45,21 +42,23 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
             "xmlns:cac": f"{_OASIS}:CommonAggregateComponents-2",
             "xmlns:cbc": f"{_OASIS}:CommonBasicComponents-2",
         },
-        node("cbc:CustomizationID", _PEPPOL if peppol else EN_16931),
-        node("cbc:ProfileID", _PEPPOL_PROFILE if peppol else None),
+        node("cbc:CustomizationID", SPECIFICATIONS[e_invoice.network]),
+        node("cbc:ProfileID", BUSINESS_PROCESS),
         node("cbc:ID", e_invoice.number),
         node("cbc:IssueDate", str(e_invoice.issue_date)),
-        node("cbc:DueDate", str(e_invoice.due_date)) if e_invoice.due_date else None,
+        node("cbc:DueDate", _day(e_invoice.due_date)),
         node(f"cbc:{kind}TypeCode", e_invoice.type_code),
         # Peppol allows one note only (PEPPOL-EN16931-R002).
         node("cbc:Note", " · ".join(e_invoice.notes)),
         node("cbc:DocumentCurrencyCode", e_invoice.currency),
         node("cbc:TaxCurrencyCode", national.currency if national else None),
-        node("cbc:BuyerReference", e_invoice.buyer.id),
+        node("cbc:BuyerReference", e_invoice.buyer_reference),
         _period(e_invoice.period),
+        node("cac:OrderReference", node("cbc:ID", e_invoice.order_id)),
         _corrected(e_invoice),
         node("cac:AccountingSupplierParty", _party(e_invoice.seller)),
         node("cac:AccountingCustomerParty", _party(e_invoice.buyer)),
+        node("cac:Delivery", node("cbc:ActualDeliveryDate", _day(e_invoice.delivered))),
         _payment_means(e_invoice.payment) if e_invoice.payment else None,
         node("cac:PaymentTerms", node("cbc:Note", e_invoice.terms)),
         node(
@@ -91,6 +90,10 @@ def _national_tax(tax: NationalTax) -> Element | None:
     return node("cac:TaxTotal", amount)
 
 
+def _day(day: date | None) -> str | None:
+    return str(day) if day else None
+
+
 def _period(period: LinePeriod | None) -> Element | None:
     if period is None:
         return None
@@ -118,9 +121,8 @@ def _corrected(e_invoice: EInvoice) -> Element | None:
 def _party(party: Party) -> Element | None:
     return node(
         "cac:Party",
-        node("cbc:EndpointID", party.endpoint.address, schemeID=party.endpoint.scheme),
+        node("cbc:EndpointID", party.endpoint.id, schemeID=party.endpoint.scheme),
         node("cac:PartyIdentification", node("cbc:ID", party.id)),
-        node("cac:PartyName", node("cbc:Name", party.name)),
         _address(party.address),
         _tax_scheme(party.vat_id, "VAT"),
         _tax_scheme(party.tax_registration, "TAX"),
@@ -158,7 +160,7 @@ def _tax_scheme(tax_id: str | None, scheme: str) -> Element | None:
     )
 
 
-def _payment_means(payment: CreditTransfer) -> Element | None:
+def _payment_means(payment: Payment) -> Element | None:
     return node(
         "cac:PaymentMeans",
         node("cbc:PaymentMeansCode", payment.code),
@@ -203,7 +205,7 @@ def _line(line: InvoicedLine, e_invoice: EInvoice) -> Element | None:
         _money("cbc:LineExtensionAmount", line.net, e_invoice),
         _period(line.period),
         _line_object(line.object_id),
-        _setup_costs(line, e_invoice),
+        *(_charge(charge, e_invoice) for charge in line.charges),
         node(
             "cac:Item",
             node("cbc:Name", line.name),
@@ -223,14 +225,12 @@ def _line_object(object_id: str | None) -> Element | None:
     )
 
 
-def _setup_costs(line: InvoicedLine, e_invoice: EInvoice) -> Element | None:
-    if not line.charge:
-        return None
+def _charge(charge: Charge, e_invoice: EInvoice) -> Element | None:
     return node(
         "cac:AllowanceCharge",
-        node("cbc:ChargeIndicator", "true" if line.charge > 0 else "false"),
-        node("cbc:AllowanceChargeReason", line.charge_reason),
-        _money("cbc:Amount", abs(line.charge), e_invoice),
+        node("cbc:ChargeIndicator", "true" if charge.amount > 0 else "false"),
+        node("cbc:AllowanceChargeReason", charge.reason),
+        _money("cbc:Amount", abs(charge.amount), e_invoice),
     )
 
 

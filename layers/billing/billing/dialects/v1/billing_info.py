@@ -20,6 +20,7 @@ from billing.dialects.fields import (
 )
 from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, StateId
 from billing.domain.cycles import BillingDetails
+from billing.domain.networks import NO_PHONE, has_phone
 from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
 from billing.domain.regimes.es import province_of
 
@@ -42,7 +43,12 @@ class BillingInfo(Dto):
     payment_term_days: PaymentTerm = Field(
         description="Number of days from the issue date to the due date."
     )
-    phone: Name | None = Field(None, description="Phone number, printed on invoices.")
+    phone: Name | None = Field(
+        None,
+        validate_default=True,
+        description="Phone number, printed on invoices. Required in Germany, with at least three "
+        "digits.",
+    )
     email: Email = Field(description="E-mail address, printed on invoices.")
     url: Name | None = Field(None, description="Address of the website, printed on invoices.")
     iban: Iban | None = Field(None, description="IBAN of the bank account that customers pay to.")
@@ -79,6 +85,14 @@ class BillingInfo(Dto):
     def _valid_tax_id(cls, tax_id: str, earlier: ValidationInfo) -> str:
         address = earlier.data.get("address")
         return check_tax_id(tax_id, address.country) if address else tax_id
+
+    @field_validator("phone")
+    @classmethod
+    def _phone_of_a_german_seller(cls, phone: str | None, earlier: ValidationInfo) -> str | None:
+        address = earlier.data.get("address")
+        if address and address.country == "DE" and not has_phone(phone):
+            raise ValueError(NO_PHONE)
+        return phone
 
     @field_validator("credit_series")
     @classmethod

@@ -16,6 +16,7 @@ from billing.dialects.fields import (
     NotNegative,
     Percentage,
     TextOf,
+    check_electronic_address,
 )
 from billing.domain.parties import Address, ElectronicAddress
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
@@ -204,6 +205,12 @@ class ElectronicAddressDTO(Dto):
         "for a German VAT id."
     )
     id: Annotated[str, TextOf(100)] = Field(description="The address itself, as its scheme asks.")
+
+    @field_validator("id")
+    @classmethod
+    def _as_its_scheme_asks(cls, address: str, earlier: ValidationInfo) -> str:
+        scheme = earlier.data.get("scheme")
+        return check_electronic_address(address, scheme) if scheme else address
 
     @classmethod
     def from_domain(cls, address: ElectronicAddress | None) -> "ElectronicAddressDTO | None":

@@ -106,6 +106,11 @@ class InvoiceRequestDTO(Dto):
         None,
         description="Due date, not before the day of issue. Default: payment term of the account.",
     )
+    buyer_reference: Name | None = Field(
+        None,
+        description="Reference that the buyer wants to find on this document (BT-10). Default: "
+        "that of the account.",
+    )
     lines: Annotated[list[InvoiceLineRequestDTO], Field(min_length=1, max_length=1000)] = Field(
         description="The 1 to 1,000 lines of the invoice, in order."
     )
@@ -118,6 +123,7 @@ class InvoiceRequestDTO(Dto):
             currency=self.currency,
             due_date=self.due_date,
             lines=[line.to_domain() for line in self.lines],
+            buyer_reference=self.buyer_reference,
         )
 
 
