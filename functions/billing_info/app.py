@@ -19,6 +19,7 @@ from billing.dialects.v1.billing_info import (
     AccountBillingDetailsResponseDTO,
     BillingInfo,
 )
+from billing.dialects.v1.e_invoices import EInvoiceReadinessDTO
 from billing.dialects.v1.subscriptions import SubscriptionListDTO
 from billing.domain.errors import NotFoundError
 from billing.persistence.accounts import AccountRepository
@@ -35,6 +36,7 @@ app = BillingApp(takes_files={"PUT /v1/orgs/{orgId}/billing_info/logo"})
 ORG = "/v1/orgs/<orgId>/billing_info"
 LOGO = f"{ORG}/logo"
 ACCOUNT = "/v1/orgs/<orgId>/accounts/<accountId>/billing_details"
+READINESS = "/v1/orgs/<orgId>/accounts/<accountId>/e_invoice_readiness"
 SUBSCRIPTIONS = "/v1/orgs/<orgId>/accounts/<accountId>/subscriptions"
 
 
@@ -122,6 +124,16 @@ def put_billing_details(
         accounts=AccountRepository(),
     )
     return no_content(ETag=etag(version))
+
+
+@app.get(READINESS, security=READER, tags=["v1 billing info"])
+def get_e_invoice_readiness(org_id: OrgId, account_id: AccountId) -> EInvoiceReadinessDTO:
+    """Get the networks that an account's e-invoices are ready for, and what is missing
+
+    It is about the profiles as they are now. On an invoice of its own a `buyer_reference` counts
+    too, and for Peppol an `order_id` that all lines share.
+    """
+    return EInvoiceReadinessDTO.from_domain(*AccountRepository().get_both(org_id, account_id))
 
 
 @app.get(SUBSCRIPTIONS, security=READER, tags=["v1 billing info"])

@@ -165,6 +165,47 @@ def test_reads_an_account_and_its_cycle_in_one_request(
     assert aws_calls() == ["BatchGetItem"]
 
 
+def test_says_what_keeps_e_invoices_from_a_network_until_nothing_does(billed: Invoker) -> None:
+    assert _missing(billed) == {
+        "en_16931": [],
+        "peppol_bis_3": ["account.buyer_reference"],
+        "xrechnung_3": ["org.address", "account.address", "account.buyer_reference"],
+    }
+
+    german = {
+        "address": {**ADDRESS, "country": "DE", "postal_code": "10115"},
+        "country": "DE",
+        "tax_id": "DE136695976",
+        "state_id": None,
+        "buyer_reference": "991-03730-19",
+    }
+    assert billed("billing_info_put_account", german).status == 204
+
+    missing = _missing(billed)
+    assert missing["peppol_bis_3"] == []
+    assert missing["xrechnung_3"] == ["org.address"]
+
+
+def test_the_readiness_of_an_account_that_is_not_there(invoke: Invoker) -> None:
+    assert invoke("billing_info_get_e_invoice_readiness").status == 404
+
+
+def test_readiness_costs_one_read(billed: Invoker, aws_calls: Callable[[], list[str]]) -> None:
+    aws_calls()
+
+    assert billed("billing_info_get_e_invoice_readiness").status == 200
+    assert aws_calls() == ["BatchGetItem"]
+
+
+def _missing(billed: Invoker) -> dict[str, list[str]]:
+    networks = billed("billing_info_get_e_invoice_readiness").json["networks"]
+    assert all(each["ready"] is not bool(each["missing"]) for each in networks)
+    return {
+        each["network"]: [f"{field['profile']}.{field['field']}" for field in each["missing"]]
+        for each in networks
+    }
+
+
 def test_replaces_a_profile(billed: Invoker) -> None:
     billed("billing_info_put_account", {"name": "Ana Pérez Nueva", "tax_id": None})
 
