@@ -219,6 +219,7 @@ def _do_what_is_due(stack: Stack) -> None:
             deploy.note(stack, sources)
     with step("api", f"waiting for {stack.base_url}"):
         _wait_for_api(stack)
+    _ask_for_exchange_rates(stack)
     _seed_once(stack)
     emulator.save(stack)
 
@@ -254,6 +255,13 @@ def _seed_once(stack: Stack) -> None:
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(noted["stack"], indent=2) + "\n")
     partial.replace(stack.file)
+
+
+def _ask_for_exchange_rates(stack: Stack) -> None:
+    """Send the message of the daily schedule, which waits for its hour."""
+    deploy.client(stack, "sqs").send_message(
+        QueueUrl=deploy.outputs(stack)["LookupsQueue"], MessageBody='{"ask": "exchange rates"}'
+    )
 
 
 def _wait_for_api(stack: Stack) -> None:

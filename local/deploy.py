@@ -21,6 +21,7 @@ import boto3
 import yaml
 from botocore.config import Config
 
+from local import stand_ins
 from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
 
 # Not .aws-sam, which is for AWS: a build for its processors would be deployed here by mistake.
@@ -110,6 +111,7 @@ def deploy(stack: Stack) -> None:
             "--s3-bucket", ARTIFACTS,
             "--capabilities", "CAPABILITY_IAM",
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", "DeletionProtection=false",
+            f"ExchangeRatesUrl={stack.endpoint}{stand_ins.EXCHANGE_RATES}",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip

@@ -36,6 +36,8 @@ from ministack import app as ministack  # type: ignore[import-not-found]
 from ministack.core import lambda_runtime, persistence  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
+from local import stand_ins
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -65,6 +67,9 @@ class Gateway:
         """Serve one connection event of the ASGI server."""
         if scope["type"] != "http":
             await ministack.app(scope, receive, send)
+            return
+        if scope["path"].startswith(stand_ins.PREFIX):
+            await stand_ins.serve(scope, send)
             return
         # On AWS, TLS always stands in front; a policy that asks for it is satisfied here.
         scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]

@@ -428,7 +428,7 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
         if alarm["MetricName"] == "IteratorAge"
     ]
 
-    assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue"}
+    assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue"}
     assert behind == [{"Ref": "DocumentsFunction"}, {"Ref": "PublishEventsFunction"}]
 
 

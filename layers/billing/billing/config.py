@@ -47,6 +47,14 @@ def audits_queue() -> str:
     return os.environ["AUDITS_QUEUE"]
 
 
+def lookups_queue() -> str:
+    return os.environ["LOOKUPS_QUEUE"]
+
+
+def exchange_rates_url() -> str:
+    return os.environ["EXCHANGE_RATES_URL"]
+
+
 def documents_bucket() -> str:
     return os.environ["DOCUMENTS_BUCKET"]
 
