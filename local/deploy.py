@@ -112,6 +112,7 @@ def deploy(stack: Stack) -> None:
             "--capabilities", "CAPABILITY_IAM",
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", "DeletionProtection=false",
             f"ExchangeRatesUrl={stack.endpoint}{stand_ins.EXCHANGE_RATES}",
+            f"ViesUrl={stack.endpoint}{stand_ins.VAT_NUMBERS}",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip

@@ -69,7 +69,7 @@ class Gateway:
             await ministack.app(scope, receive, send)
             return
         if scope["path"].startswith(stand_ins.PREFIX):
-            await stand_ins.serve(scope, send)
+            await stand_ins.serve(scope, receive, send)
             return
         # On AWS, TLS always stands in front; a policy that asks for it is satisfied here.
         scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]

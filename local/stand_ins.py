@@ -4,12 +4,17 @@ Stand-ins for services outside that the API asks, at paths of the emulator's own
 They need the standard library alone, as the emulator lives in an environment of its own.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
 PREFIX = "/_stand-ins/"
 EXCHANGE_RATES = f"{PREFIX}ecb"
+VAT_NUMBERS = f"{PREFIX}vies"
 
 RATES = """
     AUD 1.5904, BRL 6.0692, CAD 1.5606, CHF 0.9194, CNY 7.4326, CZK 24.353, DKK 7.4735, GBP 0.8338,
@@ -22,12 +27,30 @@ DAYS = 90
 _SATURDAY = 5
 
 
-async def serve(scope: dict[str, Any], send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer a call as the service that it stands in for would."""
-    body = exchange_rates(datetime.now(UTC).date()) if scope["path"] == EXCHANGE_RATES else None
-    headers = [(b"content-type", b"text/xml")]
-    await send({"type": "http.response.start", "status": 200 if body else 404, "headers": headers})
-    await send({"type": "http.response.body", "body": (body or "").encode()})
+    status, kind, body = 404, b"text/plain", ""
+    if scope["path"] == EXCHANGE_RATES:
+        status, kind, body = 200, b"text/xml", exchange_rates(datetime.now(UTC).date())
+    elif scope["path"] == VAT_NUMBERS:
+        asked = json.loads((await receive())["body"])
+        answer = vat_number(asked["countryCode"], asked["vatNumber"])
+        status, kind, body = 200, b"application/json", json.dumps(answer)
+    headers = [(b"content-type", kind)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
+
+
+def vat_number(country: str, number: str) -> dict[str, Any]:
+    """
+    Answer as VIES does; the digits before the last tell how.
+
+    00 is a number that is not valid, 99 one whose member state does not answer.
+    """
+    digits = "".join(letter for letter in number if letter.isdigit())
+    if digits[-3:-1] == "99":
+        return {"actionSucceed": False, "errorWrappers": [{"error": "MS_UNAVAILABLE"}]}
+    return {"countryCode": country, "vatNumber": number, "valid": digits[-3:-1] != "00"}
 
 
 def exchange_rates(today: date) -> str:

@@ -13,8 +13,9 @@ from typing import IO
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from billing import clock
+from billing import clock, config
 from billing.adapters.documents import DocumentStore
+from billing.adapters.vies import Vies
 from billing.dialects.fields import Id
 from billing.dialects.v1.events import EventDTO
 from billing.dialects.v1.tokens import TokenRequestDTO
@@ -25,6 +26,7 @@ from billing.persistence.accounts import AccountRepository
 from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
+from billing.services.check_vat_numbers import check_vat_number
 from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
 from billing.services.read_events import read_events
@@ -204,6 +206,25 @@ def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None
     facts = {**(json.load(known) if known else demo.make_tokens()), "base_url": base_url}
     demo.fill(facts)
     click.echo(json.dumps(facts, indent=2))
+
+
+@cli.command("vat-check")
+@org_option
+@click.option("--account", help="Id of the account. Omit for all accounts in other countries.")
+def vat_check(org: str, account: str | None) -> None:
+    """
+    Ask VIES which VAT numbers of accounts are valid, and set their status.
+
+    VIES is the service of the European Commission that knows who trades with other member states;
+    numbers of the org's own country are not asked for. Where it cannot answer, the status stays.
+    """
+    _check_org(org)
+    accounts, vies = AccountRepository(), Vies(config.vies_url())
+    own = accounts.get_org(org)
+    listed = [account] if account else [each for _, each in accounts.list_vat_numbers(own, "")]
+    for account_id in listed:
+        status = check_vat_number(org, account_id, accounts=accounts, vies=vies)
+        click.echo(f"{account_id}: {status or 'not known'}")
 
 
 @cli.command()

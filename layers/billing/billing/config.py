@@ -55,6 +55,10 @@ def exchange_rates_url() -> str:
     return os.environ["EXCHANGE_RATES_URL"]
 
 
+def vies_url() -> str:
+    return os.environ["VIES_URL"]
+
+
 def documents_bucket() -> str:
     return os.environ["DOCUMENTS_BUCKET"]
 

@@ -1,19 +1,25 @@
 """
-The queues of billing runs and audits.
+The queues of billing runs, audits and lookups.
 
     queue     message                                        who takes it
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
               {after}: start the daily runs of all orgs
               behind this one
     batches   {org_id, run_id, number, until, account_ids}   functions/bill_accounts
+    lookups   {ask: "exchange rates"}: fetch them              functions/lookups
+              {ask: "vat numbers", after}: have those of all
+              orgs behind this one checked
+              {ask: "vat numbers", org_id, after}: check the
+              org's, from a place in its list on
     audits    {org_id, lane, last, last_hash, position,      functions/audit
                hash, sequences}:
               verify the documents behind `position`
               {after}: have all orgs behind this one audited
 
-The schedules send {after: ""}. `batches` is first in, first out within an org's lane: one function
-at a time numbers its documents. Every message may come twice, and late. Besides these
-fields, a message has its `hops`: the number of messages before it, each of which caused the next.
+The schedules send {after: ""}, and what lookups ask. `batches` is first in, first out within an
+org's lane: one function at a time numbers its documents. Every message may come twice, and late.
+Besides these fields, a message has its `hops`: the number of messages before it, each of which
+caused the next.
 """
 
 import json
@@ -60,6 +66,22 @@ class AuditsQueue:
     def send_orgs(self, after: str) -> None:
         """Send the message that starts the audit of all orgs after `after`."""
         _send(self._url, {"after": after, "hops": self._hops})
+
+
+class LookupsQueue:
+    """The queue of what is asked of services outside."""
+
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.lookups_queue(), hops
+
+    def send_orgs(self, after: str) -> None:
+        """Send the message that has the VAT numbers of all orgs after `after` checked."""
+        _send(self._url, {"ask": "vat numbers", "after": after, "hops": self._hops})
+
+    def send_org(self, org_id: str, after: str) -> None:
+        """Send the message that has the VAT numbers of an org checked."""
+        message = {"ask": "vat numbers", "org_id": org_id, "after": after}
+        _send(self._url, {**message, "hops": self._hops})
 
 
 class BatchesQueue:

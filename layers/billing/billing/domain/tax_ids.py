@@ -24,3 +24,11 @@ def vat_id(tax_id: str, country: str) -> str | None:
         return None
     plain = plain_tax_id(tax_id)
     return prefix + (plain[2:] if plain.startswith((prefix, country)) else plain)
+
+
+def vies_id(tax_id: str | None, country: str) -> str | None:
+    """Return the VAT id that VIES can be asked for; Northern Ireland's begin with XI."""
+    if tax_id is None:
+        return None
+    plain = plain_tax_id(tax_id)
+    return plain if country == "GB" and plain.startswith("XI") else vat_id(tax_id, country)

@@ -5,6 +5,8 @@ Billing profiles.
     org#<org>                 profile    the org's own profile
     account#<org>#<account>   profile    the profile of one of its accounts
     orgs                      <org>      an entry for each org, to list them
+    vat-numbers#<org>         <country>#<account>
+                                         an entry for each account with a VAT number, to check them
 
 The version of a profile counts how often it was written. The fields that the first documents of
 an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside its profile, so that
@@ -27,12 +29,15 @@ from billing.domain.records import (
     to_json,
     to_org,
 )
+from billing.domain.tax_ids import vies_id
 from billing.domain.tax_rates import OwnRates
 from billing.persistence.cycles import open_cycle_key, to_billable_account
 from billing.persistence.dynamodb import (
+    SEPARATOR,
     Item,
     Key,
     check,
+    delete,
     get_item,
     get_items_of,
     joined,
@@ -44,6 +49,8 @@ from billing.persistence.dynamodb import (
 from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 _ORGS = "orgs"
+_BEHIND_SEPARATOR = "$"
+"""The character behind the one that divides keys."""
 
 
 class AccountRepository:
@@ -95,10 +102,55 @@ class AccountRepository:
         billable = to_billable_account(account, version, opened) if opened else None
         return account, version, billable
 
-    def replace_account(self, org_id: str, account: Account, version: int) -> None:
-        """Write a profile in the place of a version. Raise ContentionError where it is another."""
-        profile = account_record(account)
-        transact([_put_profile(self._table, account_key(org_id, account.id), profile, version)])
+    def get_for_check(self, org_id: str, account_id: str) -> tuple[Org, Account, int]:
+        """Read an org, one of its accounts and the version of its profile, in one request."""
+        org, account = org_key(org_id), account_key(org_id, account_id)
+        found = get_items_of(self._table, org, account)
+        item = found.get(account)
+        return org_of(found.get(org)), account_of(item), version_of(item)
+
+    def list_vat_numbers(self, org: Org, after: str) -> Iterator[tuple[str, str]]:
+        """
+        List the accounts with a VAT number of another country than the org's.
+
+        Return each with its place in the list; `after` is the place to begin behind, or empty.
+        """
+        own = org.address.country
+        ranges = (("A", own), (f"{own}{_BEHIND_SEPARATOR}", "ZZ"))
+        for first, last in ranges:
+            start = max(first, f"{after}!") if after else first
+            if start > last:
+                continue
+            items = query(
+                self._table,
+                "pk = :pk AND sk BETWEEN :first AND :last",
+                {
+                    ":pk": {"S": joined("vat-numbers", org.id)},
+                    ":first": {"S": start},
+                    ":last": {"S": last},
+                },
+            )
+            for item in items:
+                place = item["sk"]["S"]
+                yield place, place.partition(SEPARATOR)[2]
+
+    def replace_account(
+        self, org_id: str, account: Account, known: Account | None, version: int
+    ) -> None:
+        """
+        Write a profile in the place of a version, and its entry among those with a VAT number.
+
+        Raise ContentionError where it is another version.
+        """
+        key, profile = account_key(org_id, account.id), account_record(account)
+        writes = [_put_profile(self._table, key, profile, version)]
+        listed = _vat_number_key(org_id, account)
+        before = _vat_number_key(org_id, known) if known else None
+        if listed:
+            writes.append(put(self._table, listed, {}, new=False))
+        if before and before != listed:
+            writes.append(delete(self._table, before))
+        transact(writes)
 
 
 def org_of(item: Item | None) -> Org:
@@ -141,6 +193,12 @@ def org_key(org_id: str) -> Key:
 
 def account_key(org_id: str, account_id: str) -> Key:
     return joined("account", org_id, account_id), "profile"
+
+
+def _vat_number_key(org_id: str, account: Account) -> Key | None:
+    if vies_id(account.tax_id, account.country) is None:
+        return None
+    return joined("vat-numbers", org_id), joined(account.country, account.id)
 
 
 def _fixed(org: Org) -> dict[str, str]:

@@ -19,7 +19,9 @@ class Orgs(Protocol):
 class Accounts(Protocol):
     def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int]: ...
 
-    def replace_account(self, org_id: str, account: Account, version: int) -> None: ...
+    def replace_account(
+        self, org_id: str, account: Account, known: Account | None, version: int
+    ) -> None: ...
 
 
 def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> int:
@@ -66,7 +68,7 @@ def replace_account(
         check_version(version, versions, is_said=is_said)
         if is_said:
             return version
-        accounts.replace_account(org_id, asked, version)
+        accounts.replace_account(org_id, asked, known, version)
         return version + 1
 
     return deadline.retry(change)
