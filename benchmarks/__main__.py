@@ -52,9 +52,7 @@ def main() -> int:
         ),
         "warm": lambda workers: warm.measure(workers, RUN, warm_rounds),
         "growth": lambda workers: growth.measure(workers, RUN, warm_rounds, _number("LARGE", 3000)),
-        "runs": lambda workers: billing_runs.measure(
-            workers, stack, RUN, _number("RUN_ACCOUNTS", 100)
-        ),
+        "runs": lambda workers: billing_runs.measure(workers, RUN, _number("RUN_ACCOUNTS", 100)),
         "documents": lambda _: _documents(),
     }
     parts = [INTRODUCTION]

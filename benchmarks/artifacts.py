@@ -38,9 +38,6 @@ class Artifact:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         }
 
-    def files(self) -> list[Path]:
-        return [file for folder in self.folders for file in folder.rglob("*") if file.is_file()]
-
     def without_byte_code(self) -> "Artifact":
         """Copy an artifact as stock `sam build` leaves it."""
         folders = []

@@ -1,21 +1,17 @@
 """Billing runs: what a document costs in one, and what the same document costs on its own."""
 
 import json
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
-from uuid import uuid4
 
 import boto3
 
 from benchmarks.accounts import SANDBOX, event, new_invoices, set_up, with_body
-from benchmarks.figures import Figure, figure, ratio, table
+from benchmarks.figures import figure, ratio, table
 from benchmarks.workers import Call, Json, Workers
-from local.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class Document:
         return cls(cpu / documents, wall / documents, requests / documents)
 
 
-def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
+def measure(workers: Workers, run: str, size: int) -> str:
     """
     Write the section about billing runs.
 
@@ -85,7 +81,6 @@ def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
     if done["invoices_issued"] != size:
         raise RuntimeError(f"Of {size} accounts not all were billed: {done}")
 
-    over_http = _over_http(stack, min(size, 50))
     rows = []
     for name, what, digits in (("CPU", "cpu", 2), ("wall", "wall", 1)):
         times, ours = ratio(one_by_one, in_run, what), figure(in_run, what)
@@ -96,9 +91,7 @@ def measure(workers: Workers, stack: Stack, run: str, size: int) -> str:
     return f"""## Billing run
 
 {size} accounts with a movement each, against as many invoices issued one by one. The function
-that bills them came to {memory:.0f} MB. A batch of ten asks for {billed.requests}. Over HTTP,
-through the emulator's gateway, an invoice takes {over_http.text(1, " ms")} of the wall's time, \
-{over_http.median / figure(in_run, "wall").median:.1f} times that of one in a run.
+that bills them came to {memory:.0f} MB. A batch of ten asks for {billed.requests}.
 
 {table(["one document", "in a run", "issued alone", "times fewer", "goal"], rows)}"""
 
@@ -111,18 +104,3 @@ def _received(sqs: Any, queue: str, example: str) -> Iterator[Json]:
             made = event(example, "demo")
             made["Records"][0]["body"] = message["Body"]
             yield made
-
-
-def _over_http(stack: Stack, number: int) -> Figure:
-    """Issue invoices one by one as a client does, through the gateway."""
-    facts = json.loads(stack.file.read_text())
-    account_id = next(iter(facts["accounts"]))
-    url = f"{facts['base_url']}/v1/orgs/{facts['org_id']}/accounts/{account_id}/invoices"
-    headers = {"PRIVATE-TOKEN": facts["admin_token"], "Content-Type": "application/json"}
-    walls = []
-    for made in islice(new_invoices(facts["org_id"], account_id, uuid4().hex), number):
-        request = urllib.request.Request(url, made["body"].encode(), headers)
-        began = time.perf_counter()
-        urllib.request.urlopen(request, timeout=30).close()
-        walls.append((time.perf_counter() - began) * 1e3)
-    return Figure.of(walls)

@@ -7,7 +7,6 @@ clients, one call of AWS. Its own figure of the initialisation tells nothing.
 """
 
 import json
-import os
 import platform
 import re
 import socket
@@ -24,34 +23,15 @@ import samcli
 from benchmarks import artifacts, likeness
 from benchmarks.accounts import ACCOUNT, event, issue, seed, set_up
 from benchmarks.artifacts import PYTHON, WORK, Artifact
-from benchmarks.figures import Figure, figure, ratio, table
+from benchmarks.figures import figure, ratio, table
 from benchmarks.workers import Json, Workers
 from local.emulator import free_port
 from local.stack import ROOT
 
 PATH = "/2015-03-31/functions/function/invocations"
 TIMEOUT_SECONDS = 60
-PARTS = {
-    "runtime client": "import awslambdaric.bootstrap",
-    "botocore": "import botocore.session",
-    "its client": "botocore.session.get_session().create_client('dynamodb')",
-    "pydantic": "import pydantic.main, pydantic.fields, pydantic.types, pydantic.json_schema",
-    "Powertools": "import aws_lambda_powertools.event_handler.middlewares.openapi_validation",
-    "our domain": "import billing.domain.invoices, billing.domain.tokens",
-    "our DTOs": "from billing.dialects import registry; import billing.dialects.v1.invoices",
-    "all else of ours": "import {module}",
-}
-"""What a start of the invoices function consists of, in the order in which it is measured."""
 FIRST_EVENTS = {"dispatch_billing_daily", "front_openapi"}
 """What is measured where a shorter name is not what the function is for."""
-SCRIPT = """
-import gc, sys, time
-gc.disable()  # as the layer has it while all is imported
-for line in sys.argv[1:]:
-    began = time.process_time_ns()
-    exec(line)
-    print((time.process_time_ns() - began) / 1e6)
-"""
 COMPARED = [
     ("of the bare handler", 2, 1.25),
     ("of the twin, compiled as ours", 1, 0.5),
@@ -59,7 +39,7 @@ COMPARED = [
     ("of ourselves without byte code", 3, None),
 ]
 """What ours is compared with, by its place in the turns, and the goal."""
-HEAD = ["CPU", "wall", "CPU, no page cache", "wall, no page cache"]
+HEAD = ["CPU", "wall"]
 
 
 @dataclass(frozen=True)
@@ -84,46 +64,32 @@ def measure(workers: Workers, run: str, rounds: int, rounds_of_each: int) -> str
     get = event("invoices_get", org_id)
     compared = [ours, twin, bare, ours.without_byte_code(), twin.without_byte_code()]
     turns = [(each, get) for each in compared]
-    cached = _in_turns(turns, settings, rounds)
-    likeness.check("cold", cached[0][0].answer, cached[1][0].answer, org_id)
-    uncached = _in_turns(turns, settings, max(2, rounds // 2), page_cache=False)
+    starts = _in_turns(turns, settings, rounds)
+    likeness.check("cold", starts[0][0].answer, starts[1][0].answer, org_id)
     rows = [
-        [each.name, *_milliseconds(*starts)]
-        for each, *starts in zip(compared, cached, uncached, strict=True)
+        [each.name, *_milliseconds(started)] for each, started in zip(compared, starts, strict=True)
     ]
     ratios = []
     for name, place, goal in COMPARED:
-        beside = [(cached, "cpu"), (cached, "wall"), (uncached, "wall")]
-        cpu, *walls = (ratio(starts[0], starts[place], what) for starts, what in beside)
-        verdict = cpu.verdict(goal) if goal else ""
-        ratios.append([name, *(each.text(2) for each in (cpu, *walls)), verdict])
-    parts = [
-        [part, Figure.of(times).text(0, " ms")]
-        for part, times in _profile(ours, settings, rounds).items()
-    ]
-
+        cpu, wall = (ratio(starts[0], starts[place], what) for what in ("cpu", "wall"))
+        ratios.append([name, cpu.text(2), wall.text(2), cpu.verdict(goal) if goal else ""])
     names = artifacts.functions()
     each = [(artifacts.function(name), _first_event(name, org_id)) for name in names]
-    *starts, bares, twins = _in_turns([*each, (bare, get), (twin, get)], settings, rounds_of_each)
-    no_caches = _in_turns(each, settings, rounds_of_each, page_cache=False)
+    *firsts, bares, twins = _in_turns([*each, (bare, get), (twin, get)], settings, rounds_of_each)
     functions = [
         [
             name,
-            *_milliseconds(started, no_cache),
+            *_milliseconds(started),
             ratio(started, bares, "cpu").text(2),
             ratio(started, twins, "cpu").text(2),
         ]
-        for name, started, no_cache in zip(names, starts, no_caches, strict=True)
+        for name, started in zip(names, firsts, strict=True)
     ]
     return f"""## Cold: from the start of the runtime client to the first answered GET of an invoice
 
 {table(["", *HEAD], rows)}
-{table(["ours as a part", "CPU", "wall", "wall, no page cache", "goal"], ratios)}
-Where the processor's time goes, each part on top of those before it:
-
-{table(["", "CPU"], parts)}
-Botocore and its client alone are what the bare handler is; pydantic and Powertools come before the
-first line of ours. Each function, with its first request:
+{table(["ours as a part", "CPU", "wall", "goal"], ratios)}
+Each function, with its first request:
 
 {table(["", *HEAD, "CPU, of bare", "of the twin"], functions)}"""
 
@@ -138,50 +104,21 @@ def _first_event(function: str, org_id: str) -> Json:
     return (reads or events)[0]
 
 
-def _milliseconds(starts: list[Start], no_cache: list[Start]) -> list[str]:
-    return [
-        figure(each, what).text(0, " ms") for each in (starts, no_cache) for what in ("cpu", "wall")
-    ]
+def _milliseconds(starts: list[Start]) -> list[str]:
+    return [figure(starts, what).text(0, " ms") for what in ("cpu", "wall")]
 
 
 def _in_turns(
-    turns: Sequence[tuple[Artifact, Any]],
-    settings: dict[str, str],
-    rounds: int,
-    *,
-    page_cache: bool = True,
+    turns: Sequence[tuple[Artifact, Any]], settings: dict[str, str], rounds: int
 ) -> list[list[Start]]:
     """Start each artifact with its event, one after the other, again and again."""
     starts: list[list[Start]] = [[] for _ in turns]
     for number in range(1 + rounds):
         for place, (artifact, request) in enumerate(turns):
-            if not page_cache:
-                _forget_files(artifact)
             made = _start(artifact, settings, request)
             if number:  # the first filled the page cache
                 starts[place].append(made)
     return starts
-
-
-def _profile(artifact: Artifact, settings: dict[str, str], rounds: int) -> dict[str, list[float]]:
-    """Measure the parts of a start: milliseconds of the processor, one after the other."""
-    found: dict[str, list[float]] = {part: [] for part in PARTS}
-    for _ in range(rounds):
-        told = subprocess.run(
-            [
-                str(PYTHON),
-                "-c",
-                SCRIPT,
-                *(part.format(module=artifact.module) for part in PARTS.values()),
-            ],
-            env=artifact.environment(settings),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for part, milliseconds in zip(PARTS, told.split(), strict=True):
-            found[part].append(float(milliseconds))
-    return found
 
 
 def _start(artifact: Artifact, settings: dict[str, str], event: Any) -> Start:
@@ -252,15 +189,3 @@ def _cpu(pid: int) -> float:
     """Return the milliseconds of the processor that all threads of a process had."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
-
-
-def _forget_files(artifact: Artifact) -> None:
-    """Have the kernel drop the pages of all that is loaded: the artifact, and the runtime."""
-    runtime = [file for file in PYTHON.parent.parent.rglob("*") if file.is_file()]
-    for file in [*artifact.files(), *runtime]:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fdatasync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)

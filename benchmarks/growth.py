@@ -1,4 +1,4 @@
-"""Growth: what operations cost in a large account and in a small one, and what they ask of AWS."""
+"""Growth: what operations cost in a large account and in a small one."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,6 @@ import boto3
 
 from benchmarks.accounts import (
     ACCOUNT,
-    event,
     issue,
     new_invoices,
     new_movement,
@@ -18,24 +17,12 @@ from benchmarks.accounts import (
     with_body,
 )
 from benchmarks.figures import figure, ratio, table
-from benchmarks.workers import Call, Json, Worker, Workers, in_turns
+from benchmarks.workers import Json, Worker, Workers, in_turns
 
 LARGE_ACCOUNT = "120000"
 UNPAID_EVERY = 4
 """In the large account, one of so many invoices is unpaid; the others come to nothing."""
 UNPAID = "invoices_list_unpaid"
-LIMITS = {
-    "authentication": ("1 read", 1),
-    "invoice by id": ("1 read", 1),
-    "invoice by number": ("2 reads", 2),
-    "list page": ("2 reads", 2),
-    "unpaid page": ("2 reads", 2),
-    "v2 range": ("1 read + 1 a MB", 2),
-    "create movement": ("1 read + 1 transaction", 2),
-    "create refund": ("1 read + 1 transaction", 2),
-    "issue invoice": ("2 reads + 1 transaction", 3),
-}
-"""What operations may ask of AWS: in words, and how many requests that is."""
 
 
 def measure(workers: Workers, run: str, rounds: int, size: int) -> str:
@@ -86,11 +73,6 @@ def measure(workers: Workers, run: str, rounds: int, size: int) -> str:
     ]
     grown.append(compare("create refund", refunds, refunded, 201))
 
-    limits = []
-    for name, call in _asked(workers, invoices, movements, refunds, small[0]).items():
-        limit, number = LIMITS[name]
-        met = "met" if len(call.calls) <= number else "**missed**"
-        limits.append([name, limit, call.requests, met])
     head = ["", "near", "far", "CPU, far / near", "wall, far / near"]
     head += ["requests, near", "requests, far", "goal"]
     return f"""## Growth
@@ -99,10 +81,7 @@ Pages: at start 0 and 25 beside start {deep:,} (unpaid: 0 beside {deep // UNPAID
 account of {size:,} invoices, of which every fourth is unpaid (issued in {filling:.0f} s). Writes:
 in an account of 10 beside that one.
 
-{table(head, grown)}
-What one operation asks of AWS:
-
-{table(["", "at most", "asked", ""], limits)}"""
+{table(head, grown)}"""
 
 
 def _fill(invoices: Worker, org_id: str, account_id: str, size: int) -> None:
@@ -119,29 +98,3 @@ def _wait_for_pdfs(bucket: str) -> None:
     while (now := sum(page["KeyCount"] for page in pages.paginate(Bucket=bucket))) > before:
         before = now
         time.sleep(2)
-
-
-def _asked(
-    workers: Workers, invoices: Worker, movements: Worker, refunds: Worker, org_id: str
-) -> dict[str, Call]:
-    """Call every operation once."""
-    get = event("invoices_get", org_id)
-    number = invoices(get).json[0]["invoiceNumber"]
-    movement = with_body(event("movements_create", org_id), external_movement_unique_id="asked")
-    made = movements(movement, expect=201)
-    refund, invoice = new_refunds(org_id, made.json["id"]), new_invoices(org_id, prefix="asked")
-    calls = {
-        "invoice by id": invoices(get),
-        "invoice by number": invoices(
-            event("invoices_get_by_number", org_id, invoiceNumber=number)
-        ),
-        "list page": invoices(page(org_id, 1, 25)),
-        "unpaid page": invoices(event(UNPAID, org_id)),
-        "v2 range": invoices(event("invoices_list_of_period", org_id)),
-        "create movement": made,
-        "create refund": refunds(next(refund), expect=201),
-        "issue invoice": invoices(next(invoice), expect=201),
-    }
-    front = workers.start("FrontFunction")
-    unrouted = event("front_unrouted", org_id)
-    return {"authentication": front(unrouted, expect=405), **calls}
