@@ -166,8 +166,8 @@ BUGS = [
     ),
     Bug(
         14, "IGIC at zero is written as IGIC",
-        f"{BILLING}/domain/vat.py",
-        "if not tax.percentage:", "if not tax.percentage and tax.type is not TaxType.IGIC:",
+        f"{BILLING}/domain/tax.py",
+        "    if not percentage:", "    if not percentage and kind is not TaxType.IGIC:",
         "tests/documents/test_every_document.py::test_invoices_and_their_credit_notes",
     ),
     Bug(

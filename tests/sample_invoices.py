@@ -17,7 +17,9 @@ from billing.domain.logos import read_logo
 from billing.domain.money import Money
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.periods import BillingPeriod
-from billing.domain.tax import NO_TAX, Tax, TaxType, tax_totals
+from billing.domain.tax import NO_TAX, Tax, TaxType, VatCategory, tax_totals
+from billing.domain.tax_rates import NO_OWN_RATES
+from billing.domain.vat import Supply
 
 SELLER = Org(
     id="org_1",
@@ -77,6 +79,10 @@ AMERICAN = replace(
     state_id=None,
     time_zone="America/New_York",
 )
+CANARIAN = replace(
+    BUYER, address=Address("Calle Triana 1", "35002", "Las Palmas", "ES"), state_id=35
+)
+CEUTAN = replace(BUYER, address=Address("Calle Real 1", "51001", "Ceuta", "ES"), state_id=51)
 JAPANESE = replace(
     AMERICAN,
     id="4004",
@@ -246,13 +252,16 @@ def invoice(
     number: str = "F2026-000123",
     description: str = "Servicios de febrero de 2026",
 ) -> IssuedInvoice:
-    """Issue an invoice of the run of 1 March 2026."""
+    """Issue an invoice of the run of 1 March 2026; its taxes are treated by their place."""
+    issue_date = date(2026, 3, 1)
+    supply = Supply(seller, buyer, NO_OWN_RATES)
+    lines = tuple(replace(line, tax=supply.tax(line.tax, issue_date)) for line in lines)
     return IssuedInvoice(
         key=InvoiceKey(seller.id, buyer.id, 7),
         number=number,
         kind=InvoiceKind.INVOICE,
         issued_at=datetime(2026, 3, 1, 4, 5, 6, tzinfo=UTC),
-        issue_date=date(2026, 3, 1),
+        issue_date=issue_date,
         due_date=date(2026, 3, 31),
         currency=currency,
         description=description,
@@ -327,7 +336,11 @@ THREE_RATES = invoice(
     line("A", unit_price="10"), line("B", unit_price="20", tax=IVA_10), line("C", tax=IVA_4)
 )
 EXEMPT = invoice(line("Curso de formación", tax=NO_TAX))
-EXEMPT_BESIDE_TAXED = invoice(line("Training", tax=NO_TAX), line("Plan"), buyer=AMERICAN)
+EXEMPT_BESIDE_TAXED = invoice(
+    line("Training", tax=Tax(TaxType.NONE, Decimal(0), VatCategory.EXEMPT)),
+    line("Plan"),
+    buyer=AMERICAN,
+)
 REVERSE_CHARGE = invoice(
     line("SIP trunk, 30 channels", "1", "240", tax=NO_TAX, remarks="Düsseldorf, Königsallee"),
     line("Minutes to Germany", "8123.5", "0.0071", tax=NO_TAX),
@@ -340,8 +353,8 @@ OUT_OF_SCOPE = invoice(
     currency="USD",
 )
 ZERO_RATED = invoice(line(tax=Tax(TaxType.VAT, Decimal(0))), buyer=GERMAN)
-CANARY_ISLANDS = invoice(line(tax=IGIC), buyer=replace(BUYER, state_id=35))
-CEUTA = invoice(line(tax=IPSI), buyer=replace(BUYER, state_id=51))
+CANARY_ISLANDS = invoice(line(tax=IGIC), buyer=CANARIAN)
+CEUTA = invoice(line(tax=IPSI), buyer=CEUTAN)
 IVA_AND_VAT = invoice(
     line(unit_price="0.07"), line(unit_price="0.07", tax=Tax(TaxType.VAT, Decimal("21.00")))
 )

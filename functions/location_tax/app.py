@@ -12,23 +12,34 @@ from billing.api.app import BillingApp, no_content
 from billing.api.logger import logger
 from billing.api.params import OrgId
 from billing.dialects.fields import Country, Currency, Date, Digits
+from billing.dialects.v1.common import Region
 from billing.dialects.v1.exchange_rates import ExchangeRateDTO, ExchangeRateRequestDTO
 from billing.dialects.v1.location_tax import LocationTaxDTO, LocationTaxRequestDTO
-from billing.domain.errors import InvalidRequestError
+from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.exchange_rates import EURO
-from billing.domain.tax_rates import location_taxes, region_tax
+from billing.domain.regimes.es import province_code
+from billing.domain.tax_rates import location_tax, location_taxes
+from billing.domain.territories import Place, named_place
 from billing.persistence.exchange_rates import ExchangeRateRepository
-from billing.persistence.tax_rates import LocationTaxRepository
-from billing.services.set_location_tax import set_location_tax
+from billing.persistence.tax_rates import OwnRatesRepository
+from billing.services.set_own_rate import remove_own_rate, set_own_rate
 
 app = BillingApp()
 
 LOCATION_TAXES = "/v1/orgs/<orgId>/location-taxes"
 EXCHANGE_RATE = "/v1/orgs/<orgId>/exchange_rates/<currency>/<date>"
+TAX_RATES = "/v1/orgs/<orgId>/tax-rates"
 TAGS = ["v1 location tax"]
 
 StateIdInPath = Annotated[
     Digits, Path(alias="stateId", ge=1, le=52, description="INE code of a province of Spain.")
+]
+CountryInPath = Annotated[Country, Path(description="The country (ISO 3166-1 alpha-2).")]
+RegionInPath = Annotated[
+    Region, Path(description="The region (ISO 3166-2), such as `PT-30` for Madeira.")
+]
+ValidFrom = Annotated[
+    Date, Query(description="The first day of the rate, as it was set: yyyy-mm-dd.")
 ]
 Day = Annotated[
     Date | None, Query(alias="date", description="The day of supply; by default today (UTC).")
@@ -49,8 +60,12 @@ def list_location_taxes(
         Country | None, Query(description="List this country only (ISO 3166-1 alpha-2).")
     ] = None,
 ) -> list[LocationTaxDTO]:
-    """List today's tax of every country of the EU and of Spain's provinces"""
-    own = LocationTaxRepository().get(org_id)
+    """List today's tax of every country of the EU, of regions, and of the org's own places
+
+    Regions are those with a tax of their own, and the provinces of Spain. Places outside the EU are
+    listed if the org has set a rate for them.
+    """
+    own = OwnRatesRepository().get(org_id)
     taxes = location_taxes(country, app.org_time().date(), own)
     return [LocationTaxDTO.from_domain(each) for each in taxes]
 
@@ -62,9 +77,11 @@ def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) ->
     Our rates begin on 2016-01-01; earlier days are refused. Supplies before that day are charged
     the oldest rate, unless they name their tax or the org has set a rate of its own for their day.
     """
-    own = LocationTaxRepository().get(org_id)
+    own = OwnRatesRepository().get(org_id)
     day = day or app.org_time().date()
-    location = region_tax("ES", state_id, day, own)
+    location = location_tax(_province(state_id), day, own)
+    if location is None:
+        raise NotFoundError
     if day < location.rate.valid_from:
         raise InvalidRequestError.of(
             "date", f"must not be before {location.rate.valid_from}, the first day we know"
@@ -76,12 +93,11 @@ def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) ->
 def put_location_tax(
     org_id: OrgId, state_id: StateIdInPath, request: LocationTaxRequestDTO
 ) -> Response[None]:
-    """Set the org's own rate for a province, from a day on"""
-    if request.state_id not in (None, state_id):
-        raise InvalidRequestError.of("state_id", f"must be {state_id}, as in the path")
-    if request.country not in (None, "ES"):
-        raise InvalidRequestError.of("country", "must be ES, or left out")
-    set_location_tax(org_id, state_id, request.to_domain(), location_taxes=LocationTaxRepository())
+    """Set the org's own rate for a province, from a day on
+
+    The same as PUT `/v1/orgs/{orgId}/tax-rates/ES/{region}`, by the number of the province.
+    """
+    _set(org_id, _province(state_id), request)
     return no_content()
 
 
@@ -118,6 +134,70 @@ def _foreign(currency: str) -> str:
     if currency == EURO:
         raise InvalidRequestError.of("currency", "must not be EUR: rates are units for 1 EUR")
     return currency
+
+
+@app.put(f"{TAX_RATES}/<country>", security=ORG_ADMIN, status_code=204, tags=TAGS)
+def put_tax_rate(
+    org_id: OrgId, country: CountryInPath, request: LocationTaxRequestDTO
+) -> Response[None]:
+    """Set the org's own rate for a country, from a day on
+
+    It holds in the whole country, but for regions with a tax of their own. Outside the org's own
+    territory it says that the org charges tax there.
+    """
+    _set(org_id, named_place(country), request)
+    return no_content()
+
+
+@app.put(f"{TAX_RATES}/<country>/<region>", security=ORG_ADMIN, status_code=204, tags=TAGS)
+def put_regional_tax_rate(
+    org_id: OrgId,
+    country: CountryInPath,
+    region: RegionInPath,
+    request: LocationTaxRequestDTO,
+) -> Response[None]:
+    """Set the org's own rate for a region, from a day on
+
+    It holds for accounts with this region in their address, or with a postal code of it.
+    """
+    _set(org_id, _region(country, region), request)
+    return no_content()
+
+
+@app.delete(f"{TAX_RATES}/<country>", security=ORG_ADMIN, status_code=204, tags=TAGS)
+def delete_tax_rate(org_id: OrgId, country: CountryInPath, valid_from: ValidFrom) -> Response[None]:
+    """Delete the org's own rate for a country that is valid from a day, if there is one"""
+    remove_own_rate(org_id, named_place(country), valid_from, rates=OwnRatesRepository())
+    return no_content()
+
+
+@app.delete(f"{TAX_RATES}/<country>/<region>", security=ORG_ADMIN, status_code=204, tags=TAGS)
+def delete_regional_tax_rate(
+    org_id: OrgId, country: CountryInPath, region: RegionInPath, valid_from: ValidFrom
+) -> Response[None]:
+    """Delete the org's own rate for a region that is valid from a day, if there is one"""
+    place = _region(country, region)
+    remove_own_rate(org_id, place, valid_from, rates=OwnRatesRepository())
+    return no_content()
+
+
+def _province(state_id: int) -> Place:
+    return named_place("ES", province_code(state_id))
+
+
+def _region(country: str, region: str) -> Place:
+    """Return a region. Raise InvalidRequestError where it is not one of the country."""
+    if not region.startswith(f"{country}-"):
+        raise InvalidRequestError.of("region", f"must begin with {country}-")
+    place = named_place(country, region)
+    if country == "ES" and place.region is None:
+        raise InvalidRequestError.of("region", "must be a province of Spain, such as ES-GC")
+    return place
+
+
+def _set(org_id: str, place: Place, request: LocationTaxRequestDTO) -> None:
+    request.check_place(place)
+    set_own_rate(org_id, place, request.to_domain(), rates=OwnRatesRepository())
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -59,8 +59,9 @@ from billing.domain.networks import Network
 from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Account, Org
 from billing.domain.refunds import Refund, RefundKey
-from billing.domain.tax import Tax
-from billing.domain.tax_rates import NO_OWN_RATES, tax_at
+from billing.domain.tax import NO_TAX, Tax, TaxType
+from billing.domain.tax_rates import NO_OWN_RATES
+from billing.domain.vat import Supply
 from billing.einvoice.cii import to_factur_x
 from billing.einvoice.model import to_e_invoice
 from billing.services.convert_tax import with_national_tax
@@ -174,6 +175,8 @@ PLACES = st.one_of(
 )
 SPANISH = st.sampled_from(["08005", "28014", "35001", "38001", "51001", "52001"])
 """Postal codes of the mainland, the Canaries, Ceuta and Melilla: each has another tax."""
+FAR_AWAY = {"DE": "78266", "FR": "97400", "GR": "81100", "IT": "23041", "PT": "9000-019"}
+"""Postal codes of regions with another tax, or none."""
 MONEY = st.one_of(
     st.decimals(0, 1000, places=2),
     st.decimals(0, 10, places=4),
@@ -189,6 +192,14 @@ RATES = st.one_of(
     st.decimals(0, 100, places=4),
     st.decimals(0, 1, places=4),
 )
+UNTAXED = st.fixed_dictionaries(
+    {"type": st.just("NONE"), "percentage": st.just(0)},
+    optional={
+        "category": st.sampled_from(["E", "E", "AE", "O"]),
+        "exemption_reason": st.sampled_from(["VATEX-EU-132-1I", "Art. 20.Uno.9.º, Ley 37/1992"]),
+    },
+)
+"""No tax, as callers name it."""
 TAXES = mostly(
     st.one_of(
         st.none(),
@@ -198,6 +209,7 @@ TAXES = mostly(
         st.fixed_dictionaries(
             {"type": st.sampled_from(["IVA", "IGIC", "IPSI", "VAT"]), "percentage": RATES}
         ),
+        UNTAXED,
     ),
     st.just({"type": "VAT", "percentage": Decimal("0.4")}),
     times=12,
@@ -215,7 +227,11 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def addresses(draw: st.DrawFn, country: str) -> Json:
     return {
         "street": draw(TEXTS),
-        "postal_code": draw(SPANISH if country == "ES" else mostly(st.just("NY 10118"), ODD)),
+        "postal_code": draw(
+            SPANISH
+            if country == "ES"
+            else mostly(st.just("NY 10118"), ODD, st.just(FAR_AWAY.get(country, "1")), times=8)
+        ),
         "city": draw(TEXTS),
         "country": country,
     }
@@ -236,6 +252,7 @@ def orgs(draw: st.DrawFn) -> Json:
         "url": draw(optional(TEXTS)),
         "accent": draw(optional(st.sampled_from(["#ffffff", "#0b5394"]))),
         "electronic_address": draw(optional(ADDRESSES)),
+        "one_stop_shop": draw(st.booleans()),
         **draw(BANKS),
     }
 
@@ -363,7 +380,10 @@ def refunds(draw: st.DrawFn, of: Movement) -> Json:
     """Refunds of all or some of a movement, also for products that cannot be subscribed to."""
     whole = of.amount.net.major
     net = draw(mostly(st.sampled_from([whole, whole / 2, whole / 3]), MONEY, times=4))
-    tax = draw(st.sampled_from([None, {"type": of.tax.type, "percentage": of.tax.percentage}]))
+    named = {"type": of.tax.type, "percentage": of.tax.percentage}
+    if of.tax.type is TaxType.NONE:
+        named |= {"category": of.tax.category, "exemption_reason": of.tax.reason}
+    tax = draw(st.sampled_from([None, named]))
     period = of.request.period
     names = (
         {"period_start_datetime": period.start, "period_end_datetime": period.end} if period else {}
@@ -416,11 +436,19 @@ class Billed:
         self.cycle = OpenCycle.first(self.account, NOW)
 
     def tax_on(self, day: date) -> Tax:
-        return tax_at(self.account.country, self.account.state_id, day, NO_OWN_RATES)
+        """Return the tax by default; none where one has to be named."""
+        return Supply(self.org, self.account, NO_OWN_RATES).decide(day).tax or NO_TAX
+
+    def at_home(self, tax: Json | None) -> Json | None:
+        """Return a tax, or the one of the account's place where it does not exist there."""
+        kinds = Supply(self.org, self.account, NO_OWN_RATES).buyer.taxes
+        if tax is None or tax["type"] in (TaxType.NONE, *kinds):
+            return tax
+        return {**tax, "type": kinds[0]}
 
     def invoice(self, request: Json) -> IssuedInvoice:
         asked = InvoiceRequestDTO.model_validate(request).to_domain("demo", "100001")
-        return self.issue(draft_invoice(asked, self.org, self.account, self.tax_on, NOW))
+        return self.issue(draft_invoice(asked, self.org, self.account, NO_OWN_RATES, NOW))
 
     def issue(self, draft: Draft) -> IssuedInvoice:
         return as_read(self.journal.issue(with_national_tax(draft, NOW, self.rate)))
@@ -573,7 +601,8 @@ def what_a_run_bills(data: st.DataObject) -> None:
         billed = Billed(*data.draw(parties()))
     if billed is None:
         return
-    currency, tax = data.draw(MONEY_NAMES) or billed.currency, data.draw(TAXES)
+    currency = data.draw(MONEY_NAMES) or billed.currency
+    tax = billed.at_home(data.draw(TAXES))
     charged, given_back, used = list[Movement](), list[Refund](), list[Consumption]()
     for number in range(data.draw(st.integers(1, 4))):
         with refused:

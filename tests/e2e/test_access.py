@@ -31,6 +31,10 @@ OPEN = {"GET /openapi.json", "GET /docs"}
 OF_ALL_ACCOUNTS = {
     "PUT /v1/orgs/{orgId}/billing_info",
     "PUT /v1/orgs/{orgId}/location-taxes/{stateId}",
+    "PUT /v1/orgs/{orgId}/tax-rates/{country}",
+    "DELETE /v1/orgs/{orgId}/tax-rates/{country}",
+    "PUT /v1/orgs/{orgId}/tax-rates/{country}/{region}",
+    "DELETE /v1/orgs/{orgId}/tax-rates/{country}/{region}",
     "POST /v1/orgs/{orgId}/billing_runs",
     "GET /v1/orgs/{orgId}/billing_runs/{runId}",
 }

@@ -49,6 +49,8 @@ def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path) 
     assert len(statuses) == len(re.findall(r"(?m)(?:^|\$\()curl ", commands))
     assert {status[0] for status in statuses} == {"2"}, session.stderr + session.stdout
     assert '"isCredit":1' in session.stdout
+    assert "VATEX-EU-AE" in session.stdout
+    assert "Reverse charge (art. 196, Directive 2006/112/EC)" in session.stdout
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
 
 

@@ -50,7 +50,7 @@ def test_so_is_a_surprise_and_a_refusal(
 
     refused = invoke("location_tax_put", caller={"role": "reader"})
     malformed = invoke("location_tax_put", "{")
-    monkeypatch.setattr("functions.location_tax.app.LocationTaxRepository", fail)
+    monkeypatch.setattr("functions.location_tax.app.OwnRatesRepository", fail)
     failed = invoke("location_tax_get")
 
     assert [refused.status, malformed.status, failed.status] == [403, 400, 500]

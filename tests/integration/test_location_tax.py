@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from billing.domain.regimes import REGIMES
+from billing.domain.regimes.es import province_code
 from billing.domain.tax_rates import MAX_OWN_RATES
-from billing.persistence.tax_rates import LocationTaxRepository
+from billing.persistence.tax_rates import OwnRatesRepository
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.faults import ANYWHERE, Fault, Faulty
 from tests.integration.usage import kept, receipt, record, send
@@ -32,6 +33,7 @@ def test_gives_the_shipped_tax_of_a_province(invoke: Invoker) -> None:
     assert answer.json == {
         "state_id": 35,
         "country": "ES",
+        "region": "ES-GC",
         "name": "Las Palmas",
         "tax": {"type": "IGIC", "percentage": 7},
         "valid_from": "2020-01-01",
@@ -97,12 +99,16 @@ def test_lists_the_eu_and_the_provinces(invoke: Invoker) -> None:
     germany = invoke("location_tax_list", query={"country": "DE"}).json
     elsewhere = invoke("location_tax_list", query={"country": "US"})
 
-    assert len(everything) == sum(1 + len(regime.regions) for regime in REGIMES.values())
+    untaxed = 2 + 2 + 1 + 2
+    """Büsingen and Heligoland, Livigno and Campione, Mount Athos, Guyane and Mayotte."""
+    regions = sum(len(regime.regions) for regime in REGIMES.values())
+    assert len(everything) == len(REGIMES) + regions - untaxed
     assert [each["state_id"] for each in spain] == [None, *range(1, 53)]
     assert germany == [
         {
             "state_id": None,
             "country": "DE",
+            "region": None,
             "name": "Germany",
             "tax": {"type": "VAT", "percentage": 19},
             "valid_from": "2021-01-01",
@@ -120,7 +126,7 @@ def test_the_latest_own_rate_of_the_day_counts(invoke: Invoker) -> None:
     days = ["2018-06-30", "2019-06-30", "2026-10-31", "2026-11-01", "2026-12-31", "2027-01-01"]
     rates = {day: _percentage(invoke, day) for day in days}
 
-    assert list(rates.values()) == [7, 6.5, 7, 9.5, 9.5, 3]
+    assert list(rates.values()) == [7, 3, 7, 9.5, 9.5, 3]
     assert invoke("location_tax_get", query={"date": "2027-05-01"}).json["valid_from"] == (
         "2027-01-01"
     )
@@ -165,7 +171,7 @@ def test_refuses_a_malformed_rate(invoke: Invoker, body: dict[str, Any], fields:
 
     assert answer.status == 400
     assert [detail["field"] for detail in answer.json["details"]] == fields
-    assert LocationTaxRepository().get(invoke.org_id).by_province == {}
+    assert OwnRatesRepository().get(invoke.org_id).by_place == {}
 
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
@@ -175,14 +181,18 @@ def test_only_admins_set_rates(invoke: Invoker, aws_calls: Any, role: str) -> No
 
 
 def test_no_rate_is_lost_when_many_are_set_at_once(invoke: Invoker) -> None:
+    iva = {"type": "IVA", "percentage": 10}
     with ThreadPoolExecutor(8) as pool:
         answers = list(
-            pool.map(lambda n: invoke("location_tax_put", stateId=n), [*range(1, 21)] * 2)
+            pool.map(
+                lambda n: invoke("location_tax_put", {"tax": iva}, stateId=n),
+                [*range(1, 21)] * 2,
+            )
         )
 
     assert {answer.status for answer in answers} == {204}
-    own = LocationTaxRepository().get(invoke.org_id)
-    assert sorted(own.by_province) == list(range(1, 21))
+    own = OwnRatesRepository().get(invoke.org_id)
+    assert set(own.by_place) == {province_code(number) for number in range(1, 21)}
     assert own.version == 20
 
 
@@ -197,6 +207,97 @@ def test_a_province_has_so_many_rates_and_no_more(invoke: Invoker) -> None:
 
     assert (one_more.status, one_more.json["code"]) == (409, "CONFLICT")
     assert in_place.status == 204
+
+
+def _rates_of(invoke: Invoker, country: str) -> dict[str | None, float]:
+    listed = invoke("location_tax_list", query={"country": country}).json
+    return {each["region"]: each["tax"]["percentage"] for each in listed}
+
+
+def test_a_rate_is_set_for_any_country_and_removed(invoke: Invoker) -> None:
+    assert _rates_of(invoke, "CH") == {}
+    assert invoke("location_tax_put_country").status == 204
+
+    assert _rates_of(invoke, "CH") == {None: 8.1}
+    assert invoke("location_tax_delete_country").status == 204
+    assert _rates_of(invoke, "CH") == {}
+    assert invoke("location_tax_delete_country").status == 204
+
+
+def test_a_rate_is_set_for_any_region_and_removed(invoke: Invoker) -> None:
+    california: Any = {"country": "US", "region": "US-CA"}
+    vat = {"tax": {"type": "VAT", "percentage": 8.25}, "valid_from": "2026-01-01"}
+    assert invoke("location_tax_put_region").status == 204
+    assert invoke("location_tax_put_region", vat, **california).status == 204
+
+    assert _rates_of(invoke, "PT") == {None: 23, "PT-20": 16, "PT-30": 12}
+    assert _rates_of(invoke, "US") == {"US-CA": 8.25}
+    assert invoke("location_tax_delete_region").status == 204
+    assert invoke("location_tax_delete_region", **california).status == 204
+    assert _rates_of(invoke, "PT")["PT-30"] == 22
+    assert _rates_of(invoke, "US") == {}
+
+
+def test_a_province_has_one_rate_whichever_way_it_was_set(invoke: Invoker) -> None:
+    las_palmas: Any = {"country": "ES", "region": "ES-GC"}
+    invoke("location_tax_put")
+    igic = {"tax": {"type": "IGIC", "percentage": 5}, "valid_from": "2026-11-01"}
+
+    assert invoke("location_tax_put_region", igic, **las_palmas).status == 204
+
+    assert _percentage(invoke, "2026-11-21") == 5
+    days = {"valid_from": "2026-11-01"}
+    assert invoke("location_tax_delete_region", query=days, **las_palmas).status == 204
+    assert _percentage(invoke, "2026-11-21") == 7
+
+
+def test_what_was_listed_can_be_sent_back(invoke: Invoker) -> None:
+    [azores] = [
+        each
+        for each in invoke("location_tax_list", query={"country": "PT"}).json
+        if each["region"] == "PT-20"
+    ]
+
+    assert invoke("location_tax_put_region", azores, region="PT-20").status == 204
+    assert OwnRatesRepository().get(invoke.org_id).by_place == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "path", "field"),
+    [
+        ("location_tax_put_country", {}, {"country": "XX"}, "country"),
+        ("location_tax_put_country", {"country": "DE"}, {}, "country"),
+        ("location_tax_put_country", {"region": "CH-ZH"}, {}, "region"),
+        ("location_tax_put_country", {"tax": {"type": "IVA", "percentage": 8}}, {}, "tax.type"),
+        ("location_tax_put_region", {"region": "PT-20"}, {}, "region"),
+        ("location_tax_put_region", {}, {"region": "ES-M"}, "region"),
+        ("location_tax_put_region", {}, {"country": "ES", "region": "ES-CN"}, "region"),
+        ("location_tax_put_region", {}, {"country": "ES", "region": "ES-GC"}, "tax.type"),
+        (
+            "location_tax_put_country",
+            {"tax": {"type": "NONE", "percentage": 0, "category": "AE"}},
+            {},
+            "tax.category",
+        ),
+    ],
+)
+def test_refuses_a_rate_that_the_place_cannot_have(
+    invoke: Invoker, event: str, body: dict[str, Any], path: Any, field: str
+) -> None:
+    answer = invoke(event, body, **path)
+
+    assert answer.status == 400
+    assert [detail["field"] for detail in answer.json["details"]] == [field]
+
+
+@pytest.mark.parametrize("valid_from", [None, "2026-02-30"])
+def test_a_rate_is_removed_by_its_day(invoke: Invoker, valid_from: str | None) -> None:
+    query = {"valid_from": valid_from} if valid_from else {}
+
+    answer = invoke("location_tax_delete_country", query=query)
+
+    assert answer.status == 400
+    assert [detail["field"] for detail in answer.json["details"]] == ["valid_from"]
 
 
 @pytest.mark.moto_differs("its stub answers before a fault is put in")
@@ -222,8 +323,37 @@ def test_a_rate_is_set_or_not_whatever_goes_wrong(
 
     assert answer.status == (204 if times == 1 else status)
     assert again.status == 204
-    assert LocationTaxRepository().get(invoke.org_id).version == 1
+    assert OwnRatesRepository().get(invoke.org_id).version == 1
     assert _percentage(invoke, "2026-11-21") == 9.5
+
+
+@pytest.mark.moto_differs("its stub answers before a fault is put in")
+@pytest.mark.parametrize(
+    ("nth", "fault", "status"),
+    [(nth, fault, status) for nth in (1, 2) for fault, status in ANYWHERE.items()],
+)
+@pytest.mark.parametrize("times", [1, 10_000], ids=["once", "for good"])
+def test_a_rate_is_removed_or_not_whatever_goes_wrong(
+    invoke: Invoker,
+    dynamodb: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    nth: int,
+    fault: Fault,
+    status: int,
+    times: int,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert invoke("location_tax_put_country").status == 204
+
+    with Faulty(dynamodb, nth, fault, times=times):
+        answer = invoke("location_tax_delete_country")
+    removed = _rates_of(invoke, "CH") == {}
+    again = invoke("location_tax_delete_country")
+
+    assert answer.status == (204 if times == 1 else status)
+    assert removed or times > 1
+    assert again.status == 204
+    assert OwnRatesRepository().get(invoke.org_id).version == 2
 
 
 @pytest.mark.parametrize(
@@ -232,6 +362,8 @@ def test_a_rate_is_set_or_not_whatever_goes_wrong(
         ("location_tax_get", ["GetItem"]),
         ("location_tax_list", ["GetItem"]),
         ("location_tax_put", ["GetItem", "TransactWriteItems"]),
+        ("location_tax_put_country", ["GetItem", "TransactWriteItems"]),
+        ("location_tax_put_region", ["GetItem", "TransactWriteItems"]),
     ],
 )
 def test_costs_no_more_calls_than_promised(
@@ -266,7 +398,7 @@ def test_an_invoice_line_is_charged_the_rate_of_its_day_of_supply(billed: Invoke
     assert billed("invoices_create", {"lines": lines}).status == 201
 
     [details] = billed("invoices_get").json
-    assert [item["vatAmount"] for item in details["items"]] == ["700", "950", "950", "650", "1500"]
+    assert [item["vatAmount"] for item in details["items"]] == ["700", "950", "950", "300", "1500"]
 
 
 def test_own_rates_cost_an_invoice_no_further_call(billed: Invoker, aws_calls: Any) -> None:

@@ -81,7 +81,7 @@ def test_keeps_amounts_of_any_currency(
     untaxed = {
         **sent,
         "value_without_taxes": sent["value_with_taxes"],
-        "tax": {"type": "NONE", "percentage": 0},
+        "tax": {"type": "NONE", "percentage": 0, "category": "E"},
     }
     movement_id = billed("movements_create", {"amount": untaxed}).json["id"]
 

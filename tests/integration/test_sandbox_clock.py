@@ -158,7 +158,7 @@ def test_usage_falls_into_the_cycle_of_the_clock(sandbox: Runs) -> None:
 
 
 def test_taxes_are_those_of_the_day(sandbox: Runs) -> None:
-    rate = {"tax": {"type": "IVA", "percentage": 22}, "valid_from": "2028-01-01"}
+    rate = {"tax": {"type": "IGIC", "percentage": 22}, "valid_from": "2028-01-01"}
     assert sandbox.invoke("location_tax_put", rate).status == 204
 
     before = sandbox.invoke("location_tax_get", query={}).json

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.cycles import BillableAccount, OpenCycle
+from billing.domain.cycles import BillableAccount, CycleDocuments, OpenCycle, Part
 from billing.domain.parties import Account
 from billing.domain.periods import BillingPeriod, local_date, midnight
 from tests.sample_invoices import BUYER
@@ -135,3 +135,20 @@ def _period(start: str, end: str) -> BillingPeriod:
     return BillingPeriod(
         *(datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (start, end))
     )
+
+
+def test_what_version_1_0_planned_is_found_by_its_currency_alone() -> None:
+    undivided = CycleDocuments((Part("EUR", "600#00#a", 1), Part("EUR", "600#00#m", 2)))
+
+    found = [undivided.part_of("EUR", f"{document}600#00#z") for document in ("", "|ES:|")]
+
+    assert found == [undivided.parts[1]] * 2
+
+
+def test_a_part_has_the_lines_of_its_document_only() -> None:
+    divided = CycleDocuments((Part("EUR", "600#00#a", 1), Part("EUR", "|DE:|600#00#a", 2)))
+
+    assert divided.part_of("EUR", "600#00#b") == divided.parts[0]
+    assert divided.part_of("EUR", "|DE:|600#00#b") == divided.parts[1]
+    assert divided.part_of("EUR", "|ES:|600#00#b") is None
+    assert divided.part_of("EUR", "|DE:O|600#00#b") is None

@@ -6,11 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from billing.domain.invoices import InvoiceKind, IssuedInvoice, LinePeriod
+from billing.domain.invoices import InvoiceKind, IssuedInvoice, LinePeriod, supply_period
 from billing.domain.parties import ElectronicAddress
-from billing.domain.tax import NO_TAX
+from billing.domain.tax import NO_TAX, VatCategory
 from billing.domain.tax_ids import vat_id
-from billing.domain.vat import VatCategory, supply_period, vat_category
 from billing.einvoice.cii import to_cii
 from billing.einvoice.model import BUSINESS_PROCESS, to_e_invoice
 from billing.einvoice.ubl import to_ubl
@@ -68,7 +67,7 @@ def _texts(document: bytes, tag: str) -> list[str]:
         pytest.param(EXEMPT, VatCategory.EXEMPT, id="no tax at home"),
         pytest.param(REVERSE_CHARGE, VatCategory.REVERSE_CHARGE, id="to a business abroad"),
         pytest.param(
-            replace(REVERSE_CHARGE, buyer=replace(GERMAN, tax_id=None)),
+            invoice(line(tax=NO_TAX), buyer=replace(GERMAN, tax_id=None)),
             VatCategory.EXEMPT,
             id="abroad, but no business",
         ),
@@ -81,7 +80,8 @@ def _texts(document: bytes, tag: str) -> list[str]:
     ],
 )
 def test_vat_category(sample: IssuedInvoice, category: VatCategory) -> None:
-    assert vat_category(sample.lines[0].tax, sample) is category
+    assert sample.lines[0].tax.category is category
+    assert to_e_invoice(sample).lines[0].category is category
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,12 @@ def test_taxes_of_one_category_and_rate_are_summed_up() -> None:
     [
         (EXEMPT, "Operación exenta de IVA", []),
         (REVERSE_CHARGE, "Reverse charge (art. 196, Directive 2006/112/EC)", ["VATEX-EU-AE"]),
-        (OUT_OF_SCOPE, "Not subject to VAT", ["VATEX-EU-O"]),
+        (
+            OUT_OF_SCOPE,
+            "Not subject to VAT: service to a business outside the EU's VAT area (art. 44, "
+            "Directive 2006/112/EC)",
+            ["VATEX-EU-O"],
+        ),
     ],
 )
 def test_says_why_no_tax_is_charged(sample: IssuedInvoice, reason: str, code: list[str]) -> None:

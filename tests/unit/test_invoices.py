@@ -26,6 +26,7 @@ from billing.domain.money import Money
 from billing.domain.numbering import ChainEnd, SeriesEnd
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.tax import NO_TAX, Tax, TaxType
+from billing.domain.tax_rates import NO_OWN_RATES
 
 ADDRESS = Address("Gran Vía 1", "28013", "Madrid", "ES")
 ORG = Org(
@@ -81,7 +82,7 @@ def _draft(
     due_date: date | None = None,
 ) -> IssuedInvoice:
     request = NewInvoice("demo", "1", "Test", currency, due_date, lines or (_line(),))
-    draft = draft_invoice(request, ORG, account, lambda _: NO_TAX, now)
+    draft = draft_invoice(request, ORG, account, NO_OWN_RATES, now)
     return Journal(ORG, "A", now, read).issue(draft)
 
 
@@ -152,7 +153,7 @@ def test_a_series_begins_anew_each_year_and_the_chain_does_not() -> None:
     request = NewInvoice("demo", "1", "Test", None, None, (_line(),))
 
     for _ in range(2):
-        journal.issue(draft_invoice(request, ORG, ACCOUNT, lambda _: NO_TAX, NOON))
+        journal.issue(draft_invoice(request, ORG, ACCOUNT, NO_OWN_RATES, NOON))
 
     assert [each.invoice.number for each in journal.issued] == ["F2026-000001", "F2026-000002"]
     assert [each.position for each in journal.issued] == [61, 62]

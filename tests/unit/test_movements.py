@@ -24,6 +24,7 @@ from billing.domain.movements import (
     OperationType,
     Surroundings,
 )
+from billing.domain.parties import Address
 from billing.domain.periods import Moment, MomentPeriod
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount, TaxType
 from tests.sample_invoices import BUYER, IVA, SELLER
@@ -108,13 +109,18 @@ def test_is_not_charged_with_decimals_that_its_currency_has_not() -> None:
 )
 def test_a_period_is_taxed_at_the_rate_of_its_last_day(end: str, rate: int) -> None:
     """Estonia's rate was 22 % until 30 June 2025."""
-    in_tallinn = replace(BUYER, country="EE", state_id=None, time_zone="Europe/Tallinn")
+    tallinn = Address("Viru 1", "10140", "Tallinn", "EE")
+    account = replace(
+        BUYER, address=tallinn, country="EE", state_id=None, time_zone="Europe/Tallinn"
+    )
     june = period("2025-05-31T21:00:00Z", end)
     amount = AskedAmount(Decimal(100 + rate), Decimal(100), None, None)
 
-    movement = charged({"account": in_tallinn}, period=june, amount=amount)
+    movement = charged(
+        {"org": replace(SELLER, address=tallinn), "account": account}, period=june, amount=amount
+    )
 
-    assert movement.tax == Tax(TaxType.VAT, Decimal(rate))
+    assert movement.tax == Tax(TaxType.VAT, Decimal(rate), place="EE")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,8 @@ def test_gives_nothing_back_of_an_allowance() -> None:
 
 def test_is_billed_by_the_document_of_its_cycle_and_currency() -> None:
     movement, ends_on = charged(), date(2026, 11, 30)
-    parts = (Part("EUR", "", 7), Part("USD", "", 8))
+    document = movement.tax.document
+    parts = (Part("EUR", document, 7), Part("USD", document, 8), Part("EUR", "|DE:|", 9))
 
     assert movement.part({}) is None
     assert movement.part({ends_on: ClosedCycle(ends_on, None)}) is None

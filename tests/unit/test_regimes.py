@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from billing.domain import regimes, tax_rates
+from billing.domain import regimes, tax_rates, territories
 from billing.domain.regimes import REGIMES, retention_years
 from billing.domain.regimes.eu import MEMBER_STATES
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax import Tax, TaxType
-from billing.domain.tax_rates import NO_OWN_RATES, location_taxes, tax_at
+from billing.domain.tax_rates import NO_OWN_RATES, location_taxes, rate_at
+from billing.domain.territories import named_place
 
 DAY = date(2026, 11, 21)
 
@@ -26,7 +27,13 @@ REGIMES = (
         country="ZZ",
         name="Somewhere",
         rates=history(TaxType.VAT, "2018-01-01 7.7, 2024-01-01 8.1"),
-        regions={12: Region("The Islands", history(TaxType.VAT, "2018-01-01 0"))},
+        regions=(
+            Region(
+                name="The Islands",
+                code="ZZ-12",
+                rates=history(TaxType.VAT, "2018-01-01 0"),
+            ),
+        ),
         retention_years=11,
     ),
 )
@@ -63,12 +70,15 @@ def test_a_country_is_added_by_a_module_alone(
     monkeypatch.setattr(regimes, "__path__", [*regimes.__path__, str(tmp_path)])
     collected = regimes._collect()
     monkeypatch.setattr(regimes, "REGIMES", collected)
-    monkeypatch.setattr(tax_rates, "REGIMES", collected)
+    for module in (tax_rates, territories):
+        monkeypatch.setattr(module, "REGIMES", collected)
 
-    own = NO_OWN_RATES.plus(12, Rate(DAY, Tax(TaxType.IGIC, Decimal(3))))
+    own = NO_OWN_RATES.plus("ES-GC", Rate(DAY, Tax(TaxType.IGIC, Decimal(3))))
 
-    assert tax_at("ZZ", None, DAY, own) == Tax(TaxType.VAT, Decimal("8.1"))
-    assert tax_at("ZZ", 12, DAY, own) == Tax(TaxType.VAT, Decimal(0))
+    for region, percentage in [(None, "8.1"), ("ZZ-12", "0")]:
+        rate = rate_at(named_place("ZZ", region), DAY, own)
+        assert rate is not None
+        assert rate.tax == Tax(TaxType.VAT, Decimal(percentage))
     assert [place.name for place in location_taxes("ZZ", DAY, own)] == ["Somewhere", "The Islands"]
     assert retention_years("ZZ") == 11
     assert "ZZ" not in MEMBER_STATES

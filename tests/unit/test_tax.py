@@ -9,7 +9,8 @@ from billing.domain.errors import InvalidRequestError
 from billing.domain.money import Money
 from billing.domain.records import tax_record
 from billing.domain.tax import NO_TAX, Tax, TaxedAmount, TaxType, tax_totals
-from billing.domain.tax_rates import OwnRates, tax_at
+from billing.domain.tax_rates import NO_OWN_RATES, rate_at
+from billing.domain.territories import named_place
 
 IVA = Tax(TaxType.IVA, Decimal(21))
 VAT19 = Tax(TaxType.VAT, Decimal(19))
@@ -80,17 +81,19 @@ def test_a_message_says_the_rate_in_plain_digits(rate: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("country", "state_id", "tax"),
+    ("country", "region", "tax"),
     [
-        ("ES", 28, IVA),
+        ("ES", "ES-M", IVA),
         ("ES", None, IVA),
-        ("ES", 35, Tax(TaxType.IGIC, Decimal(7))),
-        ("ES", 38, Tax(TaxType.IGIC, Decimal(7))),
-        ("ES", 51, Tax(TaxType.IPSI, Decimal(10))),
-        ("ES", 52, Tax(TaxType.IPSI, Decimal(8))),
+        ("ES", "ES-GC", Tax(TaxType.IGIC, Decimal(7))),
+        ("ES", "ES-TF", Tax(TaxType.IGIC, Decimal(7))),
+        ("ES", "ES-CE", Tax(TaxType.IPSI, Decimal(10))),
+        ("ES", "ES-ML", Tax(TaxType.IPSI, Decimal(8))),
         ("DE", None, VAT19),
-        ("US", None, NO_TAX),
+        ("US", None, None),
     ],
 )
-def test_knows_the_tax_of_a_place(country: str, state_id: int | None, tax: Tax) -> None:
-    assert tax_at(country, state_id, date(2026, 11, 21), OwnRates()) == tax
+def test_knows_the_tax_of_a_place(country: str, region: str | None, tax: Tax | None) -> None:
+    rate = rate_at(named_place(country, region), date(2026, 11, 21), NO_OWN_RATES)
+
+    assert (rate and rate.tax) == tax

@@ -7,13 +7,13 @@ from typing import Any
 
 from babel import Locale
 
-from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
+from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod, supply_period
 from billing.domain.money import CURRENCIES
 from billing.domain.parties import Address
 from billing.domain.tax import Tax, TaxType
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, texts
-from billing.domain.vat import exemption, supply_period, vat_category
+from billing.domain.vat import exemption
 from functions.documents.pdf import formats
 from functions.documents.pdf.accent import DEFAULT_ACCENT, readable
 from functions.documents.pdf.addresses import lines_of
@@ -67,7 +67,8 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
             "name": shown(buyer.company_name or buyer.name),
             "contact": shown(buyer.name) if buyer.company_name else None,
             "address": _address(buyer.address, locale, abroad=abroad),
-            "tax_id": buyer.tax_id and _tax_id(buyer.tax_id, buyer.country, abroad=abroad),
+            "tax_id": invoice.vat_id
+            or (buyer.tax_id and _tax_id(buyer.tax_id, buyer.country, abroad=abroad)),
         },
         "lines": [_line(line, invoice, period, locale, sign) for line in invoice.lines],
         "taxes": [
@@ -122,8 +123,11 @@ def _tax_name(tax: Tax, locale: Locale) -> str:
 
 def _tax_total_name(tax: Tax, invoice: IssuedInvoice, locale: Locale) -> str:
     """Return the name of a tax, or why none is charged."""
-    why = exemption(vat_category(tax, invoice), language_of(invoice.buyer))
-    return why.reason if why else _tax_name(tax, locale)
+    why = exemption(tax, language_of(invoice.buyer))
+    if why is None:
+        return _tax_name(tax, locale)
+    named = f" ({why.code})" if why.code and why.code == tax.reason else ""
+    return shown(why.reason) + named
 
 
 def _tax_id(tax_id: str, country: str, *, abroad: bool) -> str:

@@ -67,7 +67,7 @@ class Adjustment:
         """
         if to.account.closed:
             raise AccountClosedError
-        amount = request.amount.taxed(to.currency, to.tax_at(request.period or request.at))
+        amount = to.taxed(request.amount, request.period or request.at)
         return cls(key, request, amount.gross.currency, amount.tax, cycle.ends_on, now)
 
     @property
@@ -78,4 +78,5 @@ class Adjustment:
     def line_key(self) -> str:
         """Return the key of its line: behind those of all subscriptions, charges first."""
         is_allowance = self.request.operation_type is OperationType.CREDIT
-        return line_key(_BEHIND_SUBSCRIPTIONS, ALLOWANCE_RANK if is_allowance else 0, self.key.id)
+        rank = ALLOWANCE_RANK if is_allowance else 0
+        return line_key(self.tax, _BEHIND_SUBSCRIPTIONS, rank, self.key.id)

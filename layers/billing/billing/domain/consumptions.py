@@ -155,7 +155,7 @@ def taxed_amounts(records: Iterable[NewConsumption], to: Surroundings) -> list[T
     amounts, wrong = list[TaxedAmount](), list[FieldError]()
     for record in records:
         try:
-            amounts.append(record.amount.taxed(to.currency, to.tax_at(record.at)))
+            amounts.append(to.taxed(record.amount, record.at))
         except InvalidRequestError as error:
             wrong += error.within(record.field).details
     if wrong:

@@ -262,15 +262,15 @@ class CreditNote:
         """
         Create a credit note; the amounts that it credits are negated.
 
-        Its lines are those of the original, unless other texts are given. The buyer finds the
-        reference of the original on it.
+        Its lines are those of the original, unless other texts are given. The buyer has the name
+        and the tax id that the original gives, and finds its reference on it.
         """
         invoice = original.invoice
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,
             seller=org,
-            buyer=replace(account, buyer_reference=invoice.buyer.buyer_reference),
+            buyer=_as_named(invoice.buyer, account),
             currency=invoice.currency,
             description=description,
             cycle=cycle or invoice.cycle,
@@ -308,6 +308,25 @@ class CreditNote:
     def settlement(self) -> Settlement:
         """Return the settlement of the original after it."""
         return self.original.summary.settlement.plus_credit(-self.draft.gross)
+
+
+def _as_named(buyer: Account, account: Account) -> Account:
+    """
+    Return the account as an original names its buyer.
+
+    A tax id belongs to a name and a country: where the account has moved to another one since,
+    the address is that of the original, too.
+    """
+    named = replace(
+        account,
+        name=buyer.name,
+        company_name=buyer.company_name,
+        tax_id=buyer.tax_id,
+        buyer_reference=buyer.buyer_reference,
+    )
+    if buyer.country == account.country:
+        return named
+    return replace(named, address=buyer.address, country=buyer.country, state_id=buyer.state_id)
 
 
 def _turned(line: Line, net: Money) -> Line:

@@ -11,8 +11,8 @@ from billing.domain.adjustments import Adjustment
 from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS
 from billing.domain.consumptions import ConsumptionTotal
 from billing.domain.credit_notes import Creditable, CreditNote
-from billing.domain.cycles import ClosingCycle, CycleDocuments, Part
-from billing.domain.invoices import Draft, InvoiceKind, Line, LinePeriod, gross_of
+from billing.domain.cycles import ClosingCycle, CycleDocuments, Part, document_of
+from billing.domain.invoices import Draft, InvoiceKind, Line, LinePeriod, billed_as, gross_of
 from billing.domain.money import MAX_MINOR, Money
 from billing.domain.movements import USAGE_RANK, Movement, OperationType, line_key
 from billing.domain.parties import Language, Org
@@ -20,6 +20,7 @@ from billing.domain.periods import BillingPeriod, MomentPeriod, local_date
 from billing.domain.refunds import Refund
 from billing.domain.tax import Tax, tax_totals
 from billing.domain.texts import language_of, text
+from billing.domain.vat import treated_by_version_1_0
 
 MAX_LINES = 1000
 """Lines of a document, at most."""
@@ -113,7 +114,13 @@ def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
 
 def draft_bill(org: Org, step: Step, originals: Sequence[Creditable]) -> CycleBill:
     """Create the drafts of a step."""
-    lines = _by_currency(step.cycle, step.contents) if step.parts else {}
+    lines: dict[str, list[_Entry]] = {}
+    if step.parts:
+        documents = CycleDocuments(step.plan)
+        for currency, entries in _by_currency(step.cycle, step.contents).items():
+            lines[currency] = sorted(
+                ((documents.planned(key), line) for key, line in entries), key=_key
+            )
     return CycleBill(
         step,
         [_credit_note(org, step, original) for original in originals],
@@ -126,17 +133,24 @@ def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> D
     later = [
         each.first_line
         for each in step.plan
-        if each.currency == part.currency and each.first_line > part.first_line
+        if (each.currency, each.document) == (part.currency, part.document)
+        and each.first_line > part.first_line
     ]
     lines = tuple(
-        line for key, line in entries if part.first_line <= key and (not later or key < later[0])
+        line
+        for key, line in entries
+        if part.document == document_of(key)
+        and part.first_line <= key
+        and (not later or key < later[0])
     )
+    treated = treated_by_version_1_0([line.tax for line in lines], org, step.cycle.account)
+    lines = tuple(replace(line, tax=tax) for line, tax in zip(lines, treated, strict=True))
     taxes = tax_totals((line.tax, line.net) for line in lines)
     below_zero = gross_of(taxes, part.currency).minor < 0
     return Draft(
         kind=InvoiceKind.CREDIT_NOTE if below_zero else InvoiceKind.INVOICE,
         seller=org,
-        buyer=step.cycle.account,
+        buyer=billed_as(step.cycle.account, lines),
         currency=part.currency,
         description=_days(step.cycle.period, step.cycle.time_zone),
         cycle=step.cycle.period,
@@ -152,7 +166,8 @@ def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
     for refund in step.contents.refunds_of(original.invoice.key.ordinal):
         number, net = refund.reserved_line, refund.amount.net
         nets[number] = nets[number] + net if number in nets else net
-        lines.append(_refunded(refund, step.cycle.time_zone))
+        line = _refunded(refund, step.cycle.time_zone)
+        lines.append(replace(line, tax=original.invoice.lines[number - 1].tax))
     description = f"{original.invoice.number}: {original.invoice.description}"
     return CreditNote.of(
         original,
@@ -172,6 +187,10 @@ type _Entry = tuple[str, Line]
 """A line behind its key, which it sorts by."""
 
 
+def _key(entry: _Entry) -> str:
+    return entry[0]
+
+
 def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, Sequence[_Entry]]:
     """
     Return the cycle's own lines: charges, usage, allowances, refunds of what is charged here, and
@@ -185,26 +204,30 @@ def _by_currency(cycle: ClosingCycle, contents: CycleContents) -> Mapping[str, S
         *((each.line_key, _adjusted(each, time_zone)) for each in contents.adjustments),
     ]
     found: dict[str, list[_Entry]] = {}
-    for key, line in sorted(entries, key=lambda entry: entry[0]):
+    for key, line in sorted(entries, key=_key):
         found.setdefault(line.net.currency, []).append((key, line))
     return found
 
 
 def _plan(cycle: ClosingCycle, contents: CycleContents) -> tuple[Part, ...]:
     """
-    Divide the lines of a cycle into documents: one for each currency, and more where it is too
-    large. A currency in which every line is zero has nothing to bill.
+    Divide the lines of a cycle into documents.
+
+    There is one for each currency, place and VAT id, one for what is out of scope, and more where
+    that is too large. Where every line is zero, there is nothing to bill.
     """
     return tuple(
         Part(currency, key)
         for currency, entries in sorted(_by_currency(cycle, contents).items())
-        if any(line.net for _, line in entries)
-        for key in _divide(entries)
+        for _, of_document in groupby(entries, key=lambda entry: document_of(entry[0]))
+        for key in _divide(list(of_document))
     )
 
 
 def _divide(entries: Sequence[_Entry]) -> Iterator[str]:
     """Return the first key of each part; a movement and its refunds stay together if they can."""
+    if not any(line.net for _, line in entries):
+        return
     yield entries[0][0]
     moved = sum(abs(line.net.minor) for _, line in entries)
     if len(entries) * _LINE_BYTES <= MAX_LINE_BYTES and 2 * moved < MAX_MINOR:
@@ -310,7 +333,8 @@ def _adjusted(adjustment: Adjustment, time_zone: str) -> Line:
 
 def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
     """Create the lines of usage; a sum too large for one line takes several."""
-    what = f"usage {total.type} {total.unit} {total.tax.type} {total.tax.percentage:f}"
+    tax = total.tax
+    what = f"usage {total.type} {total.unit} {tax.type} {tax.percentage:f} {tax.treatment_id}"
     left, currency, number = total.net.minor, total.net.currency, 0
     while left or not number:
         net = max(-MAX_MINOR // 3, min(left, MAX_MINOR // 3))
@@ -321,7 +345,8 @@ def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
             total.subscription_id,
             remarks=f"{total.units} {total.unit}",
         )
-        yield line_key(total.subscription_id, USAGE_RANK, f"{what} {number:04}"), line
+        key = line_key(total.tax, total.subscription_id, USAGE_RANK, f"{what.strip()} {number:04}")
+        yield key, line
         left, number = left - net, number + 1
 
 

@@ -50,6 +50,12 @@ class OpenCycle:
         return OpenCycle(ends_on, BillingPeriod(start, midnight(ends_on, zone)), zone)
 
 
+def document_of(line_key: str) -> str:
+    """Return the part of a line's key that its document is named by: Tax.document."""
+    head, mark, _ = line_key.rpartition("|")
+    return head + mark
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """
@@ -63,6 +69,11 @@ class Part:
     first_line: str
     ordinal: int | None = None
     is_credit: bool = False
+
+    @property
+    def document(self) -> str:
+        """Return what it is divided from other documents by, besides the currency."""
+        return document_of(self.first_line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +90,25 @@ class CycleDocuments:
 
     def part_of(self, currency: str, line_key: str) -> Part | None:
         """Return the part that a line of the cycle is in, None where nothing was billed."""
+        key = self.planned(line_key)
         before = [
-            part for part in self.parts if part.currency == currency and part.first_line <= line_key
+            part
+            for part in self.parts
+            if part.currency == currency
+            and part.document == document_of(key)
+            and part.first_line <= key
         ]
         return before[-1] if before else None
+
+    def planned(self, line_key: str) -> str:
+        """
+        Return the key of a line as these documents were planned by.
+
+        Version 1.0 did not divide documents by place, and its keys say nothing of it.
+        """
+        if any(part.document for part in self.parts):
+            return line_key
+        return line_key.removeprefix(document_of(line_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ that. So the personal part can be erased after the legal term, and the hash chai
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
@@ -38,7 +38,9 @@ from billing.domain.records import (
     to_period,
     to_tax,
 )
-from billing.domain.tax import TaxTotal
+from billing.domain.tax import Tax, TaxTotal, VatCategory
+from billing.domain.tax_ids import vat_id
+from billing.domain.vat import treated_by_version_1_0
 
 SCHEMA = 2
 """The version of the record's form; a change of the form is a new version."""
@@ -109,7 +111,7 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
         "lines": [_line_record(line) for line in invoice.lines],
         "taxes": [
             {
-                "tax": tax_record(total.tax),
+                "tax": _treatment_record(total.tax),
                 "net": total.net.minor,
                 "amount": total.amount.minor,
             }
@@ -133,6 +135,12 @@ def read_record(kept: InvoiceRecord) -> IssuedInvoice:
     currency, corrects = record["currency"], record["corrects"]
     personal: Record | None = json.loads(kept.personal) if kept.personal else None
     texts = personal["lines"] if personal else [["", None, None]] * len(record["lines"])
+    seller, buyer = to_org(record["seller"]), _to_buyer(record, personal)
+
+    def taxes_of(parts: list[Record]) -> list[Tax]:
+        taxes = [_to_treatment(part["tax"], buyer) for part in parts]
+        return treated_by_version_1_0(taxes, seller, buyer)
+
     return IssuedInvoice(
         key=InvoiceKey(record["org_id"], record["account_id"], record["ordinal"]),
         number=record["number"],
@@ -142,20 +150,18 @@ def read_record(kept: InvoiceRecord) -> IssuedInvoice:
         due_date=date.fromisoformat(record["due_date"]),
         currency=currency,
         description=personal["description"] if personal else "",
-        seller=to_org(record["seller"]),
-        buyer=_to_buyer(record, personal),
+        seller=seller,
+        buyer=buyer,
         cycle=to_period(record["cycle"]),
         lines=tuple(
-            _to_line(line, currency, *text)
-            for line, text in zip(record["lines"], texts, strict=True)
+            _to_line(line, tax, currency, *text)
+            for line, tax, text in zip(
+                record["lines"], taxes_of(record["lines"]), texts, strict=True
+            )
         ),
         taxes=tuple(
-            TaxTotal(
-                to_tax(total["tax"]),
-                Money(total["net"], currency),
-                Money(total["amount"], currency),
-            )
-            for total in record["taxes"]
+            TaxTotal(tax, Money(total["net"], currency), Money(total["amount"], currency))
+            for total, tax in zip(record["taxes"], taxes_of(record["taxes"]), strict=True)
         ),
         corrects=corrects
         and CorrectedInvoice(
@@ -202,15 +208,28 @@ def _line_record(line: Line) -> Record:
         "quantity": str(line.quantity),
         "unit_price": str(line.unit_price),
         "setup_costs": line.setup_costs.minor,
-        "tax": tax_record(line.tax),
+        "tax": _treatment_record(line.tax),
         "net": line.net.minor,
         "period": line.period and [line.period.start.isoformat(), line.period.end.isoformat()],
         "movement_id": line.movement_id,
     }
 
 
+def _treatment_record(tax: Tax) -> Record:
+    """Write a treatment without the VAT id, which is the buyer's tax id."""
+    return tax_record(replace(tax, vat_id=None))
+
+
+def _to_treatment(record: Record, buyer: Account) -> Tax:
+    tax = to_tax(record)
+    if tax.category is not VatCategory.REVERSE_CHARGE or not (tax.place and buyer.tax_id):
+        return tax
+    return replace(tax, vat_id=vat_id(buyer.tax_id, tax.place[:2]))
+
+
 def _to_line(
     record: Record,
+    tax: Tax,
     currency: str,
     description: str,
     order_id: str | None,
@@ -224,7 +243,7 @@ def _to_line(
         quantity=Decimal(record["quantity"]),
         unit_price=Decimal(record["unit_price"]),
         setup_costs=Money(record["setup_costs"], currency),
-        tax=to_tax(record["tax"]),
+        tax=tax,
         net=Money(record["net"], currency),
         period=period and LinePeriod(*map(date.fromisoformat, period)),
         order_id=order_id,

@@ -1,6 +1,6 @@
 """Invoices: lines, totals and settlement. issuing.py numbers and chains them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,10 @@ from billing.domain.exchange_rates import Conversion
 from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
 from billing.domain.periods import BillingPeriod, local_date, period_at
-from billing.domain.tax import Tax, TaxTotal, tax_totals
+from billing.domain.tax import Tax, TaxTotal, VatCategory, tax_totals
+from billing.domain.tax_ids import vat_id
+from billing.domain.tax_rates import OwnRates
+from billing.domain.vat import Supply
 
 
 class InvoiceKind(StrEnum):
@@ -186,6 +189,11 @@ class IssuedInvoice(Content):
     """Whether the personal part was erased after the legal term; its texts are empty then."""
 
     @property
+    def vat_id(self) -> str | None:
+        """Return the buyer's VAT id of a reverse charge (BT-48)."""
+        return _vat_id(self.lines)
+
+    @property
     def payment_term_days(self) -> int:
         return (self.due_date - self.issue_date).days
 
@@ -311,7 +319,7 @@ class InvoiceSummary:
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line as it is asked for; without a tax, that of the account's place is charged."""
+    """A line as it is asked for; without a tax, it is treated by its place of supply."""
 
     description: str
     quantity: Decimal
@@ -407,40 +415,68 @@ def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
     return sum((each.net + each.amount for each in taxes), Money.zero(currency))
 
 
+def billed_as(account: Account, lines: Iterable[Line]) -> Account:
+    """Return the buyer of lines: the account, with the VAT id that a reverse charge was for."""
+    named = _vat_id(lines)
+    is_own = named is None or named == vat_id(account.tax_id or "", account.country)
+    return account if is_own else replace(account, tax_id=named)
+
+
+def _vat_id(lines: Iterable[Line]) -> str | None:
+    return next((line.tax.vat_id for line in lines if line.tax.vat_id), None)
+
+
+def _check_alone(lines: Sequence[Line]) -> None:
+    """Check that what is out of scope is alone on its document (BR-O-11)."""
+    outside = [line.tax.category is VatCategory.OUT_OF_SCOPE for line in lines]
+    if any(outside) and not all(outside):
+        raise InvalidRequestError.of(
+            f"lines.{outside.index(True)}.tax",
+            "what is out of scope (category O) cannot stand beside other lines; issue an invoice "
+            "for each",
+        )
+
+
 def draft_invoice(
     request: NewInvoice,
     org: Org,
     account: Account,
-    default_tax: Callable[[date], Tax],
+    own: OwnRates,
     now: datetime,
 ) -> Draft:
     """
     Return the draft of a one-off invoice.
 
-    A line that names no tax is charged that of its day of supply: the last day that it covers, or
-    today.
-    Raise InvalidRequestError where setup costs have too many decimals, or where the total is
-    negative (that is a credit note) or too large to be written exactly.
+    A line that names no tax is treated by the place of its supply, on the last day that it covers,
+    or today.
+    Raise InvalidRequestError where setup costs have too many decimals, where a tax cannot be right,
+    where what is out of scope is beside other lines, or where the total is negative (that is a
+    credit note) or too large to be written exactly.
     """
     currency = request.currency or account.currency or org.currency
     today = local_date(now, org.time_zone)
+    supply = Supply(org, account, own)
     lines = tuple(
         Line.priced(
             line.description,
             line.quantity,
             line.unit_price,
             Money.exactly(line.setup_costs, currency, f"lines.{index}.setup_costs"),
-            line.tax or default_tax(line.period.end if line.period else today),
+            supply.tax(line.tax, line.period.end if line.period else today, f"lines.{index}.tax"),
             line.period,
             line.order_id,
             line.remarks,
         )
         for index, line in enumerate(request.lines)
     )
+    _check_alone(lines)
     draft = Draft(
         kind=InvoiceKind.INVOICE,
         seller=org,
-        buyer=replace(account, buyer_reference=request.buyer_reference or account.buyer_reference),
+        buyer=replace(
+            billed_as(account, lines),
+            buyer_reference=request.buyer_reference or account.buyer_reference,
+        ),
         currency=currency,
         description=request.description,
         cycle=period_at(account.billing_day, account.time_zone, now),
@@ -451,3 +487,19 @@ def draft_invoice(
     if draft.gross.minor < 0:
         raise InvalidRequestError.of("lines", "the total is negative; issue a credit note instead")
     return draft
+
+
+def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
+    """
+    Return when the billed was supplied (BG-14, art. 226 (7)).
+
+    It is what the lines' periods span; without any, the cycle that was closed. An invoice of
+    the middle of a cycle, that is a one-off, was supplied when it was issued.
+    """
+    periods = [line.period for line in invoice.lines if line.period]
+    if periods:
+        return LinePeriod(min(p.start for p in periods), max(p.end for p in periods))
+    if invoice.cycle.end > invoice.issued_at:
+        return None
+    zone = invoice.buyer.time_zone
+    return LinePeriod(local_date(invoice.cycle.start, zone), invoice.cycle.last_day(zone))

@@ -19,8 +19,9 @@ from billing.domain.money import Money
 from billing.domain.parties import Account, Org
 from billing.domain.periods import Moment, MomentPeriod, local_date, next_billing_date
 from billing.domain.tax import AskedAmount, Tax, TaxedAmount
-from billing.domain.tax_rates import NO_OWN_RATES, OwnRates, tax_at
+from billing.domain.tax_rates import NO_OWN_RATES, OwnRates
 from billing.domain.tokens import Reach
+from billing.domain.vat import Supply
 
 
 class OperationType(StrEnum):
@@ -54,9 +55,13 @@ REFUND_RANK = len(_RANKS) + 1
 """Allowances of all kinds come behind the charges; refunds of earlier movements come last."""
 
 
-def line_key(subscription_id: str, rank: int, *ids: str) -> str:
-    """Return the key that a line of a cycle sorts by; `#` sorts before all characters of ids."""
-    return "#".join([subscription_id, f"{rank:02}", *ids])
+def line_key(tax: Tax, subscription_id: str, rank: int, *ids: str) -> str:
+    """
+    Return the key that a line of a cycle sorts by; `#` sorts before all characters of ids.
+
+    The lines of one document come together.
+    """
+    return tax.document + "#".join([subscription_id, f"{rank:02}", *ids])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +119,19 @@ class Surroundings:
         """Return the currency of amounts that name none."""
         return self.account.currency or self.org.currency
 
-    def tax_at(self, supplied: Moment | MomentPeriod) -> Tax:
+    def taxed(self, amount: AskedAmount, supplied: Moment | MomentPeriod) -> TaxedAmount:
         """
-        Return the tax of an amount that names none.
+        Return an amount with its treatment.
 
-        It is that of the account's place on the day of supply, which is the last day of a period.
+        The day of supply decides, which is the last day of a period.
         """
         zone = self.account.time_zone
         if isinstance(supplied, MomentPeriod):
             day = supplied.last_day(zone)
         else:
             day = supplied.local_date(zone)
-        return tax_at(self.account.country, self.account.state_id, day, self.rates)
+        tax = Supply(self.org, self.account, self.rates).tax(amount.tax, day, "amount.tax")
+        return amount.taxed(self.currency, tax)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,8 @@ class Movement:
     """
     A charge or an allowance; but for `refunded` and `refunded_net` it never changes.
 
-    `currency` and `tax` are what is charged, whether the request names them or not. `cycle` is the
+    `currency` and `tax` are what is charged, whether the request names them or not, and stay so
+    whatever becomes of the profiles. `cycle` is the
     day on which its cycle ends. `billing_day` and `time_zone` are the account's on the day it was
     made: by them the open cycle of a later day can be guessed.
     """
@@ -168,7 +175,7 @@ class Movement:
             raise AccountClosedError
         if to.owner_id not in (None, request.account_id):
             raise SubscriptionTakenError
-        amount = request.amount.taxed(to.currency, to.tax_at(request.period or request.at))
+        amount = to.taxed(request.amount, request.period or request.at)
         currency = amount.gross.currency
         return cls(
             key=key,
@@ -196,7 +203,7 @@ class Movement:
         """Return the key of its line on the document that bills it."""
         is_allowance = self.request.operation_type is OperationType.CREDIT
         rank = ALLOWANCE_RANK if is_allowance else _RANKS.index(self.request.kind)
-        return line_key(self.key.subscription_id, rank, self.key.id)
+        return line_key(self.tax, self.key.subscription_id, rank, self.key.id)
 
     def refundable(self, original: Creditable | None) -> Money:
         """
@@ -219,6 +226,21 @@ class Movement:
         """Return the cycle that is probably open; only a write makes sure."""
         return max(self.cycle, next_billing_date(self.billing_day, local_date(now, self.time_zone)))
 
+    def _wrong_tax(self, asked: Tax | None) -> dict[str, str]:
+        """Say what of the tax that a refund names is not the movement's."""
+        own = {
+            "type": self.tax.type,
+            "percentage": f"{self.tax.percentage:f}",
+            "category": self.tax.category,
+            "exemption_reason": self.tax.reason,
+        }
+        return {
+            f"amount.tax.{field}": f"the movement's is {own[field]}"
+            if own[field]
+            else "the movement has none"
+            for field in (self.tax.differences(asked) if asked else ())
+        }
+
     def part(self, closed: ClosedCycles) -> Part | None:
         """Return the document that bills it, None before there is one."""
         cycle = closed.get(self.cycle)
@@ -236,16 +258,13 @@ class Movement:
         """
         if self.request.operation_type is not OperationType.DEBIT:
             raise MovementNotRefundableError
-        amount, own = asked.taxed(self.currency, self.tax), self.request
+        amount, own = asked.taxed(self.currency, asked.tax or self.tax), self.request
         wrong = {
             "amount.value_with_taxes": amount.gross.minor <= 0 and "must be more than 0",
             "amount.value_without_taxes": amount.net.minor <= 0 and "must be more than 0",
             "amount.currency": amount.gross.currency != self.currency
             and f"the movement is in {self.currency}",
-            "amount.tax.type": amount.tax.type != self.tax.type
-            and f"the movement's is {self.tax.type}",
-            "amount.tax.percentage": amount.tax.percentage != self.tax.percentage
-            and f"the movement's is {self.tax.percentage:f}",
+            **self._wrong_tax(asked.tax),
             "period_start_datetime": own.period is not None
             and period is not None
             and not own.period.contains(period)

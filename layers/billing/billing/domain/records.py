@@ -19,7 +19,7 @@ from billing.domain.parties import (
     VatNumberStatus,
 )
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
-from billing.domain.tax import AskedAmount, Tax, TaxType
+from billing.domain.tax import AskedAmount, Tax, TaxType, VatCategory
 
 type Record = dict[str, Any]
 
@@ -97,11 +97,32 @@ def to_period(record: Record) -> BillingPeriod:
 
 
 def tax_record(tax: Tax) -> Record:
-    return {"type": tax.type.value, "percentage": str(tax.percentage)}
+    more = {
+        "category": tax.category and tax.category.value,
+        "ground": tax.ground,
+        "reason": tax.reason,
+        "place": tax.place,
+        "vat_id": tax.vat_id,
+    }
+    return {
+        "type": tax.type.value,
+        "percentage": str(tax.percentage),
+        **{name: value for name, value in more.items() if value is not None},
+    }
 
 
 def to_tax(record: Record) -> Tax:
-    return Tax(TaxType(record["type"]), Decimal(record["percentage"]))
+    """Read a tax; version 1.0 kept its kind and rate only."""
+    category = record.get("category")
+    return Tax(
+        type=TaxType(record["type"]),
+        percentage=Decimal(record["percentage"]),
+        category=VatCategory(category) if category else None,
+        ground=record.get("ground"),
+        reason=record.get("reason"),
+        place=record.get("place"),
+        vat_id=record.get("vat_id"),
+    )
 
 
 def moments_record(period: MomentPeriod | None) -> list[str] | None:

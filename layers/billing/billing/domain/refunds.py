@@ -86,7 +86,7 @@ class Refund:
     ) -> "Refund":
         """Create a pending refund in a cycle. Raise what Movement.check_refund() raises."""
         movement.check_refund(request.amount, request.period)
-        own = line_key(movement.key.subscription_id, REFUND_RANK, key.id)
+        own = line_key(movement.tax, movement.key.subscription_id, REFUND_RANK, key.id)
         return cls(
             key=key,
             request=request,
@@ -124,9 +124,10 @@ class Refund:
         )
 
     def _in_full(self, request: NewRefund) -> NewRefund:
-        """Return an amount with the tax and the currency of the movement where it names none."""
+        """Return an amount with the tax and the currency of the movement, unless it has others."""
         amount = request.amount
-        tax, currency = amount.tax or self.tax, amount.currency or self.currency
+        is_other = amount.tax and self.tax.differences(amount.tax)
+        tax, currency = amount.tax if is_other else self.tax, amount.currency or self.currency
         return replace(request, amount=replace(amount, tax=tax, currency=currency))
 
     def _of_same_type(self, request: NewRefund) -> NewRefund:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 
 from billing.domain.errors import InvalidRequestError
 from billing.domain.money import MAX_MINOR, Money
@@ -19,21 +20,49 @@ class TaxType(StrEnum):
     NONE = "NONE"
 
 
+class VatCategory(StrEnum):
+    """The categories of UNTDID 5305 that our documents use (BT-118, BT-151)."""
+
+    STANDARD = "S"
+    ZERO = "Z"
+    EXEMPT = "E"
+    REVERSE_CHARGE = "AE"
+    OUT_OF_SCOPE = "O"
+    IGIC = "L"
+    IPSI = "M"
+
+
 @dataclass(frozen=True, slots=True)
 class Tax:
     """
-    A kind of tax and its rate; `percentage` 21 means 21 %.
+    A kind of tax and its rate; `percentage` 21 means 21 %. Once it is decided, a treatment.
 
     Equal rates have the same digits: 20, never 20.00, 2E+1 or -0. They are written as text in
     records and messages.
+
+    `category` is that of UNTDID 5305. It follows from kind and rate where a tax is charged. Where
+    none is, it is None until vat.py has decided. Then `ground` names the words among the texts of
+    documents that say why, and `reason` is what the caller gave in their place: a VATEX code, or
+    words. `place` is the territory whose tax it is. `vat_id` is the buyer's, for a reverse charge.
+
+    A treatment is decided when a charge comes in, and kept with it for ever. One without a `place`
+    was kept by version 1.0, which decided when it issued.
     """
 
     type: TaxType
     percentage: Decimal
+    category: VatCategory | None = None
+    ground: str | None = None
+    reason: str | None = None
+    place: str | None = None
+    vat_id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.type is TaxType.NONE and self.percentage:
-            raise InvalidRequestError.of("tax.percentage", "must be 0 where the type is NONE")
+        if self.type is TaxType.NONE:
+            if self.percentage:
+                raise InvalidRequestError.of("tax.percentage", "must be 0 where the type is NONE")
+        else:
+            object.__setattr__(self, "category", _category(self.type, self.percentage))
         # normalize() writes 20 as 2E+1 and keeps the sign of -0; adding 0 undoes both.
         object.__setattr__(self, "percentage", self.percentage.normalize() + 0)
 
@@ -41,13 +70,62 @@ class Tax:
         """Compute the tax on a net amount."""
         return Money.rounded(net.major * self.percentage / 100, net.currency)
 
+    @property
+    def decided(self) -> VatCategory:
+        """Return the category of a treatment. Raise ValueError where it is not decided yet."""
+        if self.category is None:
+            raise ValueError(f"{self} is not decided yet")
+        return self.category
+
+    def differences(self, asked: "Tax") -> list[str]:
+        """Name the fields in which a tax that a caller names is not this one."""
+        differs = {
+            "type": asked.type is not self.type,
+            "percentage": asked.percentage != self.percentage,
+            "category": asked.type is self.type is TaxType.NONE
+            and asked.category not in (None, self.category),
+            "exemption_reason": asked.reason not in (None, self.reason),
+        }
+        return [field for field, is_other in differs.items() if is_other]
+
+    @property
+    def document(self) -> str:
+        """
+        Return what the documents of a cycle are divided by, besides their currency.
+
+        A document has one place and one VAT id, and what is out of scope (O) is alone on it
+        (BR-O-11). The text sorts after all ids, and is empty for what version 1.0 kept.
+        """
+        if self.place is None:
+            return ""
+        apart = "O" if self.category is VatCategory.OUT_OF_SCOPE else ""
+        buyer = sha256(self.vat_id.encode()).hexdigest()[:12] if self.vat_id else ""
+        return f"|{self.place}:{apart}{buyer}|"
+
+    @property
+    def treatment_id(self) -> str:
+        """Return a short text that tells this treatment from others of its kind and rate."""
+        if self.place is None:
+            return ""
+        parts = [self.category, self.ground, self.reason, self.place, self.vat_id]
+        return sha256(repr(list(map(str, parts))).encode()).hexdigest()[:12]
+
+
+def _category(kind: TaxType, percentage: Decimal) -> VatCategory:
+    """Return the category of a tax that is charged; IGIC at zero is zero rated (BR-AF-05)."""
+    if kind is TaxType.IPSI:
+        return VatCategory.IPSI
+    if not percentage:
+        return VatCategory.ZERO
+    return VatCategory.IGIC if kind is TaxType.IGIC else VatCategory.STANDARD
+
 
 NO_TAX = Tax(TaxType.NONE, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class TaxTotal:
-    """The total of one kind and rate of tax on an invoice."""
+    """The total of one treatment on an invoice."""
 
     tax: Tax
     net: Money
@@ -56,15 +134,23 @@ class TaxTotal:
 
 def tax_totals(nets: Iterable[tuple[Tax, Money]]) -> tuple[TaxTotal, ...]:
     """
-    Compute each kind and rate of tax once, on the sum of its nets; the highest rate first.
+    Compute each kind, rate, category and ground of tax once, on the sum of its nets.
 
-    Rounding once per rate and not per line is what EN 16931 (BR-CO-17) asks for.
+    The highest rate comes first. Rounding once per rate and not per line is what EN 16931
+    (BR-CO-17) asks for.
     """
     sums: dict[Tax, Money] = {}
     for tax, net in nets:
         sums[tax] = sums[tax] + net if tax in sums else net
-    highest_first = sorted(sums.items(), key=lambda item: (-item[0].percentage, item[0].type))
-    return tuple(TaxTotal(tax, net, tax.on(net)) for tax, net in highest_first)
+    return tuple(
+        TaxTotal(tax, net, tax.on(net))
+        for tax, net in sorted(sums.items(), key=lambda item: _rank(item[0]))
+    )
+
+
+def _rank(tax: Tax) -> tuple[Decimal, str, str, str]:
+    words = tax.reason or tax.ground or ""
+    return -tax.percentage, tax.type, tax.category or "", f"{words} {tax.place or ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +188,9 @@ class AskedAmount:
     tax: Tax | None
     currency: str | None
 
-    def taxed(self, default_currency: str, default_tax: Tax) -> TaxedAmount:
+    def taxed(self, default_currency: str, tax: Tax) -> TaxedAmount:
         """
-        Return the exact amount.
+        Return the exact amount, with the tax that was decided for it.
 
         Raise InvalidRequestError where it has more decimals than its currency, or where net,
         tax and gross do not agree.
@@ -113,5 +199,5 @@ class AskedAmount:
         return TaxedAmount(
             net=Money.exactly(self.net, currency, "amount.value_without_taxes"),
             gross=Money.exactly(self.gross, currency, "amount.value_with_taxes"),
-            tax=self.tax or default_tax,
+            tax=tax,
         )

@@ -7,40 +7,60 @@ from datetime import date
 from billing.domain.errors import ConflictError
 from billing.domain.regimes import REGIMES
 from billing.domain.regimes.regime import Rate
-from billing.domain.tax import NO_TAX, Tax
+from billing.domain.territories import Place, named_place, regions_of
 
 MAX_OWN_RATES = 24
-"""How many rates an org can set for one province; all of an org's are read with each invoice."""
+"""How many rates an org can set for one place; all of an org's are read with each invoice."""
+MAX_OWN_RATES_IN_ALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class OwnRates:
-    """The rates that an org has set itself, by province, oldest first; `version` counts changes."""
+    """
+    The rates that an org has set itself, oldest first; `version` counts changes.
+
+    A place is named by the code of its region (ISO 3166-2), else by that of its country.
+    """
 
     version: int = 0
-    by_province: Mapping[int, Sequence[Rate]] = field(default_factory=dict)
+    by_place: Mapping[str, Sequence[Rate]] = field(default_factory=dict)
 
-    def plus(self, state_id: int, rate: Rate) -> "OwnRates":
+    def plus(self, name: str, rate: Rate) -> "OwnRates":
         """
         Return the rates with a new one, which replaces an earlier one of the same day.
 
-        Raise ConflictError where the province has too many rates.
+        Raise ConflictError where the place, or the org, has too many rates.
         """
-        others = [
-            each
-            for each in self.by_province.get(state_id, ())
-            if each.valid_from != rate.valid_from
-        ]
+        others = self._without(name, rate.valid_from)
         if len(others) >= MAX_OWN_RATES:
             raise ConflictError(
-                f"The province already has {MAX_OWN_RATES} own rates, which is the limit."
+                f"{name} already has {MAX_OWN_RATES} own rates, which is the limit."
             )
-        rates = sorted([*others, rate], key=lambda each: each.valid_from)
-        return OwnRates(self.version + 1, {**self.by_province, state_id: tuple(rates)})
+        rates = sorted([*others, rate], key=_valid_from)
+        changed = {**self.by_place, name: tuple(rates)}
+        if sum(map(len, changed.values())) > MAX_OWN_RATES_IN_ALL:
+            raise ConflictError(
+                f"The org already has {MAX_OWN_RATES_IN_ALL} own rates, which is the limit."
+            )
+        return OwnRates(self.version + 1, changed)
 
-    def at(self, country: str, state_id: int) -> Sequence[Rate]:
-        """Return the org's rates of a region; orgs set them for the provinces of Spain only."""
-        return self.by_province.get(state_id, ()) if country == "ES" else ()
+    def minus(self, name: str, valid_from: date) -> "OwnRates":
+        """Return the rates without the one that is valid from a day, if there is one."""
+        others = self._without(name, valid_from)
+        if len(others) == len(self.by_place.get(name, ())):
+            return self
+        places = {each: rates for each, rates in self.by_place.items() if each != name}
+        return OwnRates(self.version + 1, {**places, **({name: others} if others else {})})
+
+    def at(self, place: Place, day: date) -> Rate | None:
+        """Return the org's own rate of a place on a day, if it has set one by then."""
+        for name in place.names:
+            if rate := _in_force(self.by_place.get(name, ()), day):
+                return rate
+        return None
+
+    def _without(self, name: str, valid_from: date) -> tuple[Rate, ...]:
+        return tuple(each for each in self.by_place.get(name, ()) if each.valid_from != valid_from)
 
 
 NO_OWN_RATES = OwnRates()
@@ -48,56 +68,76 @@ NO_OWN_RATES = OwnRates()
 
 @dataclass(frozen=True, slots=True)
 class LocationTax:
-    """The tax of a place; `state_id` None is a whole country."""
+    """
+    The tax of a place; `state_id` and `region` are None for a whole country.
+
+    `region` is None, too, where ISO 3166-2 has no code for it.
+    """
 
     country: str
     state_id: int | None
+    region: str | None
     name: str
     rate: Rate
 
 
-def tax_at(country: str, state_id: int | None, day: date, own: OwnRates) -> Tax:
+def rate_at(place: Place, day: date, own: OwnRates, seller: Place | None = None) -> Rate | None:
     """
-    Return the tax of a place on a day; none where the country has no regime.
+    Return the rate of a place on a day: the org's own, else the standard one, if we know any.
 
-    `state_id` counts where the country is divided into regions: in Spain, the INE province code.
+    For days before the data begins, the oldest stands in. Where the seller is not in such a region
+    as the rate of a region needs, that of the country holds.
     """
-    regime = REGIMES.get(country)
-    if regime is None:
-        return NO_TAX
-    if state_id is None or not regime.regions:
-        return _in_force(regime.rates, day).tax
-    return region_tax(country, state_id, day, own).rate.tax
+    if rate := own.at(place, day):
+        return rate
+    region = place.region
+    if region and region.needs_seller and seller and not _has_same_rates(seller, place):
+        place = Place(place.country)
+    rates = place.rates
+    return _in_force(rates, day) or (rates[0] if rates else None)
 
 
-def region_tax(country: str, state_id: int, day: date, own: OwnRates) -> LocationTax:
-    """Return the tax of a region on a day: the org's own rate, where it has set one by then."""
-    region = REGIMES[country].regions[state_id]
-    set_by_then = [each for each in own.at(country, state_id) if each.valid_from <= day]
-    rate = set_by_then[-1] if set_by_then else _in_force(region.rates, day)
-    return LocationTax(country, state_id, region.name, rate)
+def _has_same_rates(seller: Place, place: Place) -> bool:
+    return bool(seller.country == place.country and seller.region and seller.region.needs_seller)
+
+
+def location_tax(place: Place, day: date, own: OwnRates) -> LocationTax | None:
+    """Return the tax of a place on a day, if there is one that we know."""
+    rate = rate_at(place, day, own)
+    if rate is None:
+        return None
+    regime = REGIMES.get(place.country)
+    region = place.region
+    code = region.code if region else place.code
+    return LocationTax(
+        country=place.country,
+        state_id=region.state_id if region else None,
+        region=code,
+        name=region.name if region else code or (regime.name if regime else place.country),
+        rate=rate,
+    )
 
 
 def location_taxes(country: str | None, day: date, own: OwnRates) -> list[LocationTax]:
-    """List the tax of every country with a regime, or of one, and then of their regions."""
-    regimes = [regime for code, regime in REGIMES.items() if country in (None, code)]
-    countries = [
-        LocationTax(regime.country, None, regime.name, _in_force(regime.rates, day))
-        for regime in regimes
-    ]
-    regions = [
-        region_tax(regime.country, state_id, day, own)
-        for regime in regimes
-        for state_id in regime.regions
-    ]
-    return countries + regions
+    """
+    List the tax of every country with a regime, or of one, and then of their regions.
+
+    Behind them come the places that only the org has rates for.
+    """
+    known = [Place(code) for code in REGIMES]
+    known += [region for code in REGIMES for region in regions_of(code)]
+    listed = {name for place in known for name in place.names}
+    known += [_named(name) for name in sorted(own.by_place) if name not in listed]
+    found = (location_tax(place, day, own) for place in known if country in (None, place.country))
+    return [each for each in found if each]
 
 
-def _in_force(rates: Sequence[Rate], day: date) -> Rate:
-    """Return the rate of a day; for days before the data begins, the oldest stands in."""
-    return max(
-        (rate for rate in rates if rate.valid_from <= day), default=rates[0], key=_valid_from
-    )
+def _named(name: str) -> Place:
+    return named_place(name[:2], name if len(name) > len("ES") else None)
+
+
+def _in_force(rates: Sequence[Rate], day: date) -> Rate | None:
+    return max((rate for rate in rates if rate.valid_from <= day), default=None, key=_valid_from)
 
 
 def _valid_from(rate: Rate) -> date:

@@ -13,10 +13,39 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "usage_sms": {"en": "SMS", "es": "SMS"},
     "usage_voice": {"en": "Voice", "es": "Voz"},
     # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
+    # The names are kept with charges and documents: add some, change the words, remove none.
     "exempt": {"en": "Exempt from VAT", "es": "Operación exenta de IVA"},
+    "exempt_igic": {"en": "Exempt from IGIC", "es": "Operación exenta de IGIC"},
+    "exempt_ipsi": {"en": "Exempt from IPSI", "es": "Operación exenta de IPSI"},
+    "exempt_tax": {"en": "Exempt from tax", "es": "Operación exenta de impuestos"},
     "reverse_charge": {
         "en": "Reverse charge (art. 196, Directive 2006/112/EC)",
         "es": "Inversión del sujeto pasivo (art. 196, Directiva 2006/112/CE)",
+    },
+    "reverse_charge_iva": {
+        "en": "Reverse charge (art. 84.Uno.2.º, Ley 37/1992)",
+        "es": "Inversión del sujeto pasivo (art. 84.Uno.2.º, Ley 37/1992)",
+    },
+    "reverse_charge_igic": {
+        "en": "Reverse charge (art. 19.1.2.º, Ley 20/1991)",
+        "es": "Inversión del sujeto pasivo (art. 19.1.2.º, Ley 20/1991)",
+    },
+    "reverse_charge_ipsi": {
+        "en": "Reverse charge (Ley 8/1991)",
+        "es": "Inversión del sujeto pasivo (Ley 8/1991)",
+    },
+    "reverse_charge_named": {"en": "Reverse charge", "es": "Inversión del sujeto pasivo"},
+    "outside_business": {
+        "en": "Not subject to VAT: service to a business outside the EU's VAT area "
+        "(art. 44, Directive 2006/112/EC)",
+        "es": "No sujeta a IVA: servicio a una empresa fuera del territorio IVA de la UE "
+        "(art. 44, Directiva 2006/112/CE)",
+    },
+    "outside_consumer": {
+        "en": "Not subject to VAT: service to a customer outside the EU's VAT area "
+        "(art. 58, Directive 2006/112/EC)",
+        "es": "No sujeta a IVA: servicio a un cliente fuera del territorio IVA de la UE "
+        "(art. 58, Directiva 2006/112/CE)",
     },
     "out_of_scope": {"en": "Not subject to VAT", "es": "Operación no sujeta a IVA"},
     # Notes of the e-invoice, and the reason of a line's charge: BT-22, BT-20 and BT-144.

@@ -1,59 +1,262 @@
 """
-What an invoice says about its VAT: category, exemption and the period of supply.
+Place of supply: whose tax a charge has, and what a document says of it.
 
-BT and BG are the business terms and groups of EN 16931, BR its rules, articles those of
-Directive 2006/112/EC.
+The services that are billed here are those of art. 58 (telecommunications, broadcasting, electronic
+services) and those of the general rules of arts. 44 and 45. For others, the caller names the tax.
+
+BT and BG are the business terms and groups of EN 16931, BR its rules, articles those of Directive
+2006/112/EC, unless another law is named. docs/tax.md explains the rules to accountants.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
-from billing.domain.invoices import IssuedInvoice, LinePeriod
-from billing.domain.parties import Language
-from billing.domain.periods import local_date
+from billing.domain.errors import InvalidRequestError
+from billing.domain.parties import Account, Language, Org
 from billing.domain.regimes.eu import MEMBER_STATES
-from billing.domain.tax import Tax, TaxType
+from billing.domain.tax import Tax, TaxType, VatCategory
+from billing.domain.tax_ids import vat_id
+from billing.domain.tax_rates import OwnRates, rate_at
+from billing.domain.territories import Place, place_of
 from billing.domain.texts import text
+from billing.domain.vatex import is_code
 
 
-class VatCategory(StrEnum):
-    """The categories of UNTDID 5305 that our documents use (BT-118, BT-151)."""
+class Rule(StrEnum):
+    """The rows of the table in docs/tax.md: the first that fits decides."""
 
-    STANDARD = "S"
-    ZERO = "Z"
-    EXEMPT = "E"
-    REVERSE_CHARGE = "AE"
-    OUT_OF_SCOPE = "O"
-    IGIC = "L"
-    IPSI = "M"
+    SAME_TERRITORY = "a"
+    WITHIN_THE_VAT_AREA = "b"
+    WITHIN_SPAIN = "c"
+    OUT_OF_THE_VAT_AREA = "d"
+    INTO_THE_VAT_AREA = "e"
+    ALL_ELSE = "f"
 
 
-def vat_category(tax: Tax, invoice: IssuedInvoice) -> VatCategory:
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The rule that decides, and what is charged by it; None where the caller has to name it."""
+
+    rule: Rule
+    tax: Tax | None
+
+
+_REVERSE_CHARGES = {
+    "ES": "reverse_charge_iva",
+    "ES-CN": "reverse_charge_igic",
+    "ES-CE": "reverse_charge_ipsi",
+    "ES-ML": "reverse_charge_ipsi",
+}
+"""By the territory of a Spanish business, the ground on which it owes the tax itself."""
+_EXEMPT = {TaxType.IGIC: "exempt_igic", TaxType.IPSI: "exempt_ipsi"}
+_NAMED = {
+    VatCategory.REVERSE_CHARGE: "reverse_charge_named",
+    VatCategory.OUT_OF_SCOPE: "out_of_scope",
+}
+"""What is said of a category that the caller names without a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What an org supplies to an account, with the rates that the org has set itself."""
+
+    org: Org
+    account: Account
+    own: OwnRates
+
+    @property
+    def seller(self) -> Place:
+        return place_of(self.org.address)
+
+    @property
+    def buyer(self) -> Place:
+        return place_of(self.account.address)
+
+    @property
+    def rule(self) -> Rule:
+        """Return the row that fits first."""
+        seller, buyer = self.seller, self.buyer
+        rows = {
+            Rule.SAME_TERRITORY: seller.home == buyer.home,
+            Rule.WITHIN_THE_VAT_AREA: seller.in_vat_area and buyer.in_vat_area,
+            Rule.WITHIN_SPAIN: seller.country == buyer.country == "ES",
+            Rule.OUT_OF_THE_VAT_AREA: seller.in_vat_area,
+            Rule.INTO_THE_VAT_AREA: buyer.in_vat_area,
+            Rule.ALL_ELSE: True,
+        }
+        return next(rule for rule, fits in rows.items() if fits)
+
+    def decide(self, day: date) -> Decision:
+        """Return what is charged for a service of a day that names no tax."""
+        rule, buyer, is_business = self.rule, self.buyer, self.account.is_business
+        rate = self.own.at(buyer, day)
+        own = self._charged(rate.tax, buyer) if rate else None
+        match rule:
+            case Rule.SAME_TERRITORY:
+                tax = own or self._standard(buyer, day)
+            case Rule.WITHIN_THE_VAT_AREA if is_business:
+                tax = self._reverse_charge(buyer)
+            case Rule.WITHIN_THE_VAT_AREA:
+                tax = own or self._standard(buyer if self.org.one_stop_shop else self.seller, day)
+            case Rule.WITHIN_SPAIN if is_business:
+                tax = own or _out_of_scope(_REVERSE_CHARGES[buyer.territory], buyer)
+            case Rule.WITHIN_SPAIN:
+                tax = own or self._standard(buyer, day)
+            case Rule.OUT_OF_THE_VAT_AREA:
+                ground = "outside_business" if is_business else "outside_consumer"
+                tax = own or _out_of_scope(ground, buyer)
+            case Rule.INTO_THE_VAT_AREA if is_business:
+                tax = _out_of_scope("reverse_charge", buyer)
+            case Rule.INTO_THE_VAT_AREA if self.org.one_stop_shop:
+                tax = own or self._standard(buyer, day)
+            case _:
+                tax = own
+        return Decision(rule, tax)
+
+    def tax(self, asked: Tax | None, day: date, field: str = "tax") -> Tax:
+        """
+        Return how a service of a day is treated: as the caller names it, or by the rules.
+
+        Raise InvalidRequestError naming the field where the place has no such tax, where a reverse
+        charge has nobody to charge, or where a tax has to be named.
+        """
+        default = self.decide(day).tax
+        if asked is None:
+            if default is None:
+                raise self._unknown(field)
+            return default
+        if asked.type is TaxType.NONE:
+            return self._uncharged(asked, default, field)
+        if default and not default.differences(asked):
+            return default
+        for place in self._places(default, asked.type):
+            return replace(asked, place=place)
+        raise InvalidRequestError.of(
+            f"{field}.type",
+            f"{asked.type} is a tax of neither {self._name(self.seller)} nor "
+            f"{self._name(self.buyer)}; there it is {self.buyer.taxes[0]}",
+        )
+
+    # ---------------------------------------------------------------- inside
+
+    def _standard(self, place: Place, day: date) -> Tax | None:
+        rate = rate_at(place, day, self.own, self.seller)
+        return self._charged(rate.tax, place) if rate else None
+
+    def _charged(self, tax: Tax, place: Place) -> Tax:
+        """Return the tax of a rate; a rate of none says that the org's services are exempt."""
+        if tax.type is not TaxType.NONE:
+            return replace(tax, place=place.territory)
+        category = tax.category or VatCategory.EXEMPT
+        ground = None if tax.reason else self._ground(category, place)
+        return replace(tax, category=category, ground=ground, place=place.territory)
+
+    def _reverse_charge(self, buyer: Place) -> Tax:
+        return Tax(
+            TaxType.NONE,
+            Decimal(0),
+            VatCategory.REVERSE_CHARGE,
+            "reverse_charge",
+            place=buyer.territory,
+            vat_id=self._vat_id(),
+        )
+
+    def _uncharged(self, asked: Tax, default: Tax | None, field: str) -> Tax:
+        """Return the treatment of what the caller charges no tax for."""
+        category = asked.category or self._category(default)
+        if default and default.type is TaxType.NONE and default.category is category:
+            if asked.reason is None:
+                return default
+            return replace(default, ground=None, reason=asked.reason)
+        if category is VatCategory.REVERSE_CHARGE and not self.account.tax_id:
+            raise InvalidRequestError.of(
+                f"{field}.category", "AE is for an account with a tax_id; this one has none"
+            )
+        place = self.buyer if self.buyer.country in MEMBER_STATES else self.seller
+        return Tax(
+            TaxType.NONE,
+            Decimal(0),
+            category,
+            None if asked.reason else self._ground(category, place),
+            asked.reason,
+            default.place if default else self.buyer.territory,
+            self._vat_id() if category is VatCategory.REVERSE_CHARGE else None,
+        )
+
+    def _category(self, default: Tax | None) -> VatCategory:
+        """Return the category of what is not charged, where the caller names none."""
+        if self.seller.home == self.buyer.home:
+            return VatCategory.EXEMPT
+        if default and default.type is TaxType.NONE and default.category:
+            return default.category
+        in_area = self.seller.in_vat_area and self.buyer.in_vat_area
+        if in_area or self.seller.country == self.buyer.country == "ES":
+            return VatCategory.EXEMPT
+        return VatCategory.OUT_OF_SCOPE
+
+    def _ground(self, category: VatCategory, place: Place) -> str | None:
+        if category is VatCategory.EXEMPT:
+            usual = "exempt" if place.country in MEMBER_STATES else "exempt_tax"
+            return _EXEMPT.get(place.taxes[0], usual)
+        return _NAMED.get(category)
+
+    def _places(self, default: Tax | None, kind: TaxType) -> Sequence[str]:
+        """Return the territories whose tax it can be, the likeliest first."""
+        places = sorted(
+            (self.buyer, self.seller),
+            key=lambda place: (kind is not place.taxes[0], place.territory != _place(default)),
+        )
+        return [place.territory for place in places if kind in place.taxes]
+
+    def _vat_id(self) -> str | None:
+        tax_id = self.account.tax_id
+        return vat_id(tax_id, self.buyer.country) if tax_id else None
+
+    def _unknown(self, field: str) -> InvalidRequestError:
+        code = self.buyer.code or self.buyer.country
+        path = f"{self.buyer.country}/{code}" if self.buyer.code else code
+        return InvalidRequestError.of(
+            field,
+            f"no rate is known for {code}: name the tax, or set the org's own rate by "
+            f"PUT /v1/orgs/{self.org.id}/tax-rates/{path}",
+        )
+
+    def _name(self, place: Place) -> str:
+        return place.region.name if place.region else place.country
+
+
+def _place(tax: Tax | None) -> str | None:
+    return tax.place if tax else None
+
+
+def _out_of_scope(ground: str, buyer: Place) -> Tax:
+    return Tax(TaxType.NONE, Decimal(0), VatCategory.OUT_OF_SCOPE, ground, place=buyer.territory)
+
+
+def treated_by_version_1_0(taxes: Sequence[Tax], org: Org, account: Account) -> list[Tax]:
     """
-    Return the VAT category of a tax on an invoice.
+    Return the taxes of a document, those that version 1.0 kept with the treatment it gave them.
 
-    A tax that is named is charged as it is named, at its rate; at zero it is zero rated (Z), IGIC
-    too (BR-AF-05), but for IPSI. Where none is:
-
-    - between two member states, with the tax id of the buyer: reverse charge (AE). What we bill
-      are services, so it is art. 196, never the intra-community supply of goods (K);
-    - within the EU otherwise: exempt (E; art. 132);
-    - where one of the two is outside the EU: "services outside scope of tax" (O; arts. 44, 58
-      and 59). G is the "free export item", for goods. An invoice must not mix O with other
-      categories (BR-O-11), so beside taxed lines such a line is E.
+    It decided when it issued: between two member states, with a tax id of the buyer, the reverse
+    charge; else within the EU exempt; else out of scope, and beside taxed lines exempt.
     """
-    if tax.type is not TaxType.NONE:
-        if tax.type is TaxType.IPSI:
-            return VatCategory.IPSI
-        if not tax.percentage:
-            return VatCategory.ZERO
-        return VatCategory.IGIC if tax.type is TaxType.IGIC else VatCategory.STANDARD
-    seller, buyer = invoice.seller.address.country, invoice.buyer.country
-    if seller in MEMBER_STATES and buyer in MEMBER_STATES:
-        abroad = seller != buyer and bool(invoice.buyer.tax_id)
-        return VatCategory.REVERSE_CHARGE if abroad else VatCategory.EXEMPT
-    alone = all(total.tax.type is TaxType.NONE for total in invoice.taxes)
-    return VatCategory.OUT_OF_SCOPE if alone else VatCategory.EXEMPT
+    countries = {org.address.country, account.country}
+    if countries <= MEMBER_STATES:
+        abroad = len(countries) > 1 and bool(account.tax_id)
+        category = VatCategory.REVERSE_CHARGE if abroad else VatCategory.EXEMPT
+    else:
+        alone = all(tax.type is TaxType.NONE for tax in taxes)
+        category = VatCategory.OUT_OF_SCOPE if alone else VatCategory.EXEMPT
+    ground = "reverse_charge" if category is VatCategory.REVERSE_CHARGE else _WORDS[category]
+    return [
+        tax if tax.category else replace(tax, category=category, ground=ground) for tax in taxes
+    ]
+
+
+# ---------------------------------------------------------------- what documents say
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +266,31 @@ class Exemption:
     code: str | None
     reason: str
 
+    def __add__(self, other: "Exemption") -> "Exemption":
+        """Return two reasons as one; two codes cannot be."""
+        if self == other:
+            return self
+        code = self.code if self.code == other.code else None
+        return Exemption(code, f"{self.reason}; {other.reason}")
 
-_GROUNDS = {
-    VatCategory.EXEMPT: (None, "exempt"),
-    VatCategory.REVERSE_CHARGE: ("VATEX-EU-AE", "reverse_charge"),
-    VatCategory.OUT_OF_SCOPE: ("VATEX-EU-O", "out_of_scope"),
+
+_CODES = {
+    VatCategory.REVERSE_CHARGE: "VATEX-EU-AE",
+    VatCategory.OUT_OF_SCOPE: "VATEX-EU-O",
 }
-"""The VATEX code of a category, and the name of its words among the texts."""
+_WORDS = {
+    VatCategory.EXEMPT: "exempt",
+    VatCategory.REVERSE_CHARGE: "reverse_charge_named",
+    VatCategory.OUT_OF_SCOPE: "out_of_scope",
+}
+"""The words of a category where the caller gave a code only."""
 
 
-def exemption(category: VatCategory, language: Language) -> Exemption | None:
-    """Return why a category charges no tax, as art. 226 (11) and (11a) ask; None where it does."""
-    if category not in _GROUNDS:
+def exemption(tax: Tax, language: Language) -> Exemption | None:
+    """Return why no tax is charged, as art. 226 (11) and (11a) ask; None where it is."""
+    if tax.category not in _WORDS:
         return None
-    code, words = _GROUNDS[category]
-    return Exemption(code, text(words, language))
-
-
-def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
-    """
-    Return when the billed was supplied (BG-14, art. 226 (7)).
-
-    It is what the lines' periods span; without any, the cycle that was closed. An invoice of
-    the middle of a cycle, that is a one-off, was supplied when it was issued.
-    """
-    periods = [line.period for line in invoice.lines if line.period]
-    if periods:
-        return LinePeriod(min(p.start for p in periods), max(p.end for p in periods))
-    if invoice.cycle.end > invoice.issued_at:
-        return None
-    zone = invoice.buyer.time_zone
-    return LinePeriod(local_date(invoice.cycle.start, zone), invoice.cycle.last_day(zone))
+    code = _CODES.get(tax.category)
+    if tax.reason and is_code(tax.reason):
+        return Exemption(tax.reason, text(_WORDS[tax.category], language))
+    return Exemption(code, tax.reason or text(tax.ground or _WORDS[tax.category], language))

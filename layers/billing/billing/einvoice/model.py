@@ -10,20 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod
+from billing.domain.invoices import InvoiceKind, IssuedInvoice, Line, LinePeriod, supply_period
 from billing.domain.money import CURRENCIES, EXACT, Money
 from billing.domain.networks import Network, buyer_address, missing, seller_address
 from billing.domain.parties import Account, Address, ElectronicAddress, Language, Org
-from billing.domain.tax import Tax
+from billing.domain.tax import Tax, VatCategory
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, text
-from billing.domain.vat import (
-    Exemption,
-    VatCategory,
-    exemption,
-    supply_period,
-    vat_category,
-)
+from billing.domain.vat import Exemption, exemption
 
 _EN_16931 = "urn:cen.eu:en16931:2017"
 SPECIFICATIONS = {
@@ -212,7 +206,7 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
             (invoice.corrects.number, invoice.corrects.issue_date) if invoice.corrects else None
         ),
         seller=_seller(invoice.seller, outside),
-        buyer=_buyer(invoice.buyer, outside),
+        buyer=_buyer(invoice.buyer, invoice.vat_id, outside),
         payment=_payment(invoice, is_credit=is_credit),
         lines=[_line(n, line, order_id, invoice, sign) for n, line in enumerate(invoice.lines, 1)],
         taxes=taxes,
@@ -241,14 +235,13 @@ def _cents(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def _rate(tax: Tax, category: VatCategory) -> Decimal | None:
-    return None if category is VatCategory.OUT_OF_SCOPE else tax.percentage
+def _rate(tax: Tax) -> Decimal | None:
+    return None if tax.category is VatCategory.OUT_OF_SCOPE else tax.percentage
 
 
 def _line(
     number: int, line: Line, order_id: str | None, invoice: IssuedInvoice, sign: int
 ) -> InvoicedLine:
-    category = vat_category(line.tax, invoice)
     own_order = None if order_id else line.order_id
     return InvoicedLine(
         id=str(number),
@@ -259,8 +252,8 @@ def _line(
         price=abs(line.unit_price),
         charges=_charges(line, language_of(invoice.buyer), sign),
         net=_amount(line.net) * sign,
-        category=category,
-        rate=_rate(line.tax, category),
+        category=line.tax.decided,
+        rate=_rate(line.tax),
         period=line.period,
     )
 
@@ -278,26 +271,31 @@ def _charges(line: Line, language: Language, sign: int) -> list[Charge]:
 
 
 def _breakdown(invoice: IssuedInvoice, sign: int) -> list[VatBreakdown]:
-    """Return the sums per category and rate: IVA and VAT of one rate are one to the standard."""
+    """
+    Return the sums per category and rate.
+
+    IVA and VAT of one rate are one to the standard, and so are two grounds of exemption (BR-E-01).
+    """
     language = language_of(invoice.buyer)
     zero = _amount(Money.zero(invoice.currency))
     nets: dict[tuple[VatCategory, Decimal | None], Decimal] = {}
     amounts: dict[tuple[VatCategory, Decimal | None], Decimal] = {}
+    reasons: dict[tuple[VatCategory, Decimal | None], Exemption] = {}
     for line in invoice.lines:
-        category = vat_category(line.tax, invoice)
-        key = category, _rate(line.tax, category)
+        key = line.tax.decided, _rate(line.tax)
         nets[key] = nets.get(key, zero) + _amount(line.net) * sign
     for total in invoice.taxes:
-        category = vat_category(total.tax, invoice)
-        key = category, _rate(total.tax, category)
+        key = total.tax.decided, _rate(total.tax)
         amounts[key] = amounts.get(key, zero) + _amount(total.amount) * sign
+        if why := exemption(total.tax, language):
+            reasons[key] = reasons[key] + why if key in reasons else why
     return [
         VatBreakdown(
             category,
             rate or Decimal(0),
             nets[category, rate],
             _near(amount, nets[category, rate], rate),
-            exemption(category, language),
+            reasons.get((category, rate)),
         )
         for (category, rate), amount in amounts.items()
     ]
@@ -329,8 +327,9 @@ def _seller(org: Org, outside: bool) -> Party:
     )
 
 
-def _buyer(account: Account, outside: bool) -> Party:
-    vat = vat_id(account.tax_id, account.country) if account.tax_id else None
+def _buyer(account: Account, charged: str | None, outside: bool) -> Party:
+    """Return the buyer, by the VAT id that a reverse charge was for, or else by its own."""
+    vat = charged or (vat_id(account.tax_id, account.country) if account.tax_id else None)
     return Party(
         id=account.id,
         name=account.company_name or account.name,
@@ -384,7 +383,7 @@ def _network(invoice: IssuedInvoice, order_id: str | None) -> Network:
 
 def _is_as_peppol_asks_at_home(invoice: IssuedInvoice) -> bool:
     """Return whether a document keeps the rules that Peppol has for the seller's country."""
-    taxes = [(vat_category(total.tax, invoice), total.tax.percentage) for total in invoice.taxes]
+    taxes = [(total.tax.decided, total.tax.percentage) for total in invoice.taxes]
     match invoice.seller.address.country:
         case "NL":  # NL-R-001: what a credit note corrects. NL-R-003: no legal id but a KVK number.
             named = invoice.kind is InvoiceKind.INVOICE or invoice.corrects is not None

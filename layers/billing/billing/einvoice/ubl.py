@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from billing.domain.invoices import IssuedInvoice, LinePeriod
 from billing.domain.parties import Address
-from billing.domain.vat import VatCategory
+from billing.domain.tax import VatCategory
 from billing.einvoice.model import (
     BUSINESS_PROCESS,
     LINE_OBJECT,

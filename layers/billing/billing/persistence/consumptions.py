@@ -6,18 +6,17 @@ Consumptions and their totals.
     external#<org>#consumption#<id>    external                       the one with that external id
     in the movements' table
     cycle#<org>#<account>#<date>       total#<sub>#<type>#<unit>#     what the records of a cycle
-                                       <tax>#<percentage>#<currency>  come to: units, and net in
-                                                                      minor units
+                                       <tax>#<percentage>#            come to: units, net in minor
+                                       <currency>#<treatment>         units, and the treatment
 
 Times are UTC with nine fraction digits, so that a subscription's records of a type sort by when
 they were consumed. A total moves in the transaction that stores its records, so it is their sum at
-any time.
+any time. Version 1.0 kept totals without a treatment, under keys that end with the currency.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from itertools import batched, islice
 from typing import Any
 
@@ -37,7 +36,7 @@ from billing.domain.money import Money
 from billing.domain.movements import Surroundings
 from billing.domain.periods import Moment
 from billing.domain.records import tax_record, to_json, to_tax
-from billing.domain.tax import Tax, TaxedAmount, TaxType
+from billing.domain.tax import TaxedAmount
 from billing.persistence.cycles import (
     check_open_cycle,
     list_members,
@@ -133,8 +132,12 @@ class ConsumptionRepository:
                     update(
                         self._movements,
                         _total_key(members(org_id, to.account.id, cycle.ends_on), total),
-                        "ADD units :units, net :net",
-                        {":units": {"N": str(total.units)}, ":net": {"N": str(total.net.minor)}},
+                        "SET tax = :tax ADD units :units, net :net",
+                        {
+                            ":tax": {"S": to_json(tax_record(total.tax))},
+                            ":units": {"N": str(total.units)},
+                            ":net": {"N": str(total.net.minor)},
+                        },
                     )
                     for total in totals_of(subscription_id, [each for each, _ in some])
                 ),
@@ -220,6 +223,7 @@ def _total_key(pk: str, total: ConsumptionTotal) -> Key:
         total.tax.type,
         f"{total.tax.percentage:f}",
         total.net.currency,
+        total.tax.treatment_id,
     )
 
 
@@ -272,12 +276,16 @@ def _to_consumption(item: Item) -> Consumption:
 
 
 def to_total(item: Item) -> ConsumptionTotal:
-    _, subscription_id, kind, unit, tax, percentage, currency = item["sk"]["S"].split(SEPARATOR)
+    _, subscription_id, kind, unit, tax, percentage, currency, *_ = item["sk"]["S"].split(SEPARATOR)
     return ConsumptionTotal(
         subscription_id=subscription_id,
         type=ConsumptionType(kind),
         unit=Unit(unit),
-        tax=Tax(TaxType(tax), Decimal(percentage)),
+        tax=to_tax(
+            json.loads(item["tax"]["S"])
+            if "tax" in item
+            else {"type": tax, "percentage": percentage}
+        ),
         units=int(item["units"]["N"]),
         net=Money(int(item["net"]["N"]), currency),
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from billing import config
 from billing.domain.records import tax_record, to_json, to_tax
+from billing.domain.regimes.es import province_code
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax_rates import OwnRates
 from billing.persistence.dynamodb import (
@@ -25,7 +26,7 @@ from billing.persistence.dynamodb import (
 )
 
 
-class LocationTaxRepository:
+class OwnRatesRepository:
     """The own rates of all orgs."""
 
     def __init__(self) -> None:
@@ -59,20 +60,28 @@ def to_own_rates(item: Item | None) -> OwnRates:
     record: dict[str, list[Any]] = json.loads(item["rates"]["S"])
     return OwnRates(
         version=int(item["version"]["N"]),
-        by_province={
-            int(state_id): tuple(
+        by_place={
+            _name(name): tuple(
                 Rate(date.fromisoformat(rate["valid_from"]), to_tax(rate["tax"])) for rate in rates
             )
-            for state_id, rates in record.items()
+            for name, rates in record.items()
         },
     )
 
 
+def _name(name: str) -> str:
+    """Return the code of a place; provinces of Spain are kept by number, as version 1.0 does."""
+    return province_code(int(name)) if name.isdigit() else name
+
+
+_NUMBERS = {province_code(number): str(number) for number in range(1, 53)}
+
+
 def _record(own: OwnRates) -> dict[str, list[Any]]:
     return {
-        str(state_id): [
+        _NUMBERS.get(name, name): [
             {"valid_from": rate.valid_from.isoformat(), "tax": tax_record(rate.tax)}
             for rate in rates
         ]
-        for state_id, rates in own.by_province.items()
+        for name, rates in own.by_place.items()
     }

@@ -11,8 +11,7 @@ from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import NewInvoice, draft_invoice
 from billing.domain.issuing import Journal, OpenJournal
 from billing.domain.parties import Account, Org
-from billing.domain.tax import Tax
-from billing.domain.tax_rates import OwnRates, tax_at
+from billing.domain.tax_rates import OwnRates
 from billing.services.convert_tax import with_national_tax
 
 
@@ -49,9 +48,6 @@ def issue_invoice(
     """
     org, account, own = profiles.get_with_rates(request.org_id, request.account_id)
 
-    def default_tax(day: date) -> Tax:
-        return tax_at(account.country, account.state_id, day, own)
-
     def issue() -> Created:
         opened = issuing.open(org, [account.id], now, external=external)
         if known := external.replay(opened.known):
@@ -59,7 +55,7 @@ def issue_invoice(
         if account.closed:
             raise AccountClosedError
         journal = opened.journal
-        draft = draft_invoice(request, org, account, default_tax, now)
+        draft = draft_invoice(request, org, account, own, now)
         invoice = journal.issue(with_national_tax(draft, now, rates.find))
         issuing.write(journal, external)
         return Created(str(invoice.key.ordinal))

@@ -1,7 +1,7 @@
 """v1 billing: what its groups have in common."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, cast, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -15,13 +15,18 @@ from billing.dialects.fields import (
     Name,
     NotNegative,
     Percentage,
+    Text,
     TextOf,
     check_electronic_address,
 )
 from billing.domain.parties import Address, ElectronicAddress
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.regimes.es import province_of, region_of
-from billing.domain.tax import AskedAmount, Tax, TaxType
+from billing.domain.tax import AskedAmount, Tax, TaxType, VatCategory
+from billing.domain.vatex import VATEX, is_code
+
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
+UntaxedCategory = Literal["E", "AE", "O", "Z"]
 
 StateId = Annotated[int, Field(ge=1, le=52)]
 
@@ -41,6 +46,19 @@ class TaxDTO(Dto):
     percentage: Percentage = Field(
         description="The tax rate in percent: 21 means 21 %. It is 0 if the type is `NONE`."
     )
+    category: UntaxedCategory | None = Field(
+        None,
+        exclude_if=lambda category: category is None,
+        description="Why the tax is zero (UNTDID 5305). For `NONE`: `E` exempt, `AE` reverse "
+        "charge, `O` outside the scope of tax. Default: what follows from the place of supply, and "
+        "`E` in the org's own territory. For any other type: `Z`, the zero rate.",
+    )
+    exemption_reason: Text | None = Field(
+        None,
+        exclude_if=lambda reason: reason is None,
+        description="The legal ground on which no tax is charged, as documents state it: a VATEX "
+        "code such as `VATEX-EU-132-1I`, or words. Default: words for the category.",
+    )
 
     @field_validator("percentage")
     @classmethod
@@ -49,12 +67,56 @@ class TaxDTO(Dto):
             raise ValueError("must be 0 where the type is NONE")
         return percentage
 
+    @field_validator("category")
+    @classmethod
+    def _category_of_its_type(
+        cls, category: UntaxedCategory | None, earlier: ValidationInfo
+    ) -> UntaxedCategory | None:
+        kind, percentage = earlier.data.get("type"), earlier.data.get("percentage")
+        if category is None or kind is None or percentage is None:
+            return category
+        if kind is TaxType.NONE:
+            if category == "Z":
+                raise ValueError("Z is the zero rate of a tax: name its type, or E, AE or O")
+        elif category != Tax(kind, percentage).category:
+            raise ValueError(f"{category} is not for {kind} at {percentage:f} %")
+        return category
+
+    @field_validator("exemption_reason")
+    @classmethod
+    def _reason_of_its_category(cls, reason: str | None, earlier: ValidationInfo) -> str | None:
+        kind, category = earlier.data.get("type"), earlier.data.get("category")
+        if reason is None or kind is None or "category" not in earlier.data:
+            return reason
+        if kind is not TaxType.NONE:
+            raise ValueError("is for the type NONE only")
+        if is_code(reason):
+            if reason not in VATEX:
+                raise ValueError("must be a code of the VATEX list that is used for services")
+            if category not in (None, VATEX[reason]):
+                raise ValueError(f"{reason} is for the category {VATEX[reason]}")
+        return reason
+
     @classmethod
     def from_domain(cls, tax: Tax) -> "TaxDTO":
-        return cls(type=tax.type, percentage=tax.percentage)
+        """Return a tax as it is charged; the category only where a request could name it."""
+        named = tax.category in get_args(UntaxedCategory)
+        category = cast(UntaxedCategory, tax.category) if named else None
+        return cls.model_construct(
+            type=tax.type,
+            percentage=tax.percentage,
+            category=category,
+            exemption_reason=tax.reason,
+        )
 
     def to_domain(self) -> Tax:
-        return Tax(self.type, self.percentage)
+        category = self.category or (VATEX.get(self.exemption_reason or ""))
+        return Tax(
+            type=self.type,
+            percentage=self.percentage,
+            category=VatCategory(category) if category else None,
+            reason=self.exemption_reason,
+        )
 
 
 class AmountRequestDTO(Dto):
@@ -69,8 +131,8 @@ class AmountRequestDTO(Dto):
     )
     tax: TaxDTO | None = Field(
         None,
-        description="Tax on the net amount. Default: that of the account's place on the day of "
-        "supply; for a refund, that of the movement.",
+        description="Tax on the net amount. Default: what the place of supply says on the day of "
+        "supply, which may be the reverse charge; for a refund, the tax of the movement.",
     )
     currency: Currency | None = Field(
         None,
@@ -154,7 +216,7 @@ class AddressDTO(Dto):
     )
     city: Name = Field(description="Town or city, as printed on invoices.")
     country: Country = Field(description="The country: ISO 3166-1 alpha-2, such as `ES`.")
-    region: Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")] | None = Field(
+    region: Region | None = Field(
         None,
         description="Region of the country (ISO 3166-2), such as `PT-30` for Madeira. Some regions "
         "have a tax of their own. In Spain it is the province of the postal code.",

@@ -35,9 +35,10 @@ from billing.domain.invoices import (
     Payment,
     WholeInvoice,
 )
-from billing.domain.parties import Account, Org
-from billing.domain.tax import TaxTotal, TaxType
-from billing.domain.vat import VatCategory, vat_category
+from billing.domain.parties import Account, Language, Org
+from billing.domain.tax import TaxTotal, TaxType, VatCategory
+from billing.domain.texts import language_of
+from billing.domain.vat import exemption
 
 
 class InvoiceLineRequestDTO(Dto):
@@ -53,7 +54,9 @@ class InvoiceLineRequestDTO(Dto):
         None, description="One-off costs without tax, in major units. Omit for none."
     )
     tax: TaxDTO | None = Field(
-        None, description="Tax of the line. Default: that of the account's place."
+        None,
+        description="Tax of the line. Default: what the place of supply says on the last day that "
+        "the line covers, which may be the reverse charge.",
     )
     period_start: Date | None = Field(None, description="First day that the line covers.")
     period_end: Date | None = Field(
@@ -359,15 +362,23 @@ class TaxTotalDTO(Dto):
         description="VAT category code (UNTDID 5305), as on the e-invoice: `S` standard, `Z` zero "
         "rated, `E` exempt, `AE` reverse charge, `O` outside the scope, `L` IGIC, `M` IPSI."
     )
+    exemption_reason: str | None = Field(
+        None,
+        exclude_if=lambda reason: reason is None,
+        description="The legal ground on which no tax is charged: the VATEX code or the words that "
+        "were given, else the words of the document.",
+    )
     net: Amount = Field(description="Sum of the net amounts that it is charged on, in major units.")
     amount: Amount = Field(description="The tax on that sum, in major units.")
 
     @classmethod
-    def from_domain(cls, total: TaxTotal, category: VatCategory) -> "TaxTotalDTO":
-        return cls(
+    def from_domain(cls, total: TaxTotal, language: Language) -> "TaxTotalDTO":
+        why = exemption(total.tax, language)
+        return cls.model_construct(
             type=total.tax.type,
             percentage=total.tax.percentage,
-            category=category,
+            category=total.tax.decided,
+            exemption_reason=total.tax.reason or (why.reason if why else None),
             net=total.net.major,
             amount=total.amount.major,
         )
@@ -496,7 +507,7 @@ class InvoiceResponseDTO(InvoiceSummaryDTO):
             **_summary(whole.summary, now),
             lines=[InvoiceLineResponseDTO.from_domain(line) for line in invoice.lines],
             taxes=[
-                TaxTotalDTO.from_domain(total, vat_category(total.tax, invoice))
+                TaxTotalDTO.from_domain(total, language_of(invoice.buyer))
                 for total in invoice.taxes
             ],
             period=PeriodDTO.from_domain(invoice.cycle),

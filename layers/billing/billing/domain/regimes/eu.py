@@ -1,8 +1,8 @@
 """
 The European Union: who belongs to it, and the standard VAT rates of its countries.
 
-Being a member state and having a rate in a table are two facts. A member state whose rules
-differ by region has a module of its own and no row here.
+Being a member state and having a rate in a table are two facts. A member state with regions that
+differ from the rest has a module of its own and no row here.
 
 Rates: European Commission, "Taxes in Europe Database", every change from 2016 on, as of
 2026-10-01.
@@ -19,28 +19,20 @@ MEMBER_STATES = frozenset(
 """The member states by ISO 3166-1 alpha-2, which calls Greece GR."""
 
 _STANDARD_RATES = """
-    AT Austria:      2016-01-01 20
     BE Belgium:      2016-01-01 21
     BG Bulgaria:     2016-01-01 20
     CY Cyprus:       2016-01-01 19
     CZ Czechia:      2016-01-01 21
-    DE Germany:      2016-01-01 19, 2020-07-01 16, 2021-01-01 19
     DK Denmark:      2016-01-01 25
     EE Estonia:      2016-01-01 20, 2024-01-01 22, 2025-07-01 24
-    FI Finland:      2016-01-01 24, 2024-09-01 25.5
-    FR France:       2016-01-01 20
-    GR Greece:       2016-01-01 23, 2016-06-01 24
     HR Croatia:      2016-01-01 25
     HU Hungary:      2016-01-01 27
     IE Ireland:      2016-01-01 23, 2020-09-01 21, 2021-03-01 23
-    IT Italy:        2016-01-01 22
     LT Lithuania:    2016-01-01 21
     LU Luxembourg:   2016-01-01 17, 2023-01-01 16, 2024-01-01 17
     LV Latvia:       2016-01-01 21
     MT Malta:        2016-01-01 18
-    NL Netherlands:  2016-01-01 21
     PL Poland:       2016-01-01 23
-    PT Portugal:     2016-01-01 23
     RO Romania:      2016-01-01 20, 2017-01-01 19, 2025-08-01 21
     SE Sweden:       2016-01-01 25
     SI Slovenia:     2016-01-01 22
