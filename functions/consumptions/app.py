@@ -30,6 +30,7 @@ from billing.domain.parties import Account
 from billing.domain.periods import local_date, midnight
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.consumptions import ConsumptionRepository
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.record_consumptions import record_consumptions
 
@@ -52,6 +53,7 @@ def create_consumptions(
         org_time=app.org_time(),
         reach=app.caller.reach,
         consumptions=ConsumptionRepository(),
+        rates=ExchangeRateRepository(),
     )
     receipt = ConsumptionReceiptDTO(accepted=accepted, duplicates=len(request.records) - accepted)
     location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/consumptions"

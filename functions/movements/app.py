@@ -35,6 +35,7 @@ from billing.domain.movements import Movement, MovementKey
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.adjustments import AdjustmentRepository
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import MovementRepository
 from billing.persistence.refunds import RefundRepository
@@ -68,6 +69,7 @@ def create_movement(
         reach=app.caller.reach,
         org_time=app.org_time(),
         movements=MovementRepository(),
+        rates=ExchangeRateRepository(),
     )
     location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"
     return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)
@@ -157,6 +159,7 @@ def create_adjustment(
         now=clock.now(),
         org_time=app.org_time(),
         adjustments=AdjustmentRepository(),
+        rates=ExchangeRateRepository(),
     )
     location = f"/v1/orgs/{org_id}/account/{account_id}/adjustment/{recorded.id}"
     return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)

@@ -14,6 +14,7 @@ from billing.dialects.v1.adjustments import AccountAdjustmentRequestDTO
 from billing.domain.idempotency import Created
 from billing.persistence.adjustments import AdjustmentRepository
 from billing.persistence.cycles import list_members
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.services.record_adjustment import record_adjustment
 from tests.integration.billing import Runs, audited, charge, issued, money, untaxed
 from tests.integration.conftest import Answer, Invoker
@@ -192,6 +193,7 @@ def test_twins_give_one_and_nothing_comes_into_a_closed_cycle(billed: Invoker) -
             now=clock.now(),
             org_time=clock.now(),
             adjustments=AdjustmentRepository(),
+            rates=ExchangeRateRepository(),
         )
 
     def close() -> tuple[Any, list[str]]:

@@ -138,8 +138,8 @@ def test_lines_come_by_subscription_and_kind_and_each_tax_once(billed: Invoker, 
 
 def test_each_currency_has_an_invoice_of_its_own(billed: Invoker, runs: Runs) -> None:
     in_euros = charge(billed)
-    in_yen = charge(billed, amount=money(121, 100, currency="JPY"))
     set_rate(billed.org_id, "JPY")
+    in_yen = charge(billed, amount=money(121, 100, currency="JPY"))
 
     assert _ended(runs, CYCLES[0]) == (1, 2, [])
 

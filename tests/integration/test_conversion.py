@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ DAY = date(2026, 10, 28)
 NOW = datetime(2026, 10, 28, 10, tzinfo=UTC)
 LINE = {"description": "Plan", "quantity": 1, "unit_price": 100}
 IVA = {"type": "IVA", "percentage": 21}
+NO_TAX = {"type": "NONE", "percentage": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,12 @@ def test_states_the_vat_in_the_national_currency_as_an_independent_converter_doe
     assert invoice.conversion is not None
     assert invoice.conversion.tax == Money.rounded(Decimal(expected), "EUR")
     assert (invoice.conversion.day, invoice.conversion.foreign) == (DAY, ecb[currency])
+    assert billed("invoices_get_whole", invoiceId="1").json["national_tax"] == {
+        "currency": "EUR",
+        "amount": float(invoice.conversion.tax.major),
+        "date": "2026-10-28",
+        "per_euro": {"EUR": 1, currency: float(ecb[currency])},
+    }
 
 
 def test_a_document_without_vat_or_in_the_national_currency_states_nothing(
@@ -78,8 +85,7 @@ def test_a_document_without_vat_or_in_the_national_currency_states_nothing(
 ) -> None:
     aws_calls()
     assert bill(billed, "EUR", "euro").status == 201
-    nothing = {"type": "NONE", "percentage": 0}
-    assert bill(billed, "USD", "untaxed", lines=[{**LINE, "tax": nothing}]).status == 201
+    assert bill(billed, "USD", "untaxed", lines=[{**LINE, "tax": NO_TAX}]).status == 201
 
     assert [each.conversion for each in documents(billed)] == [None, None]
     assert aws_calls().count("Query") <= 2  # those of documents() itself
@@ -178,6 +184,8 @@ def test_a_run_states_it_too_reads_a_rate_once_and_names_what_misses_one(
 ) -> None:
     monkeypatch.setattr("billing.clock.now", lambda: NOW)
     amount = {"value_with_taxes": 121, "value_without_taxes": 100, "tax": IVA}
+    rates = ExchangeRateRepository()
+    rates.put_own(billed.org_id, ExchangeRate("UAH", DAY - timedelta(days=9), Decimal(40)))
     for currency in ("USD", "UAH"):
         charge = {
             "external_movement_unique_id": currency,
@@ -187,7 +195,7 @@ def test_a_run_states_it_too_reads_a_rate_once_and_names_what_misses_one(
             "amount": {**amount, "currency": currency},
         }
         assert billed("movements_create", charge).status == 201
-    ExchangeRateRepository().put_daily(date(2026, 10, 30), ecb)
+    rates.put_daily(date(2026, 10, 30), ecb)
     monkeypatch.setattr("billing.clock.now", lambda: datetime(2026, 11, 1, 5, tzinfo=UTC))
 
     ended = runs.run(until="2026-11-01")
@@ -218,3 +226,62 @@ def test_the_e_invoice_states_the_vat_the_rate_and_its_day(
     assert f'currencyID="EUR">{invoice.conversion.tax.major}<' in answer.text
     assert f"1 EUR = {ecb['USD']:f} USD (2026-10-28)" in answer.text
     assert json.dumps(answer.text)
+
+
+def test_what_could_not_be_billed_is_not_charged(billed: Invoker) -> None:
+    def amount(currency: str, percentage: int) -> dict[str, Any]:
+        tax = {"type": "IVA", "percentage": percentage} if percentage else NO_TAX
+        gross = 100 + percentage
+        return {
+            "value_with_taxes": gross, "value_without_taxes": 100, "tax": tax, "currency": currency,
+        }  # fmt: skip
+
+    def charge(currency: str, percentage: int = 21) -> Answer:
+        external = {"external_movement_unique_id": f"{currency} {percentage}"}
+        return billed("movements_create", {"amount": amount(currency, percentage), **external})
+
+    def adjust(currency: str, percentage: int = 21) -> Answer:
+        external = {"external_adjustment_unique_id": f"{currency} {percentage}"}
+        body = {"amount": amount(currency, percentage), **external}
+        return billed("movements_adjust", body)
+
+    def use(currency: str, percentage: int = 21) -> Answer:
+        [first, *_] = json.loads(billed.event("consumptions_create")["body"])["records"]
+        external = {"external_consumption_unique_id": f"{currency} {percentage}"}
+        record = {**first, "amount": amount(currency, percentage), **external}
+        return billed("consumptions_create", {"records": [record]})
+
+    assert charge("UAH", 0).status == 201
+    assert adjust("UAH", 0).status == 201
+    assert use("UAH", 0).status == 201
+    for refused in (charge("UAH"), adjust("UAH"), use("UAH")):
+        assert (refused.status, refused.json["code"]) == (409, "RATE_MISSING")
+        assert [each["field"] for each in refused.json["details"]] == ["currency"]
+
+
+def test_only_a_foreign_currency_costs_more_reads(
+    billed: Invoker, ecb: dict[str, Decimal], aws_calls: Callable[[], list[str]]
+) -> None:
+    amount = {"value_with_taxes": 121, "value_without_taxes": 100, "tax": IVA}
+
+    def calls(event: str, body: dict[str, Any]) -> list[str]:
+        aws_calls()
+        assert billed(event, body).status == 201
+        return aws_calls()
+
+    bill(billed, "EUR", "first")  # the first of a series depends on more
+    for currency, more in (("EUR", []), ("USD", ["Query", "Query"])):
+        invoice = {
+            "external_invoice_unique_id": f"another {currency}",
+            "currency": currency,
+            "due_date": None,
+            "lines": [{**LINE, "tax": IVA}],
+        }
+        movement = {
+            "external_movement_unique_id": currency,
+            "amount": {**amount, "currency": currency},
+        }
+        assert calls("invoices_create", invoice) == [
+            "BatchGetItem", "BatchGetItem", *more, "TransactWriteItems",
+        ]  # fmt: skip
+        assert calls("movements_create", movement) == ["BatchGetItem", *more, "TransactWriteItems"]

@@ -122,3 +122,11 @@ def test_finds_a_rate_by_one_query_for_each_source(
     aws_calls()
     rates.find(org_id, "USD", DAY)
     assert aws_calls() == ["Query"]
+
+
+def test_takes_one_request(invoke: Invoker, aws_calls: Callable[[], list[str]]) -> None:
+    aws_calls()
+
+    for event, call in ((PUT, "PutItem"), (GET, "GetItem"), (DELETE, "DeleteItem")):
+        assert invoke(event).status < 300
+        assert aws_calls() == [call]

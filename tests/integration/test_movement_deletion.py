@@ -19,6 +19,7 @@ from billing.domain.idempotency import Created
 from billing.domain.movements import MovementKey
 from billing.domain.tokens import EVERY_ACCOUNT
 from billing.persistence.cycles import list_members
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.movements import MovementRepository
 from billing.services.record_movement import record_movement
 from billing.services.withdraw_movement import withdraw_movement
@@ -159,6 +160,7 @@ def test_twins_and_deletions_leave_one_movement_or_none(billed: Invoker) -> None
             now=clock.now(),
             reach=EVERY_ACCOUNT,
             org_time=clock.now(),
+            rates=ExchangeRateRepository(),
             movements=MovementRepository(),
         )
 

@@ -12,6 +12,7 @@ from billing.clock import now
 from billing.dialects.v1.movements import MovementRequestDTO
 from billing.domain.idempotency import Created
 from billing.domain.tokens import EVERY_ACCOUNT
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.movements import MovementRepository
 from billing.services.record_movement import record_movement
 from tests.integration.conftest import Invoker
@@ -249,6 +250,7 @@ def test_twins_give_one_movement(billed: Invoker) -> None:
             reach=EVERY_ACCOUNT,
             now=now(),
             org_time=now(),
+            rates=ExchangeRateRepository(),
             movements=MovementRepository(),
         )
 

@@ -306,11 +306,12 @@ class RateMissingError(ConflictError):
     code = "RATE_MISSING"
 
     def __init__(self, org_id: str, currency: str, day: date, days: int) -> None:
-        super().__init__(
+        message = (
             f"There is no exchange rate of {currency} for {day}, nor for the {days} days before "
             "it, to state the VAT in the national currency. Set one: "
             f"PUT /v1/orgs/{org_id}/exchange_rates/{currency}/{day}"
         )
+        super().__init__(message, FieldError("currency", f"{currency} has no exchange rate"))
 
 
 class DocumentNotReadyError(ConflictError):

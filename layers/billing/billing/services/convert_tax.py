@@ -1,7 +1,8 @@
 """State the VAT of a document in the national currency of its seller."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from billing.domain.errors import RateMissingError
@@ -15,6 +16,9 @@ from billing.domain.exchange_rates import (
 )
 from billing.domain.invoices import Draft
 from billing.domain.money import Money
+from billing.domain.parties import Org
+from billing.domain.periods import local_date
+from billing.domain.tax import TaxedAmount
 
 
 def with_national_tax(draft: Draft, now: datetime, find_rate: FindRate) -> Draft:
@@ -24,25 +28,48 @@ def with_national_tax(draft: Draft, now: datetime, find_rate: FindRate) -> Draft
     A credit note has the conversion of its original already. Only a document in a foreign currency
     asks for rates. Raise RateMissingError where there is none that is fresh enough.
     """
-    national = national_currency(draft.seller.address.country)
     charged = any(total.amount for total in draft.taxes)
-    if national in (None, draft.currency) or draft.corrects or not charged:
+    if draft.corrects or not charged or not _is_foreign(draft.currency, draft.seller):
         return draft
-    day = draft.supply_day(now)
+    conversion = _conversion(draft.currency, draft.seller, draft.supply_day(now), find_rate)
+    return replace(draft, conversion=replace(conversion, tax=conversion.of(draft.tax)))
+
+
+def check_rates(
+    amounts: Iterable[TaxedAmount], seller: Org, now: datetime, find_rate: FindRate
+) -> None:
+    """
+    Check that what is to be charged can be billed.
+
+    Raise RateMissingError where its VAT has to be stated in the national currency, and there is
+    no rate today.
+    """
+    today = local_date(now, seller.time_zone)
+    for currency in {each.net.currency for each in amounts if each.tax.percentage}:
+        if _is_foreign(currency, seller):
+            _conversion(currency, seller, today, find_rate)
+
+
+def _is_foreign(currency: str, seller: Org) -> bool:
+    return national_currency(seller.address.country) not in (None, currency)
+
+
+def _conversion(currency: str, seller: Org, day: date, find_rate: FindRate) -> Conversion:
+    """Return how amounts are converted on a day, without any yet."""
 
     def rate_of(currency: str) -> ExchangeRate:
         if currency == EURO:
             return ExchangeRate(EURO, day, Decimal(1))
-        rate = find_rate(draft.seller.id, currency, day)
+        rate = find_rate(seller.id, currency, day)
         if rate is None:
-            raise RateMissingError(draft.seller.id, currency, day, MAX_AGE.days)
+            raise RateMissingError(seller.id, currency, day, MAX_AGE.days)
         return rate
 
-    foreign, own = rate_of(draft.currency), rate_of(national)
-    conversion = Conversion(
+    national = national_currency(seller.address.country) or currency
+    foreign, own = rate_of(currency), rate_of(national)
+    return Conversion(
         tax=Money.zero(national),
         day=min(foreign.day, own.day),
         foreign=foreign.per_euro,
         national=own.per_euro,
     )
-    return replace(draft, conversion=replace(conversion, tax=conversion.of(draft.tax)))

@@ -1,15 +1,17 @@
 """Record a charge or an allowance."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import MovementDeletedError
+from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.idempotency import Created, ExternalId, IdempotencyRecord
 from billing.domain.ids import new_id
 from billing.domain.movements import Movement, MovementKey, NewMovement, Surroundings
 from billing.domain.tokens import Reach
+from billing.services.convert_tax import check_rates
 
 
 class Movements(Protocol):
@@ -22,6 +24,10 @@ class Movements(Protocol):
     ) -> None: ...
 
 
+class Rates(Protocol):
+    def find(self, org_id: str, currency: str, day: date) -> ExchangeRate | None: ...
+
+
 def record_movement(
     org_id: str,
     subscription_id: str,
@@ -32,14 +38,16 @@ def record_movement(
     reach: Reach,
     org_time: datetime,
     movements: Movements,
+    rates: Rates,
 ) -> Created:
     """
     Create a movement in the account's open cycle.
 
     A billing run may close the cycle meanwhile: then the movement falls into the next one. Raise
     NotFoundError where the subscription is not registered to an account within `reach`, and
-    MovementDeletedError where the same movement was created and deleted before. If `reach` is all
-    accounts, a new subscription is registered with its first movement.
+    MovementDeletedError where the same movement was created and deleted before, and
+    RateMissingError where it is in a currency that could not be billed. If `reach` is all accounts,
+    a new subscription is registered with its first movement.
     """
     key = MovementKey(org_id, subscription_id, new_id(now))
 
@@ -51,7 +59,9 @@ def record_movement(
                 raise MovementDeletedError
             return known
         cycle = to.cycle or OpenCycle.first(to.account, org_time)
-        movements.add(Movement.charged(key, request, to, cycle, now), to, cycle, external)
+        movement = Movement.charged(key, request, to, cycle, now)
+        check_rates([movement.amount], to.org, org_time, rates.find)
+        movements.add(movement, to, cycle, external)
         return Created(key.id)
 
     return deadline.retry(record)

@@ -22,6 +22,7 @@ from billing.dialects.fields import (
 )
 from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, TaxDTO
 from billing.domain.credit_notes import LineCredit
+from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
     CorrectedInvoice,
     Correction,
@@ -471,6 +472,26 @@ class SellerDTO(Dto):
         )
 
 
+class NationalTaxDTO(Dto):
+    """The tax of a document in a foreign currency, in the currency of the seller's country."""
+
+    currency: str = Field(description="Currency of the seller's country (ISO 4217).")
+    amount: Amount = Field(description="The tax in that currency, in major units.")
+    date: Date = Field(description="Day of the exchange rates that it was converted at.")
+    per_euro: dict[str, Amount] = Field(
+        description="Exchange rates: units for 1 EUR, by currency; EUR itself is 1."
+    )
+
+    @classmethod
+    def from_domain(cls, conversion: Conversion, currency: str) -> "NationalTaxDTO":
+        return cls(
+            currency=conversion.tax.currency,
+            amount=conversion.tax.major,
+            date=conversion.day,
+            per_euro=dict(conversion.sides(currency)),
+        )
+
+
 class InvoiceResponseDTO(InvoiceSummaryDTO):
     """A document whole, and all that has become of it."""
 
@@ -479,6 +500,12 @@ class InvoiceResponseDTO(InvoiceSummaryDTO):
         "first as line 1."
     )
     taxes: list[TaxTotalDTO] = Field(description="Total per kind and rate of tax, highest first.")
+    national_tax: NationalTaxDTO | None = Field(
+        None,
+        exclude_if=lambda tax: tax is None,
+        description="Total tax in the currency of the seller's country (art. 230). Left out where "
+        "the document is in that currency, or charges no tax.",
+    )
     period: PeriodDTO = Field(description="The billing period that the document belongs to.")
     payments: list[PaymentResponseDTO] = Field(
         description="The last 100 payments, newest first; `GET …/payments` lists all of them."
@@ -510,6 +537,9 @@ class InvoiceResponseDTO(InvoiceSummaryDTO):
                 TaxTotalDTO.from_domain(total, language_of(invoice.buyer))
                 for total in invoice.taxes
             ],
+            national_tax=NationalTaxDTO.from_domain(invoice.conversion, invoice.currency)
+            if invoice.conversion
+            else None,
             period=PeriodDTO.from_domain(invoice.cycle),
             payments=[PaymentResponseDTO.from_domain(each) for each in whole.payments],
             corrects=CorrectedInvoiceDTO.from_domain(invoice.corrects)
