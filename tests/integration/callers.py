@@ -17,6 +17,7 @@ from billing.api import authentication
 from billing.domain import tokens
 from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
 from billing.persistence import tokens as stored
+from billing.services.issue_token import issue_token
 
 TOKEN_ID = "5f0c1d2e3a4b5c6d7e8f90a1b2c3d4e5"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,6 +57,19 @@ def token_of(
         sandbox=sandbox,
     )
     return token
+
+
+def issue(
+    org_id: str,
+    *,
+    reach: Reach = EVERY_ACCOUNT,
+    role: Role = Role.ADMIN,
+    expires_at: datetime | None = None,
+    **more: Any,
+) -> tuple[Grant, str]:
+    """Create a real token, as the command line or another token does; it has to be read."""
+    now, table = clock.now(), stored.TokenRepository()
+    return issue_token(org_id, "test", role, reach, expires_at, now=now, tokens=table, **more)
 
 
 def know(event: Any) -> None:

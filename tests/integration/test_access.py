@@ -12,10 +12,10 @@ import pytest
 from billing import clock
 from billing.api import authentication
 from billing.domain.errors import UpstreamFailedError
-from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role, new_token
+from billing.domain.tokens import Grant, new_token
 from billing.persistence.tokens import TokenRepository
-from billing.services.issue_token import issue_token
 from functions.location_tax.app import app
+from tests.integration.callers import issue
 from tests.integration.conftest import EVENTS, Answer, Invoker, function_of
 from tests.template import routes
 
@@ -182,7 +182,7 @@ GOOD = "<good>"
 def test_a_token_comes_in_one_header_or_the_other_and_both_must_agree(
     invoke: Invoker, headers: Json, status: int
 ) -> None:
-    _, good = _issue(invoke.org_id)
+    _, good = issue(invoke.org_id)
 
     assert _send(invoke, headers={k: v.replace(GOOD, good) for k, v in headers.items()}) == status
 
@@ -193,7 +193,7 @@ def test_a_token_comes_in_one_header_or_the_other_and_both_must_agree(
 def test_a_token_costs_one_read_in_a_minute(
     invoke: Invoker, aws_calls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, token = _issue(invoke.org_id)
+    _, token = issue(invoke.org_id)
     began = clock.now()
     aws_calls()
 
@@ -210,7 +210,7 @@ def test_a_token_costs_one_read_in_a_minute(
 def test_a_revoked_token_is_refused_when_the_minute_is_over(
     invoke: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grant, token = _issue(invoke.org_id)
+    grant, token = issue(invoke.org_id)
     began = clock.now()
     monkeypatch.setattr("billing.clock.now", lambda: began)
     assert _send(invoke, token) == 200
@@ -224,7 +224,7 @@ def test_a_revoked_token_is_refused_when_the_minute_is_over(
 
 def test_a_token_expires_while_it_is_kept(invoke: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = clock.now() + timedelta(seconds=30)
-    _, token = _issue(invoke.org_id, expires_at=ends)
+    _, token = issue(invoke.org_id, expires_at=ends)
     assert _send(invoke, token) == 200
 
     monkeypatch.setattr("billing.clock.now", lambda: ends)
@@ -245,7 +245,7 @@ def test_no_more_grants_are_kept_than_there_is_room_for(
     invoke: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authentication, "MAX_KEPT", 2)
-    made = [_issue(invoke.org_id) for _ in range(3)]
+    made = [issue(invoke.org_id) for _ in range(3)]
 
     assert [_send(invoke, token) for _, token in made] == [200] * 3
 
@@ -255,7 +255,7 @@ def test_no_more_grants_are_kept_than_there_is_room_for(
 def test_a_token_that_cannot_be_read_lets_nobody_in_and_nobody_remembers_it(
     invoke: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, token = _issue(invoke.org_id)
+    _, token = issue(invoke.org_id)
 
     def fail(*_: Any) -> None:
         raise UpstreamFailedError
@@ -296,8 +296,8 @@ def test_a_token_ends_with_one_that_it_comes_from_when_that_expires(
     invoke: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     soon = clock.now() + timedelta(minutes=5)
-    maker, _ = _issue(invoke.org_id, expires_at=soon)
-    grant, token = _issue(invoke.org_id, maker=maker)
+    maker, _ = issue(invoke.org_id, expires_at=soon)
+    grant, token = issue(invoke.org_id, maker=maker)
     assert grant.expires_at == soon
     assert _send(invoke, token) == 200
 
@@ -332,26 +332,11 @@ def test_nothing_is_known_of_a_caller_when_the_call_is_over(
         _ = app.caller
 
 
-def _issue(
-    org_id: str, *, reach: Reach = EVERY_ACCOUNT, maker: Grant | None = None, expires_at: Any = None
-) -> tuple[Grant, str]:
-    return issue_token(
-        org_id,
-        "test",
-        Role.ADMIN,
-        reach,
-        expires_at,
-        now=clock.now(),
-        tokens=TokenRepository(),
-        maker=maker,
-    )
-
-
 def _line(org_id: str, generations: int) -> list[tuple[Grant, str]]:
     """Make a token, one with that, and so on."""
-    line = [_issue(org_id)]
+    line = [issue(org_id)]
     for _ in range(generations):
-        line.append(_issue(org_id, maker=line[-1][0]))
+        line.append(issue(org_id, maker=line[-1][0]))
     return line
 
 

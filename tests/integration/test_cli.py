@@ -10,7 +10,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,16 +21,16 @@ from click.testing import CliRunner, Result
 
 from billing import clock, config
 from billing.aws import dynamodb, s3
-from billing.domain.tokens import Grant, Reach, Role, token_hash
+from billing.domain.tokens import Reach, Role, token_hash
 from billing.persistence.dynamodb import key_of
 from billing.persistence.tokens import TokenRepository
-from billing.services.issue_token import issue_token
 from billing_cli import dead_letters
 from billing_cli.__main__ import cli
 from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
 from billing_cli.stack import resources
 from local.stack import NAME, ROOT
 from tests.integration import feeds
+from tests.integration.callers import issue
 from tests.integration.conftest import Invoker
 
 type Run = Callable[..., Result]
@@ -119,20 +119,11 @@ def test_tokens_are_made_listed_rotated_and_revoked(run: Run, org_id: str) -> No
     assert run("token", "list", *org).output == f"Error: There is no org {org_id}.\n"
 
 
-def _token(org_id: str, maker: Grant | None = None, expires_at: datetime | None = None) -> Grant:
-    now, tokens = clock.now(), TokenRepository()
-    reach, name = Reach.of(["1"]), "shop"
-    grant, _ = issue_token(
-        org_id, name, Role.WRITER, reach, expires_at, now=now, tokens=tokens, maker=maker
-    )
-    return grant
-
-
 def test_a_rotated_token_ends_with_the_token_that_the_old_one_came_from(
     run: Run, org_id: str
 ) -> None:
-    maker = _token(org_id)
-    grant = _token(org_id, maker=maker)
+    maker, _ = issue(org_id)
+    grant, _ = issue(org_id, role=Role.WRITER, reach=Reach.of(["1"]), maker=maker)
 
     secret = run("token", "rotate", "--org", org_id, grant.id).stdout.strip()
 
@@ -146,7 +137,7 @@ def test_a_token_that_has_expired_is_not_rotated(
     apart: Run, org_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tomorrow = clock.now() + timedelta(days=1)
-    grant = _token(org_id, expires_at=tomorrow)
+    grant, _ = issue(org_id, expires_at=tomorrow)
     monkeypatch.setattr(clock, "now", lambda: tomorrow)
 
     refused = apart("token", "rotate", "--org", org_id, grant.id)

@@ -8,17 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from billing import clock
 from billing.domain.errors import NotSandboxError
 from billing.domain.numbering import ChainEnd
 from billing.domain.parties import Org
 from billing.domain.periods import midnight
 from billing.domain.sandbox_clocks import SandboxClock
-from billing.domain.tokens import EVERY_ACCOUNT, Grant, Role
 from billing.persistence.sandbox_clocks import SandboxClockRepository
 from billing.persistence.tokens import TokenRepository
-from billing.services.issue_token import issue_token
 from tests.integration.billing import NOW, Runs, audited, call, charge, issued, subscribers
+from tests.integration.callers import issue
 from tests.integration.conftest import EVENTS, Invoker
 
 pytestmark = pytest.mark.moto
@@ -299,29 +297,21 @@ def test_the_profile_says_it_and_cannot_change_it(sandbox: Runs) -> None:
         assert invoke("billing_info_get_org").json["sandbox"] is is_sandbox
 
 
-def _issue(org_id: str, **more: Any) -> Grant:
-    tokens, now = TokenRepository(), clock.now()
-    grant, _ = issue_token(
-        org_id, "t", Role.ADMIN, EVERY_ACCOUNT, None, now=now, tokens=tokens, **more
-    )
-    return grant
-
-
 @pytest.mark.parametrize("is_sandbox", [True, False])
 def test_the_first_token_decides_for_ever(aws: None, org_id: str, is_sandbox: bool) -> None:
     tokens = TokenRepository()
-    first = _issue(org_id, sandbox=is_sandbox)
-    made = _issue(org_id, maker=first)
+    first, _ = issue(org_id, sandbox=is_sandbox)
+    made, _ = issue(org_id, maker=first)
     for each in (first, made):
         tokens.revoke(org_id, each.id)
 
-    later = _issue(org_id)
+    later, _ = issue(org_id)
 
     assert [each.sandbox for each in (first, made, later)] == [is_sandbox] * 3
     assert tokens.find_all([later.token_hash])[later.token_hash].sandbox is is_sandbox
     assert [each.id for each in tokens.list_grants(org_id)] == [later.id]
     if is_sandbox:
-        assert _issue(org_id, sandbox=True).sandbox
+        assert issue(org_id, sandbox=True)[0].sandbox
     else:
         with pytest.raises(NotSandboxError):
-            _issue(org_id, sandbox=True)
+            issue(org_id, sandbox=True)

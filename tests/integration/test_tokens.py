@@ -15,10 +15,10 @@ from billing import clock, config
 from billing.api import authentication
 from billing.aws import dynamodb
 from billing.domain.errors import UnauthenticatedError
-from billing.domain.tokens import EVERY_ACCOUNT, Grant, Reach, Role
+from billing.domain.tokens import Grant, Reach, Role
 from billing.persistence.tokens import TokenRepository
-from billing.services.issue_token import issue_token
 from billing_cli.__main__ import cli
+from tests.integration.callers import issue
 from tests.integration.conftest import Invoker
 
 pytestmark = pytest.mark.moto
@@ -251,8 +251,8 @@ def test_costs_no_more_calls_than_promised(
 
 @pytest.mark.parametrize("event", ["tokens_create", "tokens_list", "tokens_delete"])
 def test_a_revoked_token_hands_out_and_takes_away_no_access(invoke: Invoker, event: str) -> None:
-    grant, token = _issue(invoke)
-    other = _issue(invoke)[0]
+    grant, token = issue(invoke.org_id)
+    other = issue(invoke.org_id)[0]
     assert _send(invoke, token, "tokens_list").status == 200
 
     TokenRepository().revoke(invoke.org_id, grant.id)
@@ -265,7 +265,7 @@ def test_a_revoked_token_hands_out_and_takes_away_no_access(invoke: Invoker, eve
 def test_a_token_made_by_another_is_revoked_with_it(
     invoke: Invoker, monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
-    maker, token = _issue(invoke)
+    maker, token = issue(invoke.org_id)
     made = _send(invoke, token, "tokens_create", {"role": "admin", "expires_at": None}).json
     grown = _send(invoke, made["token"], "tokens_create", {"expires_at": None}).json
 
@@ -292,7 +292,7 @@ def test_a_token_expires_with_the_one_that_makes_it_at_the_latest(
     invoke: Invoker, asked: Any, expires: float | None
 ) -> None:
     now = clock.now()
-    _, token = _issue(invoke, now + timedelta(seconds=300))
+    _, token = issue(invoke.org_id, expires_at=now + timedelta(seconds=300))
     at = asked if isinstance(asked, dict) else {"expires_at": _after(now, asked)}
     body = {"name": "x", "role": "reader", "accounts": "all", **at}
 
@@ -309,7 +309,7 @@ def test_a_token_expires_with_the_one_that_makes_it_at_the_latest(
 
 
 def test_a_line_of_tokens_ends_with_the_fourth_that_was_made_by_another(invoke: Invoker) -> None:
-    _, token = _issue(invoke)
+    _, token = issue(invoke.org_id)
     body = {"role": "admin", "accounts": "all", "expires_at": None}
     made = []
     while (answer := _send(invoke, token, "tokens_create", body)).status == 201:
@@ -367,7 +367,7 @@ def test_a_page_costs_one_query_of_its_rows(invoke: Invoker, dynamodb: Any) -> N
 def test_pages_leave_out_what_is_beyond_reach_and_go_on_behind_it(invoke: Invoker) -> None:
     own = [invoke("tokens_create").json["id"]]
     for _ in range(5):
-        _issue(invoke)
+        issue(invoke.org_id)
     own.append(invoke("tokens_create").json["id"])
 
     pages = list(_pages(invoke, 2, {"accounts": "100001"}))
@@ -401,19 +401,6 @@ def _pages(invoke: Invoker, limit: int, caller: Any) -> Iterator[Any]:
 
 def _listed(invoke: Invoker, caller: Any = None) -> Any:
     return invoke("tokens_list", caller=caller, query={"limit": "100"}).json["tokens"]
-
-
-def _issue(invoke: Invoker, expires_at: datetime | None = None) -> tuple[Grant, str]:
-    """Make a token as the command line does."""
-    return issue_token(
-        invoke.org_id,
-        "test",
-        Role.ADMIN,
-        EVERY_ACCOUNT,
-        expires_at,
-        now=clock.now(),
-        tokens=TokenRepository(),
-    )
 
 
 def _send(invoke: Invoker, token: str, name: str, body: Any = None, **path: str) -> Any:

@@ -45,7 +45,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     check,
-    get_items,
+    get_items_of,
     joined,
     put,
     query,
@@ -64,7 +64,7 @@ class CycleRepository:
     ) -> dict[date, ClosedCycle]:
         """Find which of an account's cycles, by the day they end on, are closed; in one request."""
         keys = {closed_cycle_key(org_id, account_id, ends_on) for ends_on in dates}
-        found = get_items({self._table: keys}) if keys else {}
+        found = get_items_of(self._table, *keys)
         cycles = [_to_closed_cycle(item) for item in found.values()]
         return {cycle.ends_on: cycle for cycle in cycles}
 
@@ -79,12 +79,9 @@ class CycleRepository:
         """Read the open cycle of an account, and an earlier one if it is closed; in one request."""
         open_key = open_cycle_key(org_id, account_id)
         closed_key = closed_cycle_key(org_id, account_id, closed)
-        found = get_items({self._table: [open_key, closed_key]})
-        item = found.get((self._table, *closed_key))
-        return (
-            to_open_cycle(found[self._table, *open_key]),
-            _to_closed_cycle(item) if item else None,
-        )
+        found = get_items_of(self._table, open_key, closed_key)
+        item = found.get(closed_key)
+        return to_open_cycle(found[open_key]), _to_closed_cycle(item) if item else None
 
 
 def open_cycle_key(org_id: str, account_id: str) -> Key:

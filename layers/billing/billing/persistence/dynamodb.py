@@ -110,8 +110,8 @@ def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], I
 
 
 def get_items_of(table: str, *keys: Key) -> dict[Key, Item]:
-    """Read up to 100 items of one table, as they are now, in one request."""
-    found = get_items({table: keys})
+    """Read up to 100 items of one table, as they are now, in one request; none without keys."""
+    found = get_items({table: keys}) if keys else {}
     return {(pk, sk): item for (_, pk, sk), item in found.items()}
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from billing import config
 from billing.domain.records import to_instant
 from billing.domain.sandbox_clocks import SandboxClock
-from billing.persistence.dynamodb import Item, Key, get_items, joined
+from billing.persistence.dynamodb import Item, Key, get_items_of, joined
 
 
 def org_time(org_id: str, present: datetime, *, is_sandbox: bool) -> datetime:
@@ -15,8 +15,8 @@ def org_time(org_id: str, present: datetime, *, is_sandbox: bool) -> datetime:
 
 def get_clock(org_id: str) -> SandboxClock:
     """Read the clock of a sandbox; one that was never set shows the present."""
-    table, key = config.accounts_table(), clock_key(org_id)
-    return to_clock(get_items({table: [key]}).get((table, *key)))
+    key = clock_key(org_id)
+    return to_clock(get_items_of(config.accounts_table(), key).get(key))
 
 
 def clock_key(org_id: str) -> Key:

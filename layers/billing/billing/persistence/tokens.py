@@ -22,7 +22,7 @@ from billing.persistence.dynamodb import (
     delete,
     expiring,
     get_item,
-    get_items,
+    get_items_of,
     joined,
     list_after,
     put,
@@ -42,7 +42,7 @@ class TokenRepository:
 
     def find_all(self, token_hashes: Collection[str]) -> dict[str, Grant]:
         """Return the grants of tokens, by their hashes; those that were revoked are left out."""
-        items = get_items({self._table: [_hash_key(each) for each in token_hashes]})
+        items = get_items_of(self._table, *map(_hash_key, token_hashes))
         grants = map(_to_grant, items.values())
         return {grant.token_hash: grant for grant in grants}
 
