@@ -64,6 +64,10 @@ its accounts, and has a role. It ends, at the latest, with the token that create
 request sent again returns the first id, with the header `idempotent-replayed`; a different request
 with the same external id is refused with 409. So after any failure, send the same request again.
 
+**Texts** are printed on documents, in Latin, Greek, Cyrillic, Hebrew, Arabic, Thai, Armenian,
+Georgian, Chinese, Japanese and Korean letters. A text with a character that no font of documents
+has, such as an emoji, is refused with 400; external ids may have any character.
+
 **Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`.
 """
 SECURITY = """\

@@ -23,6 +23,8 @@ CONFIG = {
     "content_type_overrides": {
         "application/pdf": "application/octet-stream",
         "application/xml": "text/plain",
+        "image/png": "application/octet-stream",
+        "image/svg+xml": "application/octet-stream",
     },
     "post_hooks": [],
 }

@@ -49,6 +49,15 @@ def test_404_in_the_dialect_of_the_path(invoke: Invoker, path: str, fields: set[
     assert (answer.status, set(answer.json)) == (404, fields)
 
 
+@pytest.mark.parametrize("content_type", ["image/png", "application/json", "text/plain; charset=x"])
+def test_405_whatever_was_sent(invoke: Invoker, content_type: str) -> None:
+    event = invoke.event("front_unrouted")
+    event |= {"body": b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
+    event["headers"]["content-type"] = content_type
+
+    assert invoke.call("front", event).status == 405
+
+
 def test_sam_local_has_other_events_for_the_same_requests(invoke: Invoker) -> None:
     """It leaves the names of headers as they were sent, and has a parameter for the whole path."""
     event = invoke.event("front_unrouted")

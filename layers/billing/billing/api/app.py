@@ -69,7 +69,8 @@ class BillingApp(APIGatewayHttpResolver):
         self, *, hands_out_access: bool = False, takes_files: Collection[str] = ()
     ) -> None:
         self._hands_out_access = hands_out_access
-        self._takes_files = takes_files
+        # Nobody reads what comes without a route either: whatever it is, the answer is 404 or 405.
+        self._unread = {UNROUTED, *takes_files}
         super().__init__(enable_validation=True, json_body_deserializer=parse_json)
         # Our own models need no second validation on the way out.
         self._response_validation_middleware = _serialise  # type: ignore[assignment]
@@ -86,8 +87,8 @@ class BillingApp(APIGatewayHttpResolver):
         event = {**event, "headers": headers}
         try:
             with self._authorised(event, facts):
-                takes_file = event["routeKey"] in self._takes_files
-                answer = super().resolve(event if takes_file else as_json(event), context)
+                is_json = event["routeKey"] not in self._unread
+                answer = super().resolve(as_json(event) if is_json else event, context)
         except Exception as error:
             answer = _failure(event, error)
             facts["code"] = getattr(error, "code", BillingError.code)
