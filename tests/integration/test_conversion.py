@@ -158,8 +158,10 @@ def test_another_currency_than_the_euro_is_converted_by_way_of_it(
 def test_credit_notes_take_over_the_rate_and_come_to_exactly_the_whole(
     billed: Invoker, ecb: dict[str, Decimal]
 ) -> None:
+    rates = ExchangeRateRepository()
+    rates.put_own(billed.org_id, ExchangeRate("USD", DAY, Decimal(4)))
     assert bill(billed, "USD", lines=[{**LINE, "unit_price": 10, "tax": IVA}]).status == 201
-    ExchangeRateRepository().put_own(billed.org_id, ExchangeRate("USD", DAY, Decimal(2)))
+    rates.put_own(billed.org_id, ExchangeRate("USD", DAY, Decimal(2)))
 
     for number, amount in enumerate((3.33, 3.33, 3.34)):
         credit = {
@@ -171,9 +173,9 @@ def test_credit_notes_take_over_the_rate_and_come_to_exactly_the_whole(
     invoice, *notes = documents(billed)
     assert invoice.conversion is not None
     stated = [note.conversion for note in notes]
-    assert {each.foreign for each in stated if each} == {invoice.conversion.foreign}
-    assert sum(each.tax.minor for each in stated if each) == -invoice.conversion.tax.minor
-    assert all(each.tax.minor < 0 for each in stated if each)
+    assert {each.foreign for each in stated if each} == {Decimal(4)}
+    assert invoice.conversion.tax == Money(53, "EUR")  # 2.10 / 4; each part by itself is 0.18
+    assert [each.tax.minor for each in stated if each] == [-18, -17, -18]
 
 
 def test_a_run_states_it_too_reads_a_rate_once_and_names_what_misses_one(
