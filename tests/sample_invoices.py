@@ -371,6 +371,11 @@ JPY = invoice(
     currency="JPY",
     description="Services of February 2026",
 )
+YEN_OF_TWO_TAXES = invoice(
+    line(unit_price="5", tax=IVA_10, currency="JPY"),
+    line(unit_price="5", tax=Tax(TaxType.VAT, Decimal(10)), currency="JPY"),
+    currency="JPY",
+)
 BHD = invoice(
     *(line(f"Plan {n}", "1", "1.234", currency="BHD") for n in range(3)),
     currency="BHD",
@@ -514,6 +519,7 @@ SAMPLES = {
     "credit note": CREDIT_NOTE,
     "credit note of a reverse charge": credited(REVERSE_CHARGE),
     "JPY": JPY,
+    "JPY, each tax of one rate rounded up": YEN_OF_TWO_TAXES,
     "BHD": BHD,
     "BHD credit note": credited(BHD),
     "USD of a seller with EUR": IN_DOLLARS,

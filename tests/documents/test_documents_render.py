@@ -37,6 +37,7 @@ from tests.sample_invoices import (
     SAMPLES,
     SELLER,
     TWELVE_LINES,
+    XRECHNUNG,
     credited,
     invoice,
     line,
@@ -104,6 +105,11 @@ def test_calls_an_order_an_order_and_a_subscription_a_subscription() -> None:
 
     assert "Tarifa móvil 20 GB Suscripción 600123456 1" in shown
     assert "Instalación Pedido PO-7802 1" in shown
+
+
+def test_states_the_reference_that_the_buyer_looks_for() -> None:
+    assert "Your reference 991-03730-19" in _shows(XRECHNUNG)
+    assert "Your reference" not in _shows(REVERSE_CHARGE)
 
 
 def test_says_why_no_tax_is_charged_and_writes_ids_with_their_countries() -> None:

@@ -95,7 +95,7 @@ def test_gives_an_invoice_whole(billed: Invoker) -> None:
             "address": profile["address"],
             "iban": None,
             "bic": None,
-            "buyer_reference": None,
+            "buyer_reference": "ES23 1234",
             "electronic_address": None,
         },
         "seller": {

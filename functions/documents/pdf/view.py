@@ -64,6 +64,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         },
         "buyer": {
             "id": buyer.id,
+            "reference": buyer.buyer_reference and shown(buyer.buyer_reference),
             "name": shown(buyer.company_name or buyer.name),
             "contact": shown(buyer.name) if buyer.company_name else None,
             "address": _address(buyer.address, locale, abroad=abroad),

@@ -64,6 +64,7 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "period": {"en": "Period of supply", "es": "Periodo facturado"},
     "original": {"en": "Corrects invoice", "es": "Rectifica la factura"},
     "dated": {"en": "of", "es": "del"},
+    "your_reference": {"en": "Your reference", "es": "Su referencia"},
     "customer": {"en": "Customer no.", "es": "N.º de cliente"},
     "amount_due": {"en": "Amount due", "es": "Total a pagar"},
     "amount_credited": {"en": "Amount credited", "es": "Total abonado"},

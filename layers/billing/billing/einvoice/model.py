@@ -129,8 +129,8 @@ class EInvoice:
 
     Amounts have at most two decimals (BR-DEC). A currency with three is rounded: every sum holds
     among the rounded amounts, `rounding` leads to the exact total, rounded once, and a note states
-    that exact total. In any other currency nothing is rounded, so that sums which do not hold are
-    seen.
+    that exact total. The lines decide what was rounded: where the total of the document is
+    another, a sum does not hold, and it is seen (BR-CO-16).
     """
 
     network: Network  # BT-24
@@ -177,10 +177,11 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     net = sum((tax.net for tax in taxes), _amount(Money.zero(invoice.currency)))
     tax = sum((tax.amount for tax in taxes), _amount(Money.zero(invoice.currency)))
     payable = _amount(invoice.gross) * sign
+    exact = _amount(sum((line.net for line in invoice.lines), invoice.tax)) * sign
     notes = [invoice.description]
     if payable != invoice.gross.major * sign:
-        exact = f"{abs(invoice.gross.major)} {invoice.currency}"
-        notes.append(f"{text('exact_total', language)}: {exact}")
+        total = f"{abs(invoice.gross.major)} {invoice.currency}"
+        notes.append(f"{text('exact_total', language)}: {total}")
     conversion = invoice.conversion
     if conversion:
         sides = conversion.sides(invoice.currency).items()
@@ -218,17 +219,13 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
             else None
         ),
         gross=net + tax,
-        rounding=payable - net - tax if _is_rounded(invoice.currency) else Decimal(0),
+        rounding=exact - net - tax,
         payable=payable,
     )
 
 
-def _is_rounded(currency: str) -> bool:
-    return CURRENCIES[currency] > 2
-
-
 def _amount(money: Money) -> Decimal:
-    return _cents(money.major) if _is_rounded(money.currency) else money.major
+    return money.major if CURRENCIES[money.currency] <= 2 else _cents(money.major)
 
 
 def _cents(amount: Decimal) -> Decimal:
