@@ -22,15 +22,16 @@ from billing.adapters.documents import (
     object_key,
 )
 from billing.api import cursors
-from billing.api.access import READER, WRITER
+from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.etags import KEPT_BY_CLIENT
 from billing.api.logger import logger
-from billing.api.params import AccountId, Cursor, InvoiceId, Limit, OrgId, PaymentId
+from billing.api.params import AccountId, Cursor, InvoiceId, InvoiceNumber, Limit, OrgId, PaymentId
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.invoices import (
     CreditNoteRequestDTO,
+    InvoiceListDTO,
     InvoicePublicLinkResponseDTO,
     InvoiceRequestDTO,
     InvoiceResponseDTO,
@@ -59,6 +60,7 @@ from billing.services.reverse_payment import reverse_payment
 app = BillingApp()
 
 V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
+ORG_INVOICES = "/v1/orgs/<orgId>/invoices"
 V3_INVOICES = "/v3/account/invoice"
 BODY_LIMIT = 4_000_000
 """Bytes that fit into the answer of a function (6 MB) once they are base64, or escaped in JSON."""
@@ -107,14 +109,7 @@ def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
 
 @app.get(f"{V3_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v3 invoices"])
 def get_invoice_by_number(
-    number: Annotated[
-        str,
-        Path(
-            alias="invoiceNumber",
-            max_length=64,
-            description="Number of the invoice, as it is printed.",
-        ),
-    ],
+    number: InvoiceNumber,
 ) -> list[InvoiceDetails]:
     """Get invoice details by invoice number"""
     account_id = app.caller.account_id
@@ -189,6 +184,64 @@ def create_invoice(
     return created(
         GenericCreatedResponseDTO(id=issued.id), issued, _path(org_id, account_id, issued.id)
     )
+
+
+@app.get(V1_INVOICES, security=READER, tags=["v1 invoices"])
+def list_account_invoices(
+    org_id: OrgId,
+    account_id: AccountId,
+    status: Annotated[
+        Literal["unpaid"] | None,
+        Query(description="`unpaid`: invoices with an amount that is still owed. Omit for all."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> InvoiceListDTO:
+    """List the invoices and credit notes of an account, newest first"""
+    scope = (app.caller.token_id, org_id, account_id, "invoices", str(status))
+    than = cursors.decode_ordinal(cursor, *scope)
+    invoices = InvoiceRepository()
+    list_page = invoices.list_older_unpaid if status else invoices.list_older
+    rows = list_page(org_id, account_id, than, limit + 1)
+    if not rows:
+        AccountRepository().get_account(org_id, account_id)
+    page, next_cursor = cursors.page(rows, limit, lambda each: str(each.key.ordinal), *scope)
+    return InvoiceListDTO.from_domain(page, next_cursor, app.org_time())
+
+
+@app.get(ORG_INVOICES, security=ORG_READER, tags=["v1 invoices"])
+def list_org_invoices(
+    org_id: OrgId,
+    status: Annotated[
+        Literal["unpaid", "overdue"],
+        Query(
+            description="`unpaid`: all with an amount that is still owed, overdue ones too; or "
+            "`overdue` alone."
+        ),
+    ] = "unpaid",
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> InvoiceListDTO:
+    """List the invoices of all accounts that are not paid, the earliest due date first
+
+    The list follows a payment or a new invoice within a second.
+    """
+    scope = (app.caller.token_id, org_id, "owed", status)
+    after, now = cursors.decode(cursor, *scope), app.org_time()
+    until = now if status == "overdue" else None
+    page, last = InvoiceRepository().list_owed(org_id, until, after, limit)
+    next_cursor = cursors.encode(last, *scope) if last else None
+    return InvoiceListDTO.from_domain(page, next_cursor, now)
+
+
+@app.get(f"{ORG_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v1 invoices"])
+def get_whole_invoice_by_number(org_id: OrgId, number: InvoiceNumber) -> InvoiceResponseDTO:
+    """Get an invoice or a credit note whole, by its number"""
+    key = InvoiceRepository().find_number(org_id, number)
+    if key is None:
+        raise NotFoundError
+    app.caller.must_find(key.account_id)
+    return _whole(key)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>", security=READER, tags=["v1 invoices"])

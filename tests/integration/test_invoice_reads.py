@@ -2,18 +2,25 @@
 
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from billing import aws, clock, config
+from billing.api import cursors
 from billing.domain.invoices import InvoiceKey
+from billing.domain.periods import local_date
 from billing.persistence.dynamodb import key_of
-from billing.persistence.invoice_items import summary_key
+from billing.persistence.invoice_items import summary_key, unpaid_key
+from billing.persistence.lanes import behind, lane_of, list_org_wide
+from tests.integration.callers import TOKEN_ID
 from tests.integration.conftest import Answer, Invoker
 
 pytestmark = pytest.mark.moto
+
+EVERYWHERE = {"accounts": "*"}
 
 type Json = dict[str, Any]
 
@@ -116,8 +123,7 @@ def test_gives_an_invoice_whole(billed: Invoker) -> None:
 
 def test_a_credit_note_and_its_invoice_name_each_other(billed: Invoker) -> None:
     assert billed("invoices_create").status == 201
-    part = {"lines": [{"line": 1, "amount_without_taxes": 40.5}]}
-    _credit(billed, "part", **part)
+    _credit(billed, "part", [{"line": 1, "amount_without_taxes": 40.5}])
     partly = billed("invoices_get_whole").json
     _credit(billed, "rest")
 
@@ -146,7 +152,7 @@ def test_an_invoice_names_its_newest_credit_notes(
     assert billed("invoices_create").status == 201
     for number in range(3):
         line = {"line": 1, "amount_without_taxes": 1}
-        _credit(billed, str(number), lines=[line])
+        _credit(billed, str(number), [line])
 
     named = billed("invoices_get_whole").json["corrected_by"]
 
@@ -319,15 +325,287 @@ def test_costs_no_more_calls_than_promised(
     assert aws_calls() == ["BatchGetItem", "Query"]
 
 
-def _pay(invoke: Invoker, number: int) -> str:
+# ---------------------------------------------------------------- lists
+
+
+def test_lists_an_account_s_invoices_newest_first(billed: Invoker) -> None:
+    _issue(billed, 5)
+    _credit(billed, "whole")
+    _pay(billed, 1, invoiceId=3)
+
+    pages = _pages(billed, "invoices_list_of_account", limit=2)
+    unpaid = _pages(billed, "invoices_list_of_account", limit=2, status="unpaid")
+
+    assert [[each["id"] for each in page] for page in pages] == [["6", "5"], ["4", "3"], ["2", "1"]]
+    assert [[each["id"] for each in page] for page in unpaid] == [["5", "4"], ["3", "2"]]
+    listed = {each["id"]: each for page in pages for each in page}
+    for number, each in listed.items():
+        whole = billed("invoices_get_whole", invoiceId=number).json
+        assert each == {name: whole[name] for name in each}
+    assert [listed[each]["status"] for each in "1356"] == [
+        "credited", "partly_paid", "unpaid", "paid",
+    ]  # fmt: skip
+
+
+def test_lists_what_is_owed_to_an_org_the_earliest_due_date_first(org: Invoker) -> None:
+    terms = {"100001": [9, 3, 5], "100002": [4, 6, 2]}
+    for account_id, days in terms.items():
+        for number, more in enumerate(days):
+            _issue(org, 1, account_id, due_date=_day(more), prefix=f"{account_id}-{number}-")
+    _pay_whole(org, "100001", 3)
+    _credit(org, "c", caller=EVERYWHERE, accountId="100002", invoiceId=2)
+
+    pages = _pages(org, "invoices_list_of_org", limit=3)
+
+    assert [len(page) for page in pages] == [3, 1]
+    listed = [(each["account_id"], each["id"]) for page in pages for each in page]
+    assert listed == [("100002", "3"), ("100001", "2"), ("100002", "1"), ("100001", "1")]
+
+
+def test_lists_what_is_overdue_by_the_day_of_each_invoice(
+    org: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for more in (3, 1, 2):
+        _issue(org, 1, due_date=_day(more), prefix=f"{more}-")
+    noon = datetime.combine(date.fromisoformat(_day(3)), time(12), UTC)
+    midnight = datetime.combine(date.fromisoformat(_day(4)), time(), ZoneInfo("Europe/Madrid"))
+
+    def listed(now: datetime, status: str) -> list[tuple[str, str]]:
+        monkeypatch.setattr("billing.clock.now", lambda: now)
+        [page] = _pages(org, "invoices_list_of_org", limit=10, status=status)
+        return [(each["id"], each["status"]) for each in page]
+
+    assert listed(noon, "overdue") == [("2", "overdue"), ("3", "overdue")]
+    assert listed(noon, "unpaid") == [("2", "overdue"), ("3", "overdue"), ("1", "unpaid")]
+    assert len(listed(midnight - timedelta(microseconds=1), "overdue")) == 2
+    assert len(listed(midnight, "overdue")) == 3
+    assert listed(noon - timedelta(days=3), "overdue") == []
+
+
+def test_pages_of_what_is_overdue_follow_each_other(
+    org: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _issue(org, 5, due_date=_day(0))
+    later = clock.now() + timedelta(days=2)
+    monkeypatch.setattr("billing.clock.now", lambda: later)
+
+    pages = _pages(org, "invoices_list_of_org", limit=2, status="overdue")
+
+    assert [[each["id"] for each in page] for page in pages] == [["1", "2"], ["3", "4"], ["5"]]
+
+
+def test_a_reversed_payment_brings_an_invoice_back_into_the_list(org: Invoker) -> None:
+    _issue(org, 1)
+    payment_id = _pay_whole(org, "100001", 1)
+    assert _pages(org, "invoices_list_of_org", limit=2) == [[]]
+
+    assert org("invoices_reverse_payment", paymentId=payment_id).status == 201
+
+    [[invoice]] = _pages(org, "invoices_list_of_org", limit=2)
+    assert (invoice["id"], invoice["remaining"]) == ("1", invoice["gross"])
+
+
+def test_the_lanes_of_an_org_are_merged(org: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing.persistence.lanes.LANES", ["A", "B", "C"])
+    for more in range(6):
+        _issue(org, 1, due_date=_day(more), prefix=f"{more}-")
+    for ordinal in (1, 4, 5):
+        _move_to_lane(org, ordinal, "B")
+
+    pages = _pages(org, "invoices_list_of_org", limit=4)
+
+    assert [[each["id"] for each in page] for page in pages] == [["1", "2", "3", "4"], ["5", "6"]]
+
+
+def test_what_the_index_has_not_seen_paid_is_left_out(
+    org: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _issue(org, 3)
+    lagging = list_org_wide(config.invoices_table(), "owed", org.org_id, "due", behind(""), "~", 10)
+    _pay_whole(org, "100001", 2)
+    monkeypatch.setattr(
+        "billing.persistence.invoices.list_org_wide", lambda *asked: lagging[: asked[-1]]
+    )
+
+    [first, last] = (
+        org("invoices_list_of_org", query={"limit": limit}).json for limit in ("2", "3")
+    )
+
+    assert [each["id"] for each in first["invoices"]] == ["1"]
+    assert first["next_cursor"]
+    assert [each["id"] for each in last["invoices"]] == ["1", "3"]
+
+
+def test_an_invoice_is_read_by_its_number(org: Invoker, aws_calls: Callable[[], list[str]]) -> None:
+    _issue(org, 2, "100002")
+    whole = org("invoices_get_whole", caller=EVERYWHERE, accountId="100002", invoiceId=2)
+    number = whole.json["number"]
+    aws_calls()
+
+    found = org("invoices_get_whole_by_number", caller=EVERYWHERE, invoiceNumber=number)
+
+    assert found.text == whole.text
+    assert aws_calls() == ["GetItem", "BatchGetItem"]
+    others = [
+        org("invoices_get_whole_by_number", invoiceNumber=number),
+        org("invoices_get_whole_by_number", invoiceNumber="F1999-000001", caller=EVERYWHERE),
+        org("invoices_get_whole_by_number", invoiceNumber="nonsense", caller=EVERYWHERE),
+    ]
+    assert [(each.status, each.json["code"]) for each in others] == [(404, "NOT_FOUND")] * 3
+    assert len({each.text for each in others}) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"status": "paid"}, {"status": ""}, {"limit": "0"}, {"limit": "101"}, {"limit": "x"}],
+)
+@pytest.mark.parametrize("event", ["invoices_list_of_account", "invoices_list_of_org"])
+def test_a_malformed_query_is_refused(org: Invoker, event: str, query: dict[str, str]) -> None:
+    answer = org(event, query=query)
+
+    assert answer.status == 400
+    assert [each["field"] for each in answer.json["details"]] == list(query)
+
+
+def test_a_list_of_invoices_takes_its_own_cursors_only(org: Invoker) -> None:
+    _issue(org, 3)
+
+    def cursor(event: str, **query: str) -> str:
+        return str(org(event, query={"limit": "1", **query}).json["next_cursor"])
+
+    def status(event: str, cursor: str, *, caller: Json | None = None, **query: str) -> int:
+        return org(event, query={**query, "cursor": cursor}, caller=caller).status
+
+    account, of_org = "invoices_list_of_account", "invoices_list_of_org"
+    of_all, of_unpaid, owed = cursor(account), cursor(account, status="unpaid"), cursor(of_org)
+    forged = cursors.encode("x", TOKEN_ID, org.org_id, "100001", "invoices", "None")
+
+    assert [status(account, of_all), status(account, of_unpaid, status="unpaid")] == [200, 200]
+    assert status(of_org, owed) == 200
+    assert {
+        status(account, of_unpaid),
+        status(account, of_all, status="unpaid"),
+        status(account, owed),
+        status(account, of_all, caller={"token_id": "0" * 32}),
+        status(account, of_all + "A"),
+        status(account, forged),
+        status(of_org, of_all),
+        status(of_org, owed, status="overdue"),
+    } == {400}
+
+
+def test_a_list_of_an_unknown_account_is_not_found(org: Invoker) -> None:
+    unknown = org("invoices_list_of_account", accountId="100003", caller=EVERYWHERE)
+    empty = org("invoices_list_of_account", accountId="100002", caller=EVERYWHERE)
+
+    assert (unknown.status, empty.json) == (404, {"invoices": [], "next_cursor": None})
+
+
+@pytest.mark.parametrize(
+    ("event", "query", "calls"),
+    [
+        ("invoices_list_of_account", {}, ["Query"]),
+        ("invoices_list_of_account", {"status": "unpaid"}, ["Query", "BatchGetItem"]),
+        ("invoices_list_of_org", {"status": "unpaid"}, ["Query", "BatchGetItem"]),
+        ("invoices_list_of_org", {"status": "overdue"}, ["Query", "BatchGetItem"]),
+    ],
+)
+def test_a_page_costs_its_rows_at_any_depth(
+    org: Invoker,
+    monkeypatch: pytest.MonkeyPatch,
+    aws_calls: Callable[[], list[str]],
+    event: str,
+    query: dict[str, str],
+    calls: list[str],
+) -> None:
+    _issue(org, 7, due_date=_day(0))
+    later = clock.now() + timedelta(days=2)
+    monkeypatch.setattr("billing.clock.now", lambda: later)
+    read: list[int] = []
+
+    def count(parsed: Json, **_: Any) -> None:
+        read.append(parsed.get("ScannedCount", 0))
+
+    aws.dynamodb().meta.events.register("after-call.dynamodb.Query", count, unique_id="rows")
+    cursor, pages = None, 0
+    while cursor or not pages:
+        aws_calls()
+        asked = {**query, "limit": "2", **({"cursor": cursor} if cursor else {})}
+        cursor, pages = org(event, query=asked).json["next_cursor"], pages + 1
+        assert aws_calls() == calls
+    aws.dynamodb().meta.events.unregister("after-call.dynamodb.Query", unique_id="rows")
+
+    assert read == [3, 3, 3, 1]
+
+
+# ---------------------------------------------------------------- inside
+
+
+@pytest.fixture
+def org(billed: Invoker) -> Invoker:
+    """Call functions in the name of an org with two accounts."""
+    answer = billed("billing_info_put_account", caller=EVERYWHERE, accountId="100002")
+    assert answer.status == 204
+    return billed
+
+
+def _issue(
+    invoke: Invoker, count: int, account_id: str = "100001", prefix: str = "", **body: Any
+) -> None:
+    for number in range(count):
+        sent = {"external_invoice_unique_id": f"{prefix}{account_id}-{number}", **body}
+        answer = invoke("invoices_create", sent, caller=EVERYWHERE, accountId=account_id)
+        assert answer.status == 201, answer
+
+
+def _day(more: int) -> str:
+    """Return the day that many days after today, in the time zone of the org."""
+    return (local_date(clock.now(), "Europe/Madrid") + timedelta(days=more)).isoformat()
+
+
+def _pay_whole(invoke: Invoker, account_id: str, ordinal: int) -> str:
+    body = {"amount": 56.47, "external_payment_unique_id": f"{account_id}-{ordinal}"}
+    answer = invoke(
+        "invoices_pay", body, caller=EVERYWHERE, accountId=account_id, invoiceId=ordinal
+    )
+    assert answer.status == 201, answer
+    return str(answer.json["id"])
+
+
+def _move_to_lane(invoke: Invoker, ordinal: int, lane: str) -> None:
+    aws.dynamodb().update_item(
+        TableName=config.invoices_table(),
+        Key=key_of(unpaid_key(InvoiceKey(invoke.org_id, "100001", ordinal))),
+        UpdateExpression="SET org = :org",
+        ExpressionAttributeValues={":org": {"S": lane_of(invoke.org_id, lane)}},
+    )
+
+
+def _pages(invoke: Invoker, event: str, limit: int, **query: str) -> list[list[Json]]:
+    """Read all pages of a list."""
+    pages: list[list[Json]] = []
+    cursor = None
+    while cursor or not pages:
+        asked = {**query, "limit": str(limit), **({"cursor": cursor} if cursor else {})}
+        answer = invoke(event, query=asked)
+        assert answer.status == 200, answer
+        pages.append(answer.json["invoices"])
+        cursor = answer.json["next_cursor"]
+    return pages
+
+
+def _pay(invoke: Invoker, number: int, **path: Any) -> str:
     body = {"amount": number + 1, "external_payment_unique_id": f"payment-{number}"}
-    answer = invoke("invoices_pay", body)
+    answer = invoke("invoices_pay", body, **path)
     assert answer.status == 201
     return str(answer.json["id"])
 
 
-def _credit(invoke: Invoker, external_id: str, **body: Any) -> None:
-    answer = invoke("invoices_credit", {"external_credit_note_unique_id": external_id, **body})
+def _credit(
+    invoke: Invoker, external_id: str, lines: Any = None, caller: Json | None = None, **path: Any
+) -> None:
+    body = {"external_credit_note_unique_id": external_id, **({"lines": lines} if lines else {})}
+    answer = invoke("invoices_credit", body, caller=caller, **path)
     assert answer.status == 201, answer
 
 

@@ -22,6 +22,7 @@ OPEN: list[dict[str, list[str]]] = []
 READER = _taking(Role.READER.value)
 ORG_READER = _taking(Role.READER.value, ALL_ACCOUNTS_SCOPE)
 WRITER = _taking(Role.WRITER.value)
+ORG_READER = _taking(Role.READER.value, ALL_ACCOUNTS_SCOPE)
 ORG_WRITER = _taking(Role.WRITER.value, ALL_ACCOUNTS_SCOPE)
 ADMIN = _taking(Role.ADMIN.value)
 ORG_ADMIN = _taking(Role.ADMIN.value, ALL_ACCOUNTS_SCOPE)

@@ -14,7 +14,8 @@ from hashlib import sha256
 from billing.domain.errors import InvalidRequestError
 
 _DIGEST_BYTES = 12
-_LAST_ID = re.compile(r"[\w .:-]{1,200}", re.ASCII)
+_LAST_ID = re.compile(r"[\w .:#-]{1,200}", re.ASCII)
+_ORDINAL = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def encode(last_id: str, *scope: str) -> str:
@@ -38,8 +39,18 @@ def decode(cursor: str | None, *scope: str, field: str = "cursor") -> str | None
         last_id = ""
     # A forged digest can only point inside the list.
     if encode(last_id, *scope) != cursor or not _LAST_ID.fullmatch(last_id):
-        raise InvalidRequestError.of(field, "is not a cursor of this list and this token")
+        raise _refused(field)
     return last_id
+
+
+def decode_ordinal(cursor: str | None, *scope: str) -> int | None:
+    """Read a cursor whose last row has a number, as decode() does."""
+    last_id = decode(cursor, *scope)
+    if last_id is None:
+        return None
+    if not _ORDINAL.fullmatch(last_id):
+        raise _refused()
+    return int(last_id)
 
 
 def page[T](
@@ -48,3 +59,7 @@ def page[T](
     """Divide rows, read one beyond the limit: the page, and the cursor of the next if there is."""
     shown = rows[:limit]
     return shown, encode(id_of(shown[-1]), *scope) if len(rows) > limit else None
+
+
+def _refused(field: str = "cursor") -> InvalidRequestError:
+    return InvalidRequestError.of(field, "is not a cursor of this list and this token")

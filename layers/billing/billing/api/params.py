@@ -77,6 +77,14 @@ TokenId = Annotated[
     str,
     Path(alias="tokenId", pattern=ID_PATTERN, description="ID of the token that is revoked."),
 ]
+InvoiceNumber = Annotated[
+    str,
+    Path(
+        alias="invoiceNumber",
+        max_length=64,
+        description="Number of the invoice, as it is printed.",
+    ),
+]
 BillingRunId = Annotated[
     str,
     Path(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceErro
 from billing.domain.exchange_rates import Conversion
 from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
-from billing.domain.periods import BillingPeriod, local_date, period_at
+from billing.domain.periods import BillingPeriod, local_date, midnight, period_at
 from billing.domain.tax import Tax, TaxTotal, VatCategory, tax_totals
 from billing.domain.tax_ids import vat_id
 from billing.domain.tax_rates import OwnRates
@@ -313,8 +313,13 @@ class InvoiceSummary:
             return InvoiceStatus.OVERDUE
         return InvoiceStatus.PARTLY_PAID if self.settlement.paid else InvoiceStatus.UNPAID
 
+    @property
+    def overdue_from(self) -> datetime:
+        """Return the instant from which it is overdue, if something remains: the next midnight."""
+        return midnight(self.due_date + timedelta(days=1), self.time_zone)
+
     def is_overdue(self, now: datetime) -> bool:
-        return bool(self.remaining) and local_date(now, self.time_zone) > self.due_date
+        return bool(self.remaining) and now >= self.overdue_from
 
 
 @dataclass(frozen=True, slots=True)

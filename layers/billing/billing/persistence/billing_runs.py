@@ -28,7 +28,6 @@ from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.parties import Org
 from billing.domain.records import instant, to_instant, to_json
 from billing.persistence.accounts import org_key, org_of
-from billing.persistence.cycles import due_key
 from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
@@ -43,6 +42,7 @@ from billing.persistence.dynamodb import (
     update,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.lanes import lane_of
 
 KEPT = timedelta(days=400)
 """Batches and failures are kept until a year later, and a month."""
@@ -130,7 +130,7 @@ class BillingRunRepository:
         items = query(
             self._accounts,
             "org = :org AND due_on <= :until",
-            {":org": {"S": due_key(run.org_id)}, ":until": {"S": run.until.isoformat()}},
+            {":org": {"S": lane_of(run.org_id)}, ":until": {"S": run.until.isoformat()}},
             IndexName="due",
             Limit=LISTED_AT_ONCE,
             **options,

@@ -29,7 +29,6 @@ from billing.domain.cycles import (
     OpenCycle,
     Part,
 )
-from billing.domain.numbering import LANE
 from billing.domain.parties import Account
 from billing.domain.periods import BillingPeriod
 from billing.domain.records import (
@@ -51,6 +50,7 @@ from billing.persistence.dynamodb import (
     query,
     update,
 )
+from billing.persistence.lanes import lane_of
 
 
 class CycleRepository:
@@ -124,7 +124,7 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
         table,
         key,
         {
-            "org": {"S": due_key(org_id)},
+            "org": {"S": lane_of(org_id)},
             "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
             "starts_at": {"S": instant(cycle.period.start)},
@@ -132,11 +132,6 @@ def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
             "time_zone": {"S": cycle.time_zone},
         },
     )
-
-
-def due_key(org_id: str) -> str:
-    """Return the partition key of the index `due`: an org's lane."""
-    return joined(org_id, LANE)
 
 
 def check_open_cycle(table: str, key: Key, ends_on: date) -> dict[str, Any]:

@@ -6,7 +6,8 @@ The items of invoices and their keys, in the invoices' table.
                                                         and its settlement: what lists show; the
                                                         hash before it, `before`
                                       day#<date>        the first and last ordinal of a day
-                                      unpaid#<n>        the description of one that is unpaid
+                                      unpaid#<n>        the description of one that is unpaid;
+                                                        `due`, from when it is overdue
                                       unpaid#totals     how many documents, how many unpaid
                                       unpaid-block#<b>  how many unpaid among a thousand
     invoice#<org>#<account>#<n>       document          the record and its personal part,
@@ -20,13 +21,14 @@ The items of invoices and their keys, in the invoices' table.
 
 Ordinals are written with ten digits, so that they sort. `unpaid#totals` sorts behind the unpaid
 ordinals, so that one descending query answers the total and the newest. The index `descriptions`
-has the description of every document and nothing else.
+has the description of every document and nothing else. The index `owed` lists the unpaid ones of an
+org's lane by `due`.
 """
 
 import json
 import zlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from billing.domain.credit_notes import Creditable, Nets
@@ -40,9 +42,11 @@ from billing.domain.invoices import (
     StoredDocument,
 )
 from billing.domain.money import Money
+from billing.domain.numbering import LANE
 from billing.domain.parties import DeliveryMode
 from billing.domain.records import instant, period_record, to_instant, to_json, to_period
 from billing.persistence.dynamodb import SEPARATOR, Item, Key, int_of, joined, padded, put
+from billing.persistence.lanes import lane_of
 
 BLOCK = 1000
 """Ordinals whose unpaid documents are counted together."""
@@ -159,6 +163,30 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
             version=int_of(item, "settlements"),
         ),
     )
+
+
+def put_unpaid(table: str, summary: InvoiceSummary, lane: str = LANE) -> dict[str, Any]:
+    """Write, within a transaction, that something of an invoice is owed."""
+    return put(
+        table,
+        unpaid_key(summary.key),
+        {
+            "description": {"S": summary.description},
+            "org": {"S": lane_of(summary.key.org_id, lane)},
+            "due": {"S": due_of(summary)},
+        },
+    )
+
+
+def due_of(summary: InvoiceSummary) -> str:
+    """Return the place of an invoice among all that are unpaid: by when it is overdue."""
+    key = summary.key
+    return joined(overdue_since(summary.overdue_from), key.account_id, padded(key.ordinal))
+
+
+def overdue_since(at: datetime) -> str:
+    """Write an instant in whole seconds, so that it sorts."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def document_item(record: InvoiceRecord) -> dict[str, Any]:

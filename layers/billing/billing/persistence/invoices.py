@@ -30,6 +30,7 @@ from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
     ConditionFailedError,
+    Item,
     check,
     delete,
     get_item,
@@ -48,6 +49,7 @@ from billing.persistence.invoice_items import (
     creditable_keys,
     document_item,
     document_key,
+    overdue_since,
     pdf_key,
     previous_hash_of,
     summary_key,
@@ -58,6 +60,7 @@ from billing.persistence.invoice_items import (
     totals_key,
     unpaid_key,
 )
+from billing.persistence.lanes import behind, list_org_wide
 from billing.persistence.numbering import number_key, numbered
 
 _LAST = 10**10 - 1
@@ -132,6 +135,58 @@ class InvoiceRepository:
         oldest = max(1, newest - results + 1)
         return self._range(org_id, account_id, oldest, newest), total
 
+    def list_older(
+        self, org_id: str, account_id: str, than: int | None, limit: int
+    ) -> list[InvoiceSummary]:
+        """List an account's invoices that are older than one, newest first."""
+        newest = _LAST if than is None else than - 1
+        return self._range(org_id, account_id, 0, newest, most=limit)
+
+    def list_older_unpaid(
+        self, org_id: str, account_id: str, than: int | None, limit: int
+    ) -> list[InvoiceSummary]:
+        """List an account's unpaid invoices that are older than one, newest first."""
+        newest = _LAST if than is None else than - 1
+        items = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :oldest AND :newest",
+            {
+                ":pk": {"S": account_pk(org_id, account_id)},
+                ":oldest": {"S": joined("unpaid", padded(0))},
+                ":newest": {"S": joined("unpaid", padded(newest))},
+            },
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        unpaid = islice(items, limit)
+        return self._summaries([InvoiceKey(org_id, account_id, _ordinal_of(i)) for i in unpaid])
+
+    def list_owed(
+        self, org_id: str, until: datetime | None, after: str | None, limit: int
+    ) -> tuple[list[InvoiceSummary], str | None]:
+        """
+        List an org's unpaid invoices by when they are overdue, or those that are so at an instant.
+
+        `after` is where a page before ended; return where this one ends, None at the end of all.
+        The index lags: what was paid meanwhile is left out.
+        """
+        found = list_org_wide(
+            self._table,
+            "owed",
+            org_id,
+            "due",
+            behind(after or ""),
+            f"{overdue_since(until)}~" if until else "~",
+            limit + 1,
+        )
+        page = found[:limit]
+        keys = [
+            InvoiceKey(org_id, item["pk"]["S"].split(SEPARATOR)[2], _ordinal_of(item))
+            for item in page
+        ]
+        summaries = [each for each in self._summaries(keys) if each.remaining]
+        return summaries, str(page[-1]["due"]["S"]) if len(found) > limit else None
+
     def list_unpaid_page(
         self, org_id: str, account_id: str, start: int, results: int
     ) -> tuple[list[InvoiceSummary], int]:
@@ -157,8 +212,8 @@ class InvoiceRepository:
         items = list(unpaid)
         if total is None:
             total = int_of(items[0], "unpaid") if items else 0
-        ordinals = [int(item["sk"]["S"].split(SEPARATOR)[1]) for item in items[skipped:]]
-        page = self._summaries(org_id, account_id, ordinals)
+        keys = [InvoiceKey(org_id, account_id, _ordinal_of(item)) for item in items[skipped:]]
+        page = self._summaries(keys)
         return [summary for summary in page if summary.remaining], total
 
     def search(
@@ -184,7 +239,8 @@ class InvoiceRepository:
             raise UpstreamTimeoutError(
                 "The account has more invoices than a filter can search in one request."
             ) from error
-        page = self._summaries(org_id, account_id, found[start : start + results])
+        shown = found[start : start + results]
+        page = self._summaries([InvoiceKey(org_id, account_id, ordinal) for ordinal in shown])
         return page, len(found)
 
     def list_issued(
@@ -342,12 +398,9 @@ class InvoiceRepository:
             for item in islice(items, most)
         ]
 
-    def _summaries(
-        self, org_id: str, account_id: str, ordinals: Sequence[int]
-    ) -> list[InvoiceSummary]:
-        if not ordinals:
+    def _summaries(self, keys: Sequence[InvoiceKey]) -> list[InvoiceSummary]:
+        if not keys:
             return []
-        keys = [InvoiceKey(org_id, account_id, ordinal) for ordinal in ordinals]
         found = get_items_of(self._table, *map(summary_key, keys))
         return [to_summary(key, found[summary_key(key)]) for key in keys]
 
@@ -413,9 +466,12 @@ class InvoiceRepository:
             },
             ScanIndexForward=False,
         )
-        return (
-            (int(item["sk"]["S"].split(SEPARATOR)[1]), item["description"]["S"]) for item in items
-        )
+        return ((_ordinal_of(item), item["description"]["S"]) for item in items)
+
+
+def _ordinal_of(item: Item) -> int:
+    """Read the ordinal in the key of an unpaid one."""
+    return int(item["sk"]["S"].split(SEPARATOR)[1])
 
 
 def _folded(text: str) -> str:

@@ -49,6 +49,7 @@ from billing.persistence.invoice_items import (
     issued_item,
     paid_at,
     put_credits,
+    put_unpaid,
     summary_key,
     to_creditable,
     totals_key,
@@ -198,7 +199,7 @@ class IssuingRepository:
         change = changes.setdefault(key.account_id, AccountChanges())
         change.count_day(invoice.issue_date, key.ordinal)
         if summary.remaining:
-            yield put(table, unpaid_key(key), {"description": {"S": invoice.description}})
+            yield put_unpaid(table, summary, lane)
             change.count_unpaid(key.ordinal, 1)
 
     def _end_chain(self, journal: Journal) -> Any:
@@ -335,12 +336,7 @@ def settle(
     ]
     if was_owed == is_owed:
         return writes
-    unpaid = unpaid_key(summary.key)
-    writes.append(
-        put(table, unpaid, {"description": {"S": summary.description}})
-        if is_owed
-        else delete(table, unpaid)
-    )
+    writes.append(put_unpaid(table, summary) if is_owed else delete(table, unpaid_key(summary.key)))
     change = changes.setdefault(summary.key.account_id, AccountChanges())
     change.count_unpaid(summary.key.ordinal, 1 if is_owed else -1)
     return writes

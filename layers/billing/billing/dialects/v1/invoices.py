@@ -308,6 +308,22 @@ class InvoiceSummaryDTO(Dto):
         return cls(**_summary(summary, now))
 
 
+class InvoiceListDTO(Dto):
+    """A page of invoices and credit notes."""
+
+    invoices: list[InvoiceSummaryDTO] = Field(description="The documents of this page, in order.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` to get the next page; null on the last page."
+    )
+
+    @classmethod
+    def from_domain(
+        cls, page: Sequence[InvoiceSummary], next_cursor: str | None, now: datetime
+    ) -> "InvoiceListDTO":
+        invoices = [InvoiceSummaryDTO.from_domain(each, now) for each in page]
+        return cls(invoices=invoices, next_cursor=next_cursor)
+
+
 class InvoiceLineResponseDTO(Dto):
     """One line of a document."""
 
