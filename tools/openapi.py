@@ -104,6 +104,8 @@ FAILURES: tuple[tuple[BillingError, str], ...] = (
     (UpstreamTimeoutError(), "The request timed out"),
 )
 """The answers of an operation, and what each means to a client."""
+NO_SUCH_METHOD = "The path does not have this method; the answer has no body"
+"""What the publisher of v2 documents for each operation."""
 TOO_MANY = "Too many requests; answered by the gateway"
 
 HEADERS: dict[str, tuple[str, Json]] = {
@@ -114,6 +116,7 @@ HEADERS: dict[str, tuple[str, Json]] = {
         {"type": "string", "enum": ["true"]},
     ),
     "Location": ("Path of the resource that was created.", {"type": "string"}),
+    "Allow": ("Methods that the path has.", {"type": "string"}),
     "ETag": ("Version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
     "RANGED-DATA": (
         "Rows in this answer, and their total number.",
@@ -298,6 +301,8 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
             continue
         if status != "412" or takes_if_match:
             answers[status] = {"$ref": f"#/components/responses/{dialect}-{status}"}
+    if dialect == "v2":
+        answers["405"] = {"$ref": "#/components/responses/v2-405"}
     answers["429"] = {"$ref": f"#/components/responses/{dialect}-429"}
     operation["responses"] = dict(sorted(answers.items()))
 
@@ -382,6 +387,8 @@ def _failures() -> Json:
                 "content": {"application/json": {"schema": worded, "example": body}},
             }
         found[f"{dialect}-429"] = {"description": TOO_MANY}
+    shown = {name: _header(name) for name in ("x-request-id", "Allow")}
+    found["v2-405"] = {"description": NO_SUCH_METHOD, "headers": shown}
     return dict(sorted(found.items()))
 
 

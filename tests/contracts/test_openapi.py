@@ -109,6 +109,13 @@ def test_every_answer_tells_the_request_id_but_what_the_gateway_says(document: A
     assert without == {"429"}
 
 
+def test_v2_has_a_405_without_a_body(document: Any) -> None:
+    for path, _, operation in openapi.operations(document):
+        refused = operation["responses"].get("405")
+        assert (refused is not None) == path.startswith("/v2/"), path
+    assert "content" not in document["components"]["responses"]["v2-405"]
+
+
 def test_every_property_and_parameter_is_described_by_a_full_phrase(document: Any) -> None:
     described = {
         f"{name}.{field}": each.get("description", "")

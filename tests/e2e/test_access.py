@@ -355,11 +355,12 @@ def _outcome(path: str, answer: Answer) -> str:
         return IN if answer.status in (200, 400, 404) else str(answer.status)
     fields, code = {
         "v2": ({"code", "status", "message", "detailMsg"}, "detailMsg"),
-        "v3": ({"errorCode", "errorMessage", "errors"}, "errorCode"),
+        "v3": ({"errorCode", "errorMessage", "errors"}, "errors"),
     }.get(path.split("/")[1], ({"code", "message", "details", "trace_id"}, "code"))
     assert answer.json.keys() == fields
     assert answer.headers["x-request-id"]
-    return f"{answer.status} {answer.json[code]}"
+    said = answer.json[code]
+    return f"{answer.status} {said[0]['message'] if code == 'errors' else said}"
 
 
 def _refused() -> dict[str, str]:

@@ -351,4 +351,6 @@ def _send(invoke: Invoker, token: str = "", headers: Json | None = None) -> int:
 def _code(answer: Answer) -> str:
     """Tell the code of a failure, in whatever dialect."""
     body = answer.json
-    return str(body.get("detailMsg") or body.get("errorCode") or body["code"])
+    if "errorCode" in body:
+        return str(body["errors"][0]["message"])
+    return str(body.get("detailMsg") or body["code"])

@@ -389,4 +389,4 @@ def _without_texts(answer: Any) -> Any:
 
 def _code(answer: Answer) -> str:
     body = answer.json
-    return str(body.get("code") or body["errorCode"])
+    return str(body.get("code") or body["errors"][0]["message"])

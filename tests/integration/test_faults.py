@@ -261,7 +261,8 @@ def _wrong(name: str, answer: Answer, status: int) -> list[str]:
         or answer.json.keys() != FIELDS[dialect]
     ):
         wrong.append("another dialect")
-    codes = {answer.json.get(field) for field in ("code", "errorCode", "detailMsg")}
+    codes = {answer.json.get(field) for field in ("code", "detailMsg")}
+    codes |= {each["message"] for each in answer.json.get("errors", [])[:1]}
     if not codes & CODES[HTTPStatus(status)]:
         wrong.append(f"code {codes}")
     message = answer.json.get("message") or answer.json.get("errorMessage")

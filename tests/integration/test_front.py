@@ -21,7 +21,7 @@ pytestmark = pytest.mark.moto
         ("DELETE", "/v3/account/invoice", "GET"),
         ("POST", "/v3/account/invoice/7/pdf", "GET"),
         ("PATCH", "/v1/orgs/demo/accounts/1/billing_details", "GET, PUT"),
-        ("GET", "/v1/orgs/demo/accounts/1/invoices", "POST"),
+        ("PUT", "/v1/orgs/demo/accounts/1/invoices", "GET, POST"),
         ("POST", "/v2/orgs/demo/accounts/1/invoices", "GET"),
     ],
 )

@@ -536,7 +536,7 @@ def test_refuses_a_malformed_range(billed: Invoker, header: str) -> None:
     answer = billed("invoices_list", headers={"ranged-data": header})
 
     assert answer.status == 400
-    assert [error["property"] for error in answer.json["errors"]] == ["RANGED-DATA"]
+    assert [error["property"] for error in answer.json["errors"]] == ["code", "RANGED-DATA"]
 
 
 @pytest.mark.parametrize(
@@ -593,7 +593,8 @@ def test_what_is_not_there_is_not_found(billed: Invoker) -> None:
     assert {(answer.status, answer.text) for answer in missing} == {
         (
             404,
-            '{"errorCode":"NOT_FOUND","errorMessage":"There is no such resource.","errors":[]}',
+            '{"errorCode":10001,"errorMessage":"There is no such resource.",'
+            '"errors":[{"property":"code","message":"NOT_FOUND"}]}',
         )
     }
     assert {(answer.status, answer.json["code"]) for answer in in_v1} == {(404, "NOT_FOUND")}

@@ -11,6 +11,7 @@ import pytest
 
 import billing
 from billing.api.errors import STATUS_BY_ERROR, render, status_of
+from billing.dialects.v3 import errors as v3
 from billing.domain import errors
 from billing.domain.errors import (
     BillingError,
@@ -72,6 +73,14 @@ def test_the_module_opens_with_every_error(kind: type[BillingError]) -> None:
     assert [line for line in tree if re.search(rf"\b{kind.__name__}\b", line)]
 
 
+def test_every_code_has_a_number_of_its_own_in_v3() -> None:
+    codes = {kind.code for kind in ERRORS}
+
+    assert codes - v3.NUMBERS.keys() == set(), "give it the next number of its kind"
+    assert len(set(v3.NUMBERS.values())) == len(v3.NUMBERS)
+    assert v3.NUMBERS["NOT_FOUND"] == 10001
+
+
 def test_waiting_helps_where_we_say_so() -> None:
     helped = {kind for kind in ERRORS if kind.retry_after is not None}
 
@@ -107,9 +116,12 @@ def test_waiting_helps_where_we_say_so() -> None:
         pytest.param(
             "/v3/account",
             {
-                "errorCode": "INVALID_REQUEST",
+                "errorCode": 10002,
                 "errorMessage": "a: is wrong",
-                "errors": [{"property": "a", "message": "is wrong"}],
+                "errors": [
+                    {"property": "code", "message": "INVALID_REQUEST"},
+                    {"property": "a", "message": "is wrong"},
+                ],
             },
             id="v3",
         ),
