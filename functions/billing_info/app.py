@@ -1,15 +1,16 @@
 """Billing info: the billing profiles of the org and of its accounts, and their subscriptions."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing.adapters.documents import DocumentStore
 from billing.api import cursors
-from billing.api.access import ORG_ADMIN, ORG_WRITER, READER, WRITER
+from billing.api.access import ORG_ADMIN, ORG_READER, ORG_WRITER, READER, WRITER
 from billing.api.app import BillingApp, no_content
 from billing.api.etags import KEPT_BY_CLIENT, etag, versions_in
 from billing.api.logger import logger
@@ -17,6 +18,7 @@ from billing.api.params import AccountId, Cursor, IfMatch, Limit, OrgId, Subscri
 from billing.dialects.v1.billing_info import (
     AccountBillingDetailsRequestDTO,
     AccountBillingDetailsResponseDTO,
+    AccountListDTO,
     BillingInfo,
 )
 from billing.dialects.v1.e_invoices import EInvoiceReadinessDTO
@@ -35,6 +37,7 @@ app = BillingApp(takes_files={"PUT /v1/orgs/{orgId}/billing_info/logo"})
 
 ORG = "/v1/orgs/<orgId>/billing_info"
 LOGO = f"{ORG}/logo"
+ACCOUNTS = "/v1/orgs/<orgId>/accounts"
 ACCOUNT = "/v1/orgs/<orgId>/accounts/<accountId>/billing_details"
 READINESS = "/v1/orgs/<orgId>/accounts/<accountId>/e_invoice_readiness"
 SUBSCRIPTIONS = "/v1/orgs/<orgId>/accounts/<accountId>/subscriptions"
@@ -134,6 +137,30 @@ def get_e_invoice_readiness(org_id: OrgId, account_id: AccountId) -> EInvoiceRea
     too, and for Peppol an `order_id` that all lines share.
     """
     return EInvoiceReadinessDTO.from_domain(*AccountRepository().get_both(org_id, account_id))
+
+
+@app.get(ACCOUNTS, security=ORG_READER, tags=["v1 billing info"])
+def list_accounts(
+    org_id: OrgId,
+    name: Annotated[
+        str,
+        Query(
+            max_length=200,
+            description="Beginning of the name, in any case and with or without its accents. Omit "
+            "for all accounts.",
+        ),
+    ] = "",
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> AccountListDTO:
+    """List the accounts of the org, in the order of their names
+
+    The list follows a new account or a new name within a second.
+    """
+    scope = (app.caller.token_id, org_id, "accounts", name)
+    after = cursors.decode_text(cursor, *scope)
+    page, last = AccountRepository().list_by_name(org_id, name, after, limit)
+    return AccountListDTO.from_domain(page, cursors.encode_text(last, *scope) if last else None)
 
 
 @app.get(SUBSCRIPTIONS, security=READER, tags=["v1 billing info"])

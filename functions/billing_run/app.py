@@ -1,4 +1,4 @@
-"""Billing runs: start one, and get its progress."""
+"""Billing runs: start one, list them, and get the progress of one."""
 
 from typing import Any
 
@@ -8,11 +8,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing import clock
 from billing.adapters.queues import RunsQueue
-from billing.api.access import ORG_ADMIN
+from billing.api import cursors
+from billing.api.access import ORG_ADMIN, ORG_READER
 from billing.api.app import BillingApp, created
 from billing.api.logger import logger
-from billing.api.params import BillingRunId, OrgId
-from billing.dialects.v1.billing_runs import BillingRunRequestDTO, BillingRunResponseDTO
+from billing.api.params import BillingRunId, Cursor, Limit, OrgId
+from billing.dialects.v1.billing_runs import (
+    BillingRunListDTO,
+    BillingRunRequestDTO,
+    BillingRunResponseDTO,
+)
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.services.run_billing import start_run
@@ -44,10 +49,19 @@ def create_billing_run(
     )
 
 
-@app.get(f"{RUNS}/<runId>", security=ORG_ADMIN, tags=TAGS)
+@app.get(RUNS, security=ORG_READER, tags=TAGS)
+def list_billing_runs(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> BillingRunListDTO:
+    """List the billing runs of the org, those of the schedule too, newest first"""
+    scope = (app.caller.token_id, org_id, "billing_runs")
+    after = cursors.decode(cursor, *scope)
+    page, last = BillingRunRepository().list_page(org_id, after, limit)
+    return BillingRunListDTO.from_domain(page, cursors.encode(last, *scope) if last else None)
+
+
+@app.get(f"{RUNS}/<runId>", security=ORG_READER, tags=TAGS)
 def get_billing_run(org_id: OrgId, run_id: BillingRunId) -> BillingRunResponseDTO:
     """Get the progress of a billing run, and the accounts it could not bill"""
-    return BillingRunResponseDTO.from_domain(
+    return BillingRunResponseDTO.with_failures(
         *BillingRunRepository().get_with_failures(org_id, run_id)
     )
 

@@ -59,6 +59,9 @@ def test_bills_a_cycle(billed: Invoker, runs: Runs) -> None:
     ended = runs.run(until=CYCLES[0])
 
     assert ended == {
+        "id": ended["id"],
+        "until": CYCLES[0],
+        "created_at": ended["created_at"],
         "status": "completed",
         "accounts_total": 1,
         "accounts_done": 1,
@@ -431,7 +434,7 @@ def test_a_run_bills_until_today_and_never_ahead(billed: Invoker, runs: Runs) ->
     assert _ended(runs, "2026-11-30") == (1, 1, [])
     assert billed("billing_run_get", runId="nothing").status == 404
     assert billed("billing_run_create", caller={"role": "writer"}).status == 403
-    assert billed("billing_run_get", caller={"role": "writer"}).status == 403
+    assert billed("billing_run_get", caller={"accounts": "100001"}).status == 403
 
 
 def test_many_accounts_are_listed_page_by_page(
@@ -519,6 +522,9 @@ def test_the_schedule_starts_the_run_of_the_day_for_every_org(
     runs.deliver()
 
     assert runs.get("daily-2026-12-01") == {
+        "id": "daily-2026-12-01",
+        "until": "2026-12-01",
+        "created_at": "2026-12-01T03:00:00Z",
         "status": "completed",
         "accounts_total": 1,
         "accounts_done": 1,

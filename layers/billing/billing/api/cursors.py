@@ -14,7 +14,7 @@ from hashlib import sha256
 from billing.domain.errors import InvalidRequestError
 
 _DIGEST_BYTES = 12
-_LAST_ID = re.compile(r"[\w .:#-]{1,200}", re.ASCII)
+_LAST_ID = re.compile(r"[\w .:#-]{1,400}", re.ASCII)
 _ORDINAL = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
@@ -41,6 +41,22 @@ def decode(cursor: str | None, *scope: str, field: str = "cursor") -> str | None
     if encode(last_id, *scope) != cursor or not _LAST_ID.fullmatch(last_id):
         raise _refused(field)
     return last_id
+
+
+def encode_text(text: str, *scope: str) -> str:
+    """Return the cursor that continues after a row that has a text of any kind for an id."""
+    return encode(urlsafe_b64encode(text.encode()).decode().rstrip("="), *scope)
+
+
+def decode_text(cursor: str | None, *scope: str) -> str | None:
+    """Read a cursor of encode_text(), as decode() does."""
+    last_id = decode(cursor, *scope)
+    if last_id is None:
+        return None
+    try:
+        return urlsafe_b64decode(last_id + "=" * (-len(last_id) % 4)).decode()
+    except ValueError:
+        raise _refused() from None
 
 
 def decode_ordinal(cursor: str | None, *scope: str) -> int | None:

@@ -96,7 +96,7 @@ BillingRunId = Annotated[
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=300, description="`next_cursor` of the previous page. Omit for the first page."
+        max_length=600, description="`next_cursor` of the previous page. Omit for the first page."
     ),
 ]
 Limit = Annotated[Digits, Query(ge=1, le=100, description="Largest number of items on a page.")]

@@ -8,6 +8,9 @@ Billing profiles.
     vat-numbers#<org>         <country>#<account>
                                          an entry for each account with a VAT number, to check them
 
+The index `names` lists the accounts of an org's lane by `by_name`: the beginning of the name
+without case and accents, and the id.
+
 The version of a profile counts how often it was written. The fields that the first documents of
 an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside its profile, so that
 conditions can name them.
@@ -20,6 +23,7 @@ from typing import Any
 from billing import config
 from billing.domain.cycles import BillableAccount
 from billing.domain.errors import NotFoundError
+from billing.domain.names import folded, sortable
 from billing.domain.parties import Account, Org
 from billing.domain.records import (
     Record,
@@ -46,11 +50,14 @@ from billing.persistence.dynamodb import (
     query,
     transact,
 )
+from billing.persistence.lanes import behind, lane_of, list_org_wide
 from billing.persistence.tax_rates import own_rates_key, to_own_rates
 
 _ORGS = "orgs"
 _BEHIND_SEPARATOR = "$"
 """The character behind the one that divides keys."""
+_LAST = "\U0010ffff"
+"""Behind every character of a name."""
 
 
 class AccountRepository:
@@ -143,7 +150,8 @@ class AccountRepository:
         Raise ContentionError where it is another version.
         """
         key, profile = account_key(org_id, account.id), account_record(account)
-        writes = [_put_profile(self._table, key, profile, version)]
+        by_name = place_by_name(org_id, account)
+        writes = [_put_profile(self._table, key, profile, version, by_name)]
         listed = _vat_number_key(org_id, account)
         before = _vat_number_key(org_id, known) if known else None
         if listed:
@@ -151,6 +159,41 @@ class AccountRepository:
         if before and before != listed:
             writes.append(delete(self._table, before))
         transact(writes)
+
+    def list_by_name(
+        self, org_id: str, name: str, after: str | None, limit: int
+    ) -> tuple[list[Account], str | None]:
+        """
+        List an org's accounts whose names begin with a text, in the order of their names.
+
+        `after` is where a page before ended; return where this one ends, None at the end of all.
+        The index lags: who was renamed meanwhile is left out.
+        """
+        beginning, prefix = folded(name), sortable(name)
+        found = list_org_wide(
+            self._table,
+            "names",
+            org_id,
+            "by_name",
+            max(prefix, behind(after)) if after else prefix or behind(""),
+            f"{prefix}{_LAST}",
+            limit + 1,
+        )
+        page = [(item["pk"]["S"], item["sk"]["S"]) for item in found[:limit]]
+        profiles = get_items_of(self._table, *page) if page else {}
+        accounts = [account_of(profiles[key]) for key in page]
+        return (
+            [each for each in accounts if folded(each.name).startswith(beginning)],
+            str(found[limit - 1]["by_name"]["S"]) if len(found) > limit else None,
+        )
+
+
+def place_by_name(org_id: str, account: Account) -> dict[str, Any]:
+    """Return the attributes that list an account by its name."""
+    return {
+        "org": {"S": lane_of(org_id)},
+        "by_name": {"S": f"{sortable(account.name)}\t{account.id}"},
+    }
 
 
 def org_of(item: Item | None) -> Org:

@@ -7,6 +7,8 @@ Billing runs, and how far they are.
                                       failure#<account>           why an account could not be
                                                                   billed
                                       run                         the run, and its counters
+    runs#<org>                        run#<time>#<run>            an entry for each run, to list
+                                                                  them
     external#<org>#billing_run#<id>   external                    the one with that external id
 
 Batches and failures are deleted after 400 days: the run tells enough of itself by then.
@@ -35,7 +37,9 @@ from billing.persistence.dynamodb import (
     expiring,
     get_item,
     get_items,
+    get_items_of,
     joined,
+    list_after,
     put,
     query,
     transact,
@@ -46,6 +50,8 @@ from billing.persistence.lanes import lane_of
 
 KEPT = timedelta(days=400)
 """Batches and failures are kept until a year later, and a month."""
+
+_ENTRIES = "runs"
 
 LISTED_AT_ONCE = 500
 """Accounts that are listed at once: their batches fit into one transaction."""
@@ -94,11 +100,34 @@ class BillingRunRepository:
             "is_listed": {"BOOL": False},
             **{name: {"N": "0"} for name in counters},
         }
-        writes = [put(self._table, run_key(run.org_id, run.id), attributes)]
+        writes = [
+            put(self._table, run_key(run.org_id, run.id), attributes),
+            put_entry(self._table, run),
+        ]
         if external:
             key = _external_key(run.org_id, external)
             writes.append(put_external(self._table, key, run.id, external))
         transact(writes)
+
+    def list_page(
+        self, org_id: str, after: str | None, limit: int
+    ) -> tuple[list[BillingRun], str | None]:
+        """
+        List the runs of an org, newest first.
+
+        `after` is where a page before ended; return where this one ends, None at the end of all.
+        """
+        pk, prefix = joined(_ENTRIES, org_id), joined("run", "")
+        last = prefix + after if after else None
+        found = [
+            item["sk"]["S"].removeprefix(prefix)
+            for item in list_after(self._table, pk, prefix, last, limit + 1)
+        ]
+        ids = [each.split(SEPARATOR)[1] for each in found[:limit]]
+        keys = [run_key(org_id, run_id) for run_id in ids]
+        runs = get_items_of(self._table, *keys) if keys else {}
+        page = [to_run(org_id, run_id, runs[run_key(org_id, run_id)]) for run_id in ids]
+        return page, found[limit - 1] if len(found) > limit else None
 
     def get(self, org_id: str, run_id: str) -> BillingRun:
         item = get_item(self._table, run_key(org_id, run_id))
@@ -195,6 +224,12 @@ class BillingRunRepository:
         sent = {":sent": {"N": str(batches[-1].number)}}
         key = run_key(run.org_id, run.id)
         transact([update(self._table, key, "SET sent = :sent", sent, expected={"sent": run.sent})])
+
+
+def put_entry(table: str, run: BillingRun) -> dict[str, Any]:
+    """List a run within a transaction; twice is once."""
+    at = f"{int(run.created_at.timestamp() * 1000):015}"
+    return put(table, (joined(_ENTRIES, run.org_id), joined("run", at, run.id)), {}, new=False)
 
 
 def run_key(org_id: str, run_id: str) -> Key:

@@ -1,5 +1,6 @@
 """v1 billing: the billing profiles of orgs and accounts."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -13,6 +14,7 @@ from billing.dialects.fields import (
     Email,
     Iban,
     Name,
+    NextCursor,
     ReadOnly,
     TextOf,
     TimeZone,
@@ -287,6 +289,40 @@ class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
                 self.electronic_address.to_domain() if self.electronic_address else None
             ),
         )
+
+
+class AccountSummaryDTO(Dto):
+    """An account as lists show it."""
+
+    account_id: str = Field(description="Id of the account, unique in the org.")
+    name: str = Field(description="Full name of the person or organization that is billed.")
+    company_name: str | None = Field(description="Legal name of the company, or null.")
+    email: str = Field(description="E-mail address that invoices are sent to.")
+    country: str = Field(description="Country code (ISO 3166-1 alpha-2) of the account.")
+    closed: bool = Field(description="True for a closed account: nothing can be charged to it.")
+
+    @classmethod
+    def from_domain(cls, account: Account) -> "AccountSummaryDTO":
+        return cls(
+            account_id=account.id,
+            name=account.name,
+            company_name=account.company_name,
+            email=account.email,
+            country=account.country,
+            closed=account.closed,
+        )
+
+
+class AccountListDTO(Dto):
+    """A page of accounts, in the order of their names."""
+
+    accounts: list[AccountSummaryDTO] = Field(description="The accounts of this page, by name.")
+    next_cursor: NextCursor
+
+    @classmethod
+    def from_domain(cls, page: Iterable[Account], next_cursor: str | None) -> "AccountListDTO":
+        accounts = [AccountSummaryDTO.from_domain(each) for each in page]
+        return cls(accounts=accounts, next_cursor=next_cursor)
 
 
 class AccountBillingDetailsResponseDTO(_AccountProfileDTO):

@@ -1,11 +1,11 @@
 """v1 billing: billing runs, and how far they are."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from billing.dialects.fields import Date, Dto, ExternalIdText
+from billing.dialects.fields import Date, Dto, ExternalIdText, Instant, NextCursor
 from billing.domain.billing_runs import BillingRun, Failure, RunStatus
 
 
@@ -33,9 +33,12 @@ class BillingFailureDTO(Dto):
     message: str = Field(description="What went wrong and what to do, for people to read.")
 
 
-class BillingRunResponseDTO(Dto):
-    """The progress of a billing run."""
+class BillingRunSummaryDTO(Dto):
+    """The progress of a billing run, as lists show it."""
 
+    id: str = Field(description="Id of the run; `daily-` and the day for one of the schedule.")
+    until: Date = Field(description="The run bills every cycle that ends on or before this day.")
+    created_at: Instant = Field(description="The instant at which the run was started, in UTC.")
     status: Annotated[RunStatus, Field(strict=False)] = Field(
         description="State of the run: `running` until every account is done."
     )
@@ -46,20 +49,54 @@ class BillingRunResponseDTO(Dto):
     invoices_issued: int = Field(
         description="Number of documents issued: invoices and credit notes."
     )
+
+    @classmethod
+    def from_domain(cls, run: BillingRun) -> "BillingRunSummaryDTO":
+        return cls(**_summary(run))
+
+
+class BillingRunListDTO(Dto):
+    """A page of billing runs, newest first."""
+
+    billing_runs: list[BillingRunSummaryDTO] = Field(
+        description="The runs of this page, newest first."
+    )
+    next_cursor: NextCursor
+
+    @classmethod
+    def from_domain(
+        cls, page: Iterable[BillingRun], next_cursor: str | None
+    ) -> "BillingRunListDTO":
+        runs = [BillingRunSummaryDTO.from_domain(each) for each in page]
+        return cls(billing_runs=runs, next_cursor=next_cursor)
+
+
+class BillingRunResponseDTO(BillingRunSummaryDTO):
+    """The progress of a billing run, and the accounts that it could not bill."""
+
     failures: list[BillingFailureDTO] = Field(
         description="Accounts that could not be billed, at most 1,000. The next run tries them "
         "again."
     )
 
     @classmethod
-    def from_domain(cls, run: BillingRun, failures: Iterable[Failure]) -> "BillingRunResponseDTO":
+    def with_failures(cls, run: BillingRun, failures: Iterable[Failure]) -> "BillingRunResponseDTO":
         return cls(
-            status=run.status,
-            accounts_total=run.accounts_total,
-            accounts_done=run.accounts_done,
-            invoices_issued=run.invoices_issued,
+            **_summary(run),
             failures=[
                 BillingFailureDTO(account_id=each.account_id, code=each.code, message=each.message)
                 for each in failures
             ],
         )
+
+
+def _summary(run: BillingRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "until": run.until,
+        "created_at": run.created_at,
+        "status": run.status,
+        "accounts_total": run.accounts_total,
+        "accounts_done": run.accounts_done,
+        "invoices_issued": run.invoices_issued,
+    }

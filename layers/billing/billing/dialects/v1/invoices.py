@@ -312,9 +312,7 @@ class InvoiceListDTO(Dto):
     """A page of invoices and credit notes."""
 
     invoices: list[InvoiceSummaryDTO] = Field(description="The documents of this page, in order.")
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` to get the next page; null on the last page."
-    )
+    next_cursor: NextCursor
 
     @classmethod
     def from_domain(
