@@ -53,9 +53,9 @@ def create_billing_run(
 def list_billing_runs(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> BillingRunListDTO:
     """List the billing runs of the org, those of the schedule too, newest first"""
     scope = (app.caller.token_id, org_id, "billing_runs")
-    after = cursors.decode(cursor, *scope)
+    after = cursors.decode_text(cursor, *scope)
     page, last = BillingRunRepository().list_page(org_id, after, limit)
-    return BillingRunListDTO.from_domain(page, cursors.encode(last, *scope) if last else None)
+    return BillingRunListDTO.from_domain(page, cursors.encode_text(last, *scope) if last else None)
 
 
 @app.get(f"{RUNS}/<runId>", security=ORG_READER, tags=TAGS)

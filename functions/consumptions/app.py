@@ -81,9 +81,9 @@ def list_consumptions(
     org_id: OrgId,
     subscription_id: SubscriptionId,
     kind: Annotated[
-        ConsumptionType,
-        Query(alias="type", description="Kind of usage: data, messages or calls."),
-    ],
+        ConsumptionType | None,
+        Query(alias="type", description="Kind of usage: data, messages or calls. Omit for all."),
+    ] = None,
     first: Annotated[
         Date | None,
         Query(alias="fromDate", description="First day; by default the open cycle's."),
@@ -96,7 +96,7 @@ def list_consumptions(
     limit: Limit = 25,
 ) -> ConsumptionDetailsResponseDTO:
     """List usage records by the day they were consumed, in the account's time zone, newest first"""
-    scope = (app.caller.token_id, org_id, subscription_id, kind, str(first), str(last))
+    scope = (app.caller.token_id, org_id, subscription_id, str(kind), str(first), str(last))
     place = cursors.decode(cursor, *scope)
     consumptions = ConsumptionRepository()
     account, cycle = _account_and_cycle(org_id, subscription_id)

@@ -227,10 +227,10 @@ def list_org_invoices(
     The list follows a payment or a new invoice within a second.
     """
     scope = (app.caller.token_id, org_id, "owed", status)
-    after, now = cursors.decode(cursor, *scope), app.org_time()
+    after, now = cursors.decode_text(cursor, *scope), app.org_time()
     until = now if status == "overdue" else None
     page, last = InvoiceRepository().list_owed(org_id, until, after, limit)
-    next_cursor = cursors.encode(last, *scope) if last else None
+    next_cursor = cursors.encode_text(last, *scope) if last else None
     return InvoiceListDTO.from_domain(page, next_cursor, now)
 
 

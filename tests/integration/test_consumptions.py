@@ -534,7 +534,7 @@ def test_a_cursor_that_somebody_made_up_is_refused(used: Invoker, place: str) ->
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        pytest.param({}, "type", id="no type"),
+        pytest.param({"type": ""}, "type", id="empty type"),
         pytest.param({"type": "fax"}, "type", id="unknown type"),
         pytest.param(
             {"type": "sms", "fromDate": "2026-11-02", "toDate": "2026-11-01"},
@@ -558,6 +558,43 @@ def test_refuses_a_malformed_query(used: Invoker, query: dict[str, str], field: 
     assert [detail["field"] for detail in answer.json["details"]] == [field]
 
 
+def test_lists_all_types_newest_first(used: Invoker) -> None:
+    kinds = [("voice", "seconds"), ("sms", "messages"), ("data", "bytes")]
+    records = [
+        record(
+            number,
+            type=kinds[number % 3][0],
+            unit=kinds[number % 3][1],
+            consumed_datetime=f"2026-11-{10 + number // 2:02}T10:00:00Z",
+        )
+        for number in range(9)
+    ]
+    send(used, *records)
+    days = {"fromDate": "2026-11-10", "toDate": "2026-11-13"}
+
+    pages: list[list[str]] = []
+    cursor = None
+    while cursor or not pages:
+        answer = _list(used, **days, limit="3", **({"cursor": cursor} if cursor else {}))
+        assert (answer.status, answer.json["type"]) == (200, None)
+        pages.append(_ids(answer))
+        cursor = answer.json["next_cursor"]
+
+    assert pages == [[f"cdr-{n}" for n in some] for some in ((7, 6, 5), (4, 3, 2), (1, 0))]
+    of_type = _list(used, **days, type="sms", limit="3").json["next_cursor"]
+    assert of_type is None
+    assert _list(used, **days, type="sms", limit="1", cursor=_cursor(used, days)).status == 400
+
+
+def test_all_types_cost_a_query_each(used: Invoker, aws_calls: Any) -> None:
+    used("consumptions_create")
+    aws_calls()
+
+    assert _list(used).status == 200
+
+    assert aws_calls() == ["BatchGetItem", "BatchGetItem", "Query", "Query", "Query"]
+
+
 def test_lists_366_days(used: Invoker) -> None:
     answer = _list(used, type="sms", fromDate="2025-11-01", toDate="2026-11-01")
 
@@ -566,6 +603,10 @@ def test_lists_366_days(used: Invoker) -> None:
 
 def _list(used: Invoker, **query: str) -> Answer:
     return used("consumptions_list", query=query)
+
+
+def _cursor(used: Invoker, query: dict[str, str]) -> str:
+    return str(_list(used, **query, limit="1").json["next_cursor"])
 
 
 def _ids(answer: Answer) -> list[str]:

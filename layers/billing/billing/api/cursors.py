@@ -14,7 +14,7 @@ from hashlib import sha256
 from billing.domain.errors import InvalidRequestError
 
 _DIGEST_BYTES = 12
-_LAST_ID = re.compile(r"[\w .:#-]{1,400}", re.ASCII)
+_LAST_ID = re.compile(r"[\w .:-]{1,400}", re.ASCII)
 _ORDINAL = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 

@@ -17,6 +17,7 @@ any time. Version 1.0 kept totals without a treatment, under keys that end with 
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from heapq import merge
 from itertools import batched, islice
 from typing import Any
 
@@ -48,6 +49,7 @@ from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
     Key,
+    at_once,
     get_items,
     joined,
     key_of,
@@ -154,35 +156,41 @@ class ConsumptionRepository:
         self,
         org_id: str,
         subscription_id: str,
-        kind: ConsumptionType,
+        kind: ConsumptionType | None,
         start: datetime,
         end: datetime,
         after: tuple[int, str] | None,
         limit: int,
     ) -> list[Consumption]:
         """
-        List what was consumed from `start` until before `end`, newest first.
+        List what was consumed from `start` until before `end`, newest first: a kind of it, or all.
 
         `after` names the last record of the page before: its nanoseconds and its id.
         """
         pk = subscription(org_id, subscription_id)
-        options: dict[str, Any] = {}
-        if after:
-            key = pk, joined(kind.value, _time(after[0]), after[1])
-            options["ExclusiveStartKey"] = key_of(key)
-        items = query(
-            self._table,
-            "pk = :pk AND sk BETWEEN :start AND :end",
-            {
-                ":pk": {"S": pk},
-                ":start": {"S": joined(kind.value, _time(_nanoseconds(start)))},
-                ":end": {"S": joined(kind.value, _time(_nanoseconds(end)))},
-            },
-            ScanIndexForward=False,
-            Limit=limit,
-            **options,
-        )
-        return [_to_consumption(item) for item in islice(items, limit)]
+
+        def read(kind: ConsumptionType) -> list[Item]:
+            options: dict[str, Any] = {}
+            if after:
+                key = pk, joined(kind.value, _time(after[0]), after[1])
+                options["ExclusiveStartKey"] = key_of(key)
+            items = query(
+                self._table,
+                "pk = :pk AND sk BETWEEN :start AND :end",
+                {
+                    ":pk": {"S": pk},
+                    ":start": {"S": joined(kind.value, _time(_nanoseconds(start)))},
+                    ":end": {"S": joined(kind.value, _time(_nanoseconds(end)))},
+                },
+                ScanIndexForward=False,
+                Limit=limit,
+                **options,
+            )
+            return list(islice(items, limit))
+
+        kinds = at_once(read, list(ConsumptionType)) if kind is None else [read(kind)]
+        newest_first = merge(*kinds, key=_place, reverse=True)
+        return [_to_consumption(item) for item in islice(newest_first, limit)]
 
     def totals(
         self, org_id: str, account_id: str, ends_on: date, subscription_id: str | None = None
@@ -252,6 +260,11 @@ def _item(consumption: Consumption) -> dict[str, Any]:
         "cycle": consumption.cycle.isoformat(),
     }
     return {"record": {"S": to_json(record)}}
+
+
+def _place(item: Item) -> str:
+    """Return the place of a record among those of all kinds: its time and its id."""
+    return str(item["sk"]["S"]).partition(SEPARATOR)[2]
 
 
 def _to_consumption(item: Item) -> Consumption:

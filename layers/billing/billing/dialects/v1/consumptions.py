@@ -187,7 +187,9 @@ class ConsumptionDetailsResponseDTO(Dto):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    type: ConsumptionType = Field(description="The kind of usage: data, messages or calls.")
+    type: ConsumptionType | None = Field(
+        description="The kind of usage that was asked for; null where all kinds were."
+    )
     first: Date = Field(serialization_alias="from", description="First day of the list, included.")
     last: Date = Field(serialization_alias="to", description="Last day of the list, included.")
     records: list[ConsumptionResponseDTO] = Field(
