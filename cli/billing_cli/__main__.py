@@ -23,13 +23,16 @@ from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role, new_token
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.chains import ChainRepository
 from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
+from billing.persistence.upgrades import UpgradeRepository
 from billing.services.check_vat_numbers import check_vat_number
 from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
 from billing.services.read_events import read_events
+from billing.services.upgrade_org import upgrade_org
 from billing_cli import audit as audits
 from billing_cli import dead_letters, demo
 from billing_cli import export as exports
@@ -293,6 +296,19 @@ def erase(org: str, account: str, before: datetime) -> None:
             click.echo(number)
     except NotFoundError as error:
         raise click.ClickException(f"{org} has no account {account}.") from error
+
+
+@cli.command()
+@org_option
+def upgrade(org: str) -> None:
+    """
+    List what release 1.0.0 wrote: accounts by name, and unpaid invoices of the org by due date.
+
+    Run it once for each org after the upgrade; running it again changes nothing.
+    """
+    _check_org(org)
+    accounts, invoices = upgrade_org(org, documents=ChainRepository(), items=UpgradeRepository())
+    click.echo(f"{accounts} accounts, {invoices} unpaid invoices")
 
 
 @cli.command()

@@ -565,7 +565,7 @@ def test_lists_all_types_newest_first(used: Invoker) -> None:
             number,
             type=kinds[number % 3][0],
             unit=kinds[number % 3][1],
-            consumed_datetime=f"2026-11-{10 + number // 2:02}T10:00:00Z",
+            consumed_datetime=f"2026-11-{10 + number // 2:02}T10:{number:02}:00Z",
         )
         for number in range(9)
     ]

@@ -170,18 +170,15 @@ def put_unpaid(table: str, summary: InvoiceSummary, lane: str = LANE) -> dict[st
     return put(
         table,
         unpaid_key(summary.key),
-        {
-            "description": {"S": summary.description},
-            "org": {"S": lane_of(summary.key.org_id, lane)},
-            "due": {"S": due_of(summary)},
-        },
+        {"description": {"S": summary.description}, **place_in_owed(summary, lane)},
     )
 
 
-def due_of(summary: InvoiceSummary) -> str:
-    """Return the place of an invoice among all that are unpaid: by when it is overdue."""
+def place_in_owed(summary: InvoiceSummary, lane: str = LANE) -> dict[str, Any]:
+    """Return the attributes that list an invoice among all unpaid ones: by when it is overdue."""
     key = summary.key
-    return joined(overdue_since(summary.overdue_from), key.account_id, padded(key.ordinal))
+    due = joined(overdue_since(summary.overdue_from), key.account_id, padded(key.ordinal))
+    return {"org": {"S": lane_of(key.org_id, lane)}, "due": {"S": due}}
 
 
 def overdue_since(at: datetime) -> str:

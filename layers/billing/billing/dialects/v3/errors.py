@@ -52,6 +52,7 @@ NUMBERS = {
     "UPSTREAM_BUSY": 50005,
     "SELLER_CHANGED": 50006,
     "EVENT_NOT_YET": 50007,
+    "EVENT_NOT_TAKEN": 50008,
 }
 """The number of each code, for ever: 1…… what was asked, 2…… conflicts, 5…… failures of ours."""
 
