@@ -1,13 +1,18 @@
-"""The registry of dialects: the application and the OpenAPI document read it."""
+"""
+The registry of dialects, for the application and the OpenAPI document.
 
-from collections.abc import Callable
+Each package here is a dialect, collected by being here: its name is the first segment of its paths,
+and its module `errors` says how a failure reads.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from importlib import import_module
+from pkgutil import iter_modules
 
+from billing import dialects
 from billing.dialects.fields import Dto
-from billing.dialects.v1 import errors as v1
-from billing.dialects.v2 import errors as v2
-from billing.dialects.v3 import errors as v3
 from billing.domain.errors import BillingError
 
 
@@ -19,11 +24,13 @@ class Dialect:
     render: Callable[[BillingError, HTTPStatus, str, str], str]
 
 
-DIALECTS = {
-    "v1": Dialect(v1.GenericResponseDTO, v1.render),
-    "v2": Dialect(v2.ErrorMessage, v2.render),
-    "v3": Dialect(v3.ErrorResponse, v3.render),
-}
+def _collect() -> dict[str, Dialect]:
+    names = sorted(each.name for each in iter_modules(dialects.__path__) if each.ispkg)
+    errors = {name: import_module(f"{dialects.__name__}.{name}.errors") for name in names}
+    return {name: Dialect(each.Failure, each.render) for name, each in errors.items()}
+
+
+DIALECTS: Mapping[str, Dialect] = _collect()
 """Dialects by the first segment of their paths."""
 
 

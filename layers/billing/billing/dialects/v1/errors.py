@@ -32,6 +32,9 @@ class GenericResponseDTO(Dto):
     trace_id: str | None = Field(None, description="Id of this request, to find it in the logs.")
 
 
+Failure = GenericResponseDTO
+
+
 def render(error: BillingError, _: HTTPStatus, message: str, trace_id: str) -> str:
     """Return the body of a failed request."""
     return GenericResponseDTO(

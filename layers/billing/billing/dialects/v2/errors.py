@@ -17,6 +17,9 @@ class ErrorMessage(Dto):
     detailMsg: str = Field(description="Every wrong field of the request, or what to do.")
 
 
+Failure = ErrorMessage
+
+
 def render(error: BillingError, status: HTTPStatus, message: str, _: str) -> str:
     """Return the body of a failed request; 405 has an empty one (seed 003)."""
     if status is HTTPStatus.METHOD_NOT_ALLOWED:

@@ -87,6 +87,9 @@ class ErrorResponse(Dto):
     )
 
 
+Failure = ErrorResponse
+
+
 def render(error: BillingError, _: HTTPStatus, message: str, __: str) -> str:
     """Return the body of a failed request."""
     wrong = [PropertyError(property=each.field, message=each.message) for each in error.details]
