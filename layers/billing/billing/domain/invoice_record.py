@@ -85,7 +85,9 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
         "salt": salt,
         "description": invoice.description,
         "buyer": {
-            name: buyer.pop(name) for name in _PERSONAL if name != "tax_id" or not is_company
+            name: buyer.pop(name)
+            for name in _PERSONAL
+            if name in buyer and (name != "tax_id" or not is_company)
         },
         "lines": [
             [line.description, line.order_id, line.remarks, line.subscription_id]
@@ -123,9 +125,10 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
             "number": corrects.number,
             "issue_date": corrects.issue_date.isoformat(),
         },
-        "conversion": invoice.conversion and _conversion_record(invoice.conversion),
         "personal_hash": sha256(beside).hexdigest(),
     }
+    if invoice.conversion:
+        record["conversion"] = _conversion_record(invoice.conversion)
     return InvoiceRecord(to_json(record).encode(), beside)
 
 

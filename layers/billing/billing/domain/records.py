@@ -39,7 +39,7 @@ def to_instant(text: str) -> datetime:
 
 
 def org_record(org: Org) -> Record:
-    return asdict(org)
+    return {**_said(org), "address": _said(org.address)}
 
 
 def to_org(record: Record) -> Org:
@@ -54,7 +54,7 @@ def to_org(record: Record) -> Org:
 
 
 def account_record(account: Account) -> Record:
-    return asdict(account)
+    return {**_said(account), "address": _said(account.address)}
 
 
 def to_account(record: Record) -> Account:
@@ -66,6 +66,12 @@ def to_account(record: Record) -> Account:
             "vat_number_status": VatNumberStatus(record.get("vat_number_status", "unchecked")),
         }
     )
+
+
+def _said(value: Org | Account | Address) -> Record:
+    """Write what differs from the defaults: all documents hold the profiles, which have many."""
+    defaults = {each.name: each.default for each in fields(value)}
+    return {name: part for name, part in asdict(value).items() if part != defaults[name]}
 
 
 def _to_addresses(record: Record) -> Record:
