@@ -74,6 +74,12 @@ BUGS = [
         "tests/integration/test_audit.py::test_finds_nothing_wrong_with_what_was_issued",
     ),
     Bug(
+        5, "a document is printed without the logo it was issued with",
+        f"{BILLING}/services/provide_pdf.py",
+        "store.get_logo(key.org_id, logo) if logo else None", "None",
+        "tests/integration/test_logo.py::test_a_document_keeps_the_logo_it_was_issued_with",
+    ),
+    Bug(
         6, "amounts are rounded half to even",
         f"{BILLING}/domain/money.py",
         "EXACT).to_integral_value(ROUND_HALF_UP)", "EXACT).to_integral_value()",
@@ -208,6 +214,19 @@ BUGS = [
         "::test_a_revoked_token_hands_out_and_takes_away_no_access",
     ),
     Bug(
+        14, "a letter is accepted where its mark is in another font",
+        f"{BILLING}/domain/letters.py",
+        "any(all(bisect_right(font, code) % 2 for code in codes) for font in _fonts())",
+        "all(any(bisect_right(font, code) % 2 for font in _fonts()) for code in codes)",
+        "tests/documents/test_letters.py::test_whatever_is_accepted_can_be_printed",
+    ),
+    Bug(
+        14, "a logo is accepted with fewer pixels than it says",
+        f"{BILLING}/domain/logos.py",
+        "len(pixels) != sum(rows) or ", "",
+        "tests/documents/test_logos.py::test_every_kind_of_png_is_printed",
+    ),
+    Bug(
         16, "a token that expires is good for as long as it is kept",
         f"{BILLING}/api/authentication.py",
         "    if grant.has_expired(now):", "    if anew and grant.has_expired(now):",
@@ -233,6 +252,12 @@ BUGS = [
         "            bic=account.bic,\n            closed=account.closed,\n",
         "            closed=account.closed,\n",
         "tests/integration/test_put_back.py::test_puts_back_what_get_gave",
+    ),
+    Bug(
+        17, "a profile that is put back has lost its logo",
+        f"{BILLING}/services/replace_profile.py",
+        "replace(org, logo=known.logo) if known else org", "org",
+        "tests/integration/test_logo.py::test_the_profile_keeps_its_logo_and_does_not_show_it",
     ),
     Bug(
         17, "a version that nobody knows is replaced",
