@@ -278,7 +278,11 @@ def get_e_invoice(
         Query(alias="format", description="`cii` (as in the PDF), or `ubl` (UBL 2.1)."),
     ],
 ) -> Response[str]:
-    """Get an invoice as an e-invoice of EN 16931"""
+    """Get an invoice as an e-invoice of EN 16931
+
+    It claims XRechnung 3.0, or in UBL Peppol BIS 3, if nothing is missing for that: see
+    `e_invoice_readiness` of the account.
+    """
     # Imported by the one route that needs it: every cold start would wait for it.
     from billing.einvoice.cii import to_cii
     from billing.einvoice.ubl import to_ubl

@@ -70,6 +70,27 @@ def test_credits_a_whole_invoice(invoiced: Invoker) -> None:
     )
 
 
+def test_states_the_reference_of_the_invoice_and_that_the_one_of_the_account(
+    billed: Invoker,
+) -> None:
+    billed("billing_info_put_account", {"buyer_reference": "of the account"})
+    billed("invoices_create", {"buyer_reference": "of the invoice"})
+    billed("invoices_create", {"buyer_reference": None, "external_invoice_unique_id": "another"})
+    billed("billing_info_put_account", {"buyer_reference": "of today"})
+    for number in (1, 2):
+        external_id = {"external_credit_note_unique_id": f"credit {number}"}
+        assert billed("invoices_credit", external_id, invoiceId=number).status == 201
+
+    documents = [billed("invoices_get_whole", invoiceId=number).json for number in range(1, 5)]
+
+    assert [each["buyer"]["buyer_reference"] for each in documents] == [
+        "of the invoice",
+        "of the account",
+        "of the invoice",
+        "of the account",
+    ]
+
+
 def test_a_credited_invoice_is_settled_in_all_dialects(invoiced: Invoker) -> None:
     assert _credit(invoiced, "part", (1, 40.5)).status == 201
     partly = _states(invoiced)

@@ -89,12 +89,13 @@ def _write(e_invoice: EInvoice) -> bytes:
     )
 
 
-def _date(day: date, prefix: str = "udt") -> Element | None:
-    return node(f"{prefix}:DateTimeString", f"{day:%Y%m%d}", format="102")
+def _date(day: date | None, prefix: str = "udt") -> Element | None:
+    text = f"{day:%Y%m%d}" if day else None
+    return node(f"{prefix}:DateTimeString", text, format="102")
 
 
 def _delivery(day: date | None) -> Element | None:
-    if day is None:
+    if day is None:  # the schema asks for the group all the same
         return Element("ram:ApplicableHeaderTradeDelivery")
     return node(
         "ram:ApplicableHeaderTradeDelivery",
@@ -211,7 +212,7 @@ def _settlement(e_invoice: EInvoice) -> Element | None:
         node(
             "ram:SpecifiedTradePaymentTerms",
             node("ram:Description", e_invoice.terms),
-            node("ram:DueDateDateTime", _date(e_invoice.due_date)) if e_invoice.due_date else None,
+            node("ram:DueDateDateTime", _date(e_invoice.due_date)),
         ),
         node(
             "ram:SpecifiedTradeSettlementHeaderMonetarySummation",
