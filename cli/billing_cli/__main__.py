@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from billing import clock, config
+from billing import clock, config, deadline
 from billing.adapters.documents import DocumentStore
 from billing.adapters.vies import Vies
 from billing.dialects.fields import Id
@@ -244,6 +245,8 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
     invoices   numbers without gaps, the hash chains, totals that are those of their lines
     PDFs       the bytes in the bucket are those that were stored
     refunds    what a movement says was refunded is the sum of its refunds, and not more than it
+    payments   what an invoice says was paid is the sum of its payments that were not reversed
+    balances   what an account owes and is owed is the sum of what its documents say
 
     Every fault is printed; the exit status is 1 where there are some.
     """
@@ -261,11 +264,31 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
     for movement_id, faulty in audits.movements(org):
         charges += 1
         found += [(f"movement {movement_id}", fault) for fault in faulty]
+    for name, faulty in audits.settlements(org):
+        found += [(name, fault) for fault in faulty]
     for name, fault in found:
         click.secho(f"{name}: {fault}", fg="red")
     counted = f"{documents} documents, {len(erased)} erased" if erased else f"{documents} documents"
     click.echo(f"{counted}, {charges} movements, {len(found)} faults")
     raise SystemExit(1 if found else 0)
+
+
+@cli.command()
+@org_option
+def balances(org: str) -> None:
+    """
+    Count the balances of all accounts of an org anew, from their documents.
+
+    Accounts that have documents of release 1.0 need it once: until then each read of their balance
+    reads all of these documents.
+    """
+    _check_org(org)
+    invoices = InvoiceRepository()
+    accounts = {key.account_id for key in ChainRepository().list_keys(org)}
+    changed = 0
+    for account_id in sorted(accounts):
+        changed += deadline.retry(partial(invoices.count_balances, org, account_id))
+    click.echo(f"{len(accounts)} accounts, {changed} changed")
 
 
 @cli.command()

@@ -13,11 +13,14 @@ from billing.domain.errors import ErasedError, NotFoundError
 from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.refunds import Refund
 from billing.persistence.chains import ChainRepository
-from billing.persistence.dynamodb import joined
+from billing.persistence.dynamodb import SEPARATOR, int_of, joined
+from billing.persistence.invoice_items import invoice_pk, to_summary
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.movements import to_movement
+from billing.persistence.payments import to_payment
+from billing.persistence.payouts import to_payout
 from billing.persistence.refunds import to_refund
-from billing.services.audit import Audited, audit_invoices, audit_refunds
+from billing.services.audit import Audited, audit_invoices, audit_refunds, audit_settlement
 
 
 class Pdfs:
@@ -68,6 +71,28 @@ def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:
             yield movement.key.id, audit_refunds(movement, refunds.pop(repr(movement.key), []))
     for orphans in refunds.values():
         yield orphans[0].key.movement.id, ["it is missing, but has refunds"]
+
+
+def settlements(org_id: str) -> Iterator[tuple[str, list[str]]]:
+    """
+    Verify what is noted of all documents of an org as paid, and the balances of its accounts.
+
+    Return each number or account, with what is wrong about it.
+    """
+    table, invoices = config.invoices_table(), InvoiceRepository()
+    items: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for item in _scan(table, joined("invoice", org_id, "")):
+        items[item["pk"]["S"], item["sk"]["S"].split(SEPARATOR)[0]].append(item)
+    for item in _scan(table, joined("account", org_id, "")):
+        account_id = item["pk"]["S"].split(SEPARATOR)[2]
+        if "head" in item:
+            key = InvoiceKey(org_id, account_id, int_of(item, "ordinal"))
+            summary, pk = to_summary(key, item), invoice_pk(key)
+            payments = map(to_payment, items[pk, "payment"])
+            payouts = map(to_payout, items[pk, "payout"])
+            yield summary.number, audit_settlement(summary, payments, payouts)
+        elif "balanced" in item and not invoices.has_right_balances(org_id, account_id):
+            yield f"account {account_id}", ["its balances are not those of its documents"]
 
 
 def _scan(table: str, prefix: str) -> Iterator[Mapping[str, Any]]:

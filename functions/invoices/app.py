@@ -26,10 +26,20 @@ from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.etags import KEPT_BY_CLIENT
 from billing.api.logger import logger
-from billing.api.params import AccountId, Cursor, InvoiceId, InvoiceNumber, Limit, OrgId, PaymentId
+from billing.api.params import (
+    AccountId,
+    Cursor,
+    InvoiceId,
+    InvoiceNumber,
+    Limit,
+    OrgId,
+    PaymentId,
+    PayoutId,
+)
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.invoices import (
+    AccountBalanceResponseDTO,
     CreditNoteRequestDTO,
     InvoiceListDTO,
     InvoicePublicLinkResponseDTO,
@@ -39,10 +49,20 @@ from billing.dialects.v1.invoices import (
     PaymentRequestDTO,
     PaymentResponseDTO,
     PaymentReversalRequestDTO,
+    PayoutListDTO,
+    PayoutRequestDTO,
+    PayoutResponseDTO,
+    UpcomingDocumentDTO,
+    UpcomingInvoiceResponseDTO,
 )
 from billing.dialects.v2.invoices import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
-from billing.domain.errors import ErasedError, InvalidRequestError, NotFoundError
+from billing.domain.errors import (
+    ErasedError,
+    InvalidRequestError,
+    NotFoundError,
+    TooLargeError,
+)
 from billing.domain.invoices import InvoiceKey, StoredDocument
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
@@ -50,8 +70,10 @@ from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.payments import PaymentRepository
+from billing.persistence.payouts import PayoutRepository
 from billing.services.credit_invoice import credit_invoice
 from billing.services.issue_invoice import issue_invoice
+from billing.services.pay_out import pay_out
 from billing.services.provide_pdf import provide_pdf
 from billing.services.read_invoice import read_invoice
 from billing.services.receive_payment import receive_payment
@@ -381,6 +403,98 @@ def create_payment_reversal(
     return created(
         GenericCreatedResponseDTO(id=reversed_.id), reversed_, f"{path}/payments/{reversed_.id}"
     )
+
+
+@app.post(
+    f"{V1_INVOICES}/<invoiceId>/payouts", security=WRITER, status_code=201, tags=["v1 invoices"]
+)
+def create_payout(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: PayoutRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Record money that was returned to the customer, or set off
+
+    It is at most what was paid and credited of an invoice beyond its total; on a document below
+    zero that corrects no invoice, at most its amount.
+    """
+    returned = pay_out(
+        _key(org_id, account_id, invoice_id),
+        request.amount,
+        request.paid_datetime,
+        request.method,
+        request.external_id(request.external_payout_unique_id, account_id, invoice_id),
+        now=clock.now(),
+        org_time=app.org_time(),
+        payouts=PayoutRepository(),
+    )
+    path = _path(org_id, account_id, invoice_id)
+    return created(
+        GenericCreatedResponseDTO(id=returned.id), returned, f"{path}/payouts/{returned.id}"
+    )
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/payouts", security=READER, tags=["v1 invoices"])
+def list_payouts(
+    org_id: OrgId,
+    account_id: AccountId,
+    invoice_id: InvoiceId,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> PayoutListDTO:
+    """List the payouts of a document, newest first"""
+    key = _key(org_id, account_id, invoice_id)
+    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payouts")
+    after = cursors.decode(cursor, *scope)
+    rows = PayoutRepository().list_page(key, after, limit + 1)
+    if not rows:
+        InvoiceRepository().get(key)
+    return PayoutListDTO.from_domain(*cursors.page(rows, limit, lambda each: each.id, *scope))
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/payouts/<payoutId>", security=READER, tags=["v1 invoices"])
+def get_payout(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payout_id: PayoutId
+) -> PayoutResponseDTO:
+    """Get a payout"""
+    payout = PayoutRepository().get(_key(org_id, account_id, invoice_id), payout_id)
+    return PayoutResponseDTO.from_domain(payout)
+
+
+@app.get(
+    "/v1/orgs/<orgId>/accounts/<accountId>/upcoming_invoice",
+    security=READER,
+    tags=["v1 invoices"],
+)
+def get_upcoming_invoice(
+    org_id: OrgId, account_id: AccountId
+) -> Response[UpcomingInvoiceResponseDTO]:
+    """Get what the next billing run would issue for an account, if its cycle ended now
+
+    It is drafted by the code of the run itself; nothing is written.
+    """
+    # Imported by the one route that needs it: every cold start would wait for it.
+    from billing.persistence.billing import BillingRepository
+    from billing.services.preview_bill import preview_bill
+
+    drafts = preview_bill(
+        org_id, account_id, billing=BillingRepository(), invoices=InvoiceRepository()
+    )
+    body = UpcomingInvoiceResponseDTO(
+        documents=[UpcomingDocumentDTO.from_domain(each) for each in drafts]
+    ).model_dump_json()
+    if len(body.encode()) > BODY_LIMIT:
+        raise TooLargeError(
+            f"The {len(drafts)} documents that a run would issue are too large for one answer."
+        )
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, body)  # type: ignore[arg-type]
+
+
+@app.get("/v1/orgs/<orgId>/accounts/<accountId>/balance", security=READER, tags=["v1 invoices"])
+def get_balance(org_id: OrgId, account_id: AccountId) -> AccountBalanceResponseDTO:
+    """Get what an account owes, and what is owed to it, in each currency"""
+    balances = InvoiceRepository().list_balances(org_id, account_id)
+    if balances is None:
+        AccountRepository().get_account(org_id, account_id)
+    return AccountBalanceResponseDTO.from_domain(balances or [])
 
 
 @app.post(

@@ -27,8 +27,14 @@ GIVEN_OUT = {
     for parameter in re.findall(rf" {re.escape(route[5:])}/\{{(\w+)\}}", other)
 }
 """Path parameters whose values we give out, and the route that does."""
-TAKEN_AWAY = {"movements_delete": "movements_create"}
-"""What takes away a thing that others are about gets one of its own, made by that event."""
+CREDITED = ("invoices_create", "invoices_pay", "invoices_credit")
+OWN: dict[str, tuple[str, ...]] = {
+    "movements_delete": ("movements_create",),
+    "invoices_pay_out": CREDITED,
+    "invoices_list_payouts": CREDITED,
+    "invoices_get_payout": CREDITED,
+}
+"""What takes away or needs what others are not about gets one of its own, made by these events."""
 LAST = ("invoices_credit", "billing_run_")
 """They leave nothing to pay, and close the cycles that all the others write to."""
 
@@ -39,28 +45,32 @@ class Story:
     def __init__(self, invoke: Invoker) -> None:
         self.invoke = invoke
         self.known = {"invoiceNumber": f"F{clock.now().year}-000001"}
-        self._own: dict[str, Json] = {}
+        self._own: dict[tuple[str, ...], Json] = {}
 
     def prepare(self, name: str) -> None:
-        """Make what an event takes away."""
-        maker = TAKEN_AWAY.get(name)
-        if maker is None or name in self._own:
+        """Make what an event has of its own."""
+        makers = OWN.get(name, ())
+        if not makers or makers in self._own:
             return
-        said = json.loads(REQUESTS[maker]["body"])
-        new = {field: f"for {name}" for field in said if openapi.EXTERNAL_ID.fullmatch(field)}
-        path: Any = {each: self.known[each] for each in parameters(maker) & self.known.keys()}
-        answer = self.invoke(maker, new, **path)
-        assert answer.status == 201
-        self._own[name] = dict.fromkeys(gives_out(maker), answer.json["id"])
+        made: Json = {}
+        for maker in makers:
+            said = json.loads(REQUESTS[maker]["body"])
+            new = {field: f"for {name}" for field in said if openapi.EXTERNAL_ID.fullmatch(field)}
+            answer = self.invoke(maker, new, **self._path(maker, made))
+            assert answer.status == 201
+            made = dict.fromkeys(gives_out(maker), answer.json["id"]) | made
+        self._own[makers] = made
+
+    def _path(self, name: str, own: Json) -> Any:
+        known = self.known | own
+        return {each: known[each] for each in parameters(name) & known.keys()}
 
     def tell(self, name: str) -> Answer:
         """Send an event."""
         if name == "webhooks_list_events":
             _publish(self.invoke.org_id)
         self.prepare(name)
-        known = self.known | self._own.get(name, {})
-        path: Any = {each: known[each] for each in parameters(name) & known.keys()}
-        answer = self.invoke(name, **path)
+        answer = self.invoke(name, **self._path(name, self._own.get(OWN.get(name, ()), {})))
         if answer.status == 201:
             for parameter in gives_out(name):
                 self.known.setdefault(parameter, answer.json["id"])

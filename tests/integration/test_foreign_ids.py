@@ -64,6 +64,7 @@ NOBODYS: Mapping[str, Callable[[], Any]] = {
     "invoiceId": lambda: "99",
     "invoiceNumber": lambda: "F2026-000099",
     "paymentId": _hex,
+    "payoutId": _hex,
     "adjustmentId": _hex,
     "runId": _hex,
     "tokenId": _hex,
@@ -174,6 +175,9 @@ class Tenant:
         for _ in range(count - 1):
             assert tenant("refunds_put", description=_hex()).status == 204
             ids["paymentId"] = tenant.make("invoices_pay")
+        tenant.make("invoices_credit")
+        for _ in range(count):
+            ids["payoutId"] = tenant.make("invoices_pay_out")
         [details] = tenant("invoices_get").json
         ids["invoiceNumber"] = details["invoiceNumber"]
         for _ in range(count):

@@ -241,4 +241,4 @@ def test_a_credited_invoice_is_known_as_such() -> None:
     zero = Money.zero("EUR")
 
     assert not summary.is_fully_credited
-    assert replace(summary, settlement=Settlement(zero, _eur("10"), NOON)).is_fully_credited
+    assert replace(summary, settlement=Settlement(zero, _eur("10"), zero, NOON)).is_fully_credited

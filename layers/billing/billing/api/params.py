@@ -41,6 +41,14 @@ PaymentId = Annotated[
         description="Executes the request in the context of the given payment.",
     ),
 ]
+PayoutId = Annotated[
+    str,
+    Path(
+        alias="payoutId",
+        pattern=ID_PATTERN,
+        description="Executes the request in the context of the given payout.",
+    ),
+]
 SubscriptionId = Annotated[
     str,
     Path(

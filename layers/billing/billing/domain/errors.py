@@ -26,6 +26,7 @@ All errors, named by meaning.
     │   ├── TaxpayerFixedError
     │   ├── PaymentExceedsInvoiceError
     │   ├── PaymentReversedError
+    │   ├── PayoutExceedsCreditError
     │   ├── InvoiceNotCreditableError
     │   ├── CreditExceedsInvoiceError
     │   ├── TokenLineTooLongError
@@ -260,6 +261,10 @@ class PaymentReversedError(ConflictError):
             "This payment was reversed, which can be done once. Use a new external id for a new "
             "payment."
         )
+
+
+class PayoutExceedsCreditError(ConflictError):
+    code = "PAYOUT_EXCEEDS_CREDIT"
 
 
 class InvoiceNotCreditableError(ConflictError):

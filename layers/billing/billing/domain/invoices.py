@@ -7,7 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from billing.domain.errors import InvalidRequestError, PaymentExceedsInvoiceError
+from billing.domain.errors import (
+    InvalidRequestError,
+    PaymentExceedsInvoiceError,
+    PayoutExceedsCreditError,
+)
 from billing.domain.exchange_rates import Conversion
 from billing.domain.money import EXACT, MAX_MINOR, Money
 from billing.domain.parties import Account, DeliveryMode, Org
@@ -201,7 +205,7 @@ class IssuedInvoice(Content):
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """
-    The payments and credits of an invoice.
+    The payments, credits and payouts of a document.
 
     `paid_at` is the latest instant of the payments that were not reversed; `version` counts the
     changes. What was paid is never more than what remained. What was credited is never more than
@@ -210,6 +214,7 @@ class Settlement:
 
     paid: Money
     credited: Money
+    paid_out: Money
     paid_at: datetime | None = None
     version: int = 0
 
@@ -236,10 +241,28 @@ class Settlement:
         """Add a credit, which may be more than remains to be paid."""
         return replace(self, credited=self.credited + amount, version=self.version + 1)
 
+    def plus_payout(self, amount: Money, credit: Money) -> "Settlement":
+        """
+        Add a payout of what is owed to the customer.
+
+        Raise PayoutExceedsCreditError where more is paid out than that.
+        """
+        if credit < amount:
+            raise PayoutExceedsCreditError(
+                f"The payout ({amount}) exceeds what this document still owes to the customer "
+                f"({credit})."
+            )
+        return replace(self, paid_out=self.paid_out + amount, version=self.version + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSummary:
-    """The part of an invoice that lists show: the head of the document, and its settlement."""
+    """
+    The part of an invoice that lists show: the head of the document, and its settlement.
+
+    `is_correction` says whether it corrects an earlier one; None where only its record knows, as
+    with credit notes that version 1.0 issued.
+    """
 
     key: InvoiceKey
     number: str
@@ -255,6 +278,7 @@ class InvoiceSummary:
     delivery_mode: DeliveryMode
     cycle: BillingPeriod
     settlement: Settlement
+    is_correction: bool | None
 
     @classmethod
     def of(cls, invoice: IssuedInvoice, invoice_hash: str) -> "InvoiceSummary":
@@ -274,7 +298,8 @@ class InvoiceSummary:
             gross=invoice.gross,
             delivery_mode=invoice.buyer.delivery_mode,
             cycle=invoice.cycle,
-            settlement=Settlement(zero, zero),
+            settlement=Settlement(zero, zero, zero),
+            is_correction=invoice.corrects is not None,
         )
 
     @property
@@ -287,6 +312,23 @@ class InvoiceSummary:
         settled = self.settlement.paid.minor + self.settlement.credited.minor
         owed = 0 if self.is_credit else max(0, self.gross.minor - settled)
         return Money(owed, self.gross.currency)
+
+    @property
+    def credit(self) -> Money:
+        """
+        Return what the document owes to the customer.
+
+        Of an invoice that is what was paid and then credited; of one below zero that corrects
+        nothing, its amount; both less payouts. It is below zero where a payment was reversed after
+        it had been paid out.
+        """
+        settlement = self.settlement
+        if not self.is_credit:
+            settled = settlement.paid.minor + settlement.credited.minor
+            owed = max(0, settled - self.gross.minor)
+        else:
+            owed = -self.gross.minor if self.is_correction is False else 0
+        return Money(owed - settlement.paid_out.minor, self.gross.currency)
 
     @property
     def paid_at(self) -> datetime | None:
@@ -382,6 +424,26 @@ class WholeInvoice:
     previous_hash: str
     corrected_by: Sequence[Correction]
     payments: Sequence[Payment]
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """Money that was returned to the customer, or set off against something else."""
+
+    id: str
+    amount: Money
+    paid_at: datetime
+    method: str | None
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account owes in a currency, and what is owed to it."""
+
+    currency: str
+    unpaid: Money
+    credit: Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,20 @@ class BillingRepository:
             for item in [found.get((self._accounts, *profile))]
         ]
 
+    def get_billable(self, org_id: str, account_id: str) -> tuple[Org, BillableAccount | None]:
+        """
+        Read an account to be billed, and who bills; None where nothing was ever charged to it.
+
+        Raise NotFoundError where the org or the account has no profile.
+        """
+        org, profile = org_key(org_id), account_key(org_id, account_id)
+        cycle = open_cycle_key(org_id, account_id)
+        found = get_items({self._accounts: [org, profile, cycle]})
+        item, opened = (found.get((self._accounts, *key)) for key in (profile, cycle))
+        account = account_of(item)
+        billable = to_billable_account(account, version_of(item), opened) if opened else None
+        return org_of(found.get((self._accounts, *org))), billable
+
     def close(self, org_id: str, accounts: Iterable[BillableAccount]) -> None:
         """
         Close the open cycles of some accounts, all or none.

@@ -8,12 +8,15 @@ The items of invoices and their keys, in the invoices' table.
                                       day#<date>        the first and last ordinal of a day
                                       unpaid#<n>        the description of one that is unpaid;
                                                         `due`, from when it is overdue
-                                      unpaid#totals     how many documents, how many unpaid
+                                      unpaid#totals     how many documents, how many unpaid; by
+                                                        currency, what is unpaid and what is owed to
+                                                        the customer
                                       unpaid-block#<b>  how many unpaid among a thousand
     invoice#<org>#<account>#<n>       document          the record and its personal part,
                                                         compressed; `erased_at` once the personal
                                                         part was erased
                                       payment#<id>      money received, and its reversal
+                                      payout#<id>       money returned
                                       credits           the net amounts of its lines that were
                                                         credited and reserved for refunds; the
                                                         newest 100 credit notes of it
@@ -75,6 +78,16 @@ def totals_key(org_id: str, account_id: str) -> Key:
     return account_pk(org_id, account_id), joined("unpaid", "totals")
 
 
+def unpaid_in(currency: str) -> str:
+    """Return the attribute of the totals that sums up what is unpaid in a currency."""
+    return f"unpaid_{currency}"
+
+
+def credit_in(currency: str) -> str:
+    """Return the attribute of the totals that sums up what is owed to the customer."""
+    return f"credit_{currency}"
+
+
 def document_key(key: InvoiceKey) -> Key:
     return invoice_pk(key), "document"
 
@@ -116,6 +129,7 @@ def issued_item(summary: InvoiceSummary, previous_hash: str) -> dict[str, Any]:
         "gross": summary.gross.minor,
         "delivery_mode": summary.delivery_mode.value,
         "cycle": period_record(summary.cycle),
+        **({"is_correction": summary.is_correction} if summary.is_credit else {}),
     }
     return {
         "ordinal": {"N": str(summary.key.ordinal)},
@@ -159,9 +173,11 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
         settlement=Settlement(
             paid=Money(int_of(item, "paid"), currency),
             credited=Money(int_of(item, "credited"), currency),
+            paid_out=Money(int_of(item, "paid_out"), currency),
             paid_at=to_instant(at) if at else None,
             version=int_of(item, "settlements"),
         ),
+        is_correction=head.get("is_correction") if head["kind"] == "CREDIT_NOTE" else False,
     )
 
 

@@ -4,7 +4,7 @@ Invoices as they are read: one whole, pages of an account's, by number, by day, 
 What their items are, invoice_items.py says; numbers and chains are kept by issuing.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import batched, islice
@@ -20,12 +20,14 @@ from billing.domain.errors import (
 )
 from billing.domain.invoice_record import read_record
 from billing.domain.invoices import (
+    Balance,
     InvoiceKey,
     InvoiceSummary,
     IssuedInvoice,
     StoredDocument,
     WholeInvoice,
 )
+from billing.domain.money import Money
 from billing.domain.records import instant
 from billing.persistence.dynamodb import (
     SEPARATOR,
@@ -34,6 +36,7 @@ from billing.persistence.dynamodb import (
     check,
     delete,
     get_item,
+    get_items,
     get_items_of,
     int_of,
     joined,
@@ -46,6 +49,7 @@ from billing.persistence.dynamodb import (
 from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
+    credit_in,
     creditable_keys,
     document_item,
     document_key,
@@ -58,6 +62,7 @@ from billing.persistence.invoice_items import (
     to_record,
     to_summary,
     totals_key,
+    unpaid_in,
     unpaid_key,
 )
 from billing.persistence.lanes import behind, list_org_wide
@@ -273,6 +278,101 @@ class InvoiceRepository:
             )
         return self._range(org_id, account_id, oldest, newest)
 
+    # ---------------------------------------------------------------- balances
+
+    def list_balances(self, org_id: str, account_id: str) -> list[Balance] | None:
+        """
+        Return the balance of an account in each currency; None where it has no documents.
+
+        It is kept in the account's totals. Of an account that has documents of version 1.0 it is
+        summed up from the heads of all, unless count_balances() has done that once.
+        """
+        totals = get_item(self._table, totals_key(org_id, account_id))
+        if totals is None:
+            return None
+        if "balanced" not in totals:
+            return _sums(self._all_heads(org_id, account_id))
+        currencies = {
+            name.removeprefix(prefix)
+            for name in totals
+            for prefix in (unpaid_in(""), credit_in(""))
+            if name.startswith(prefix)
+        }
+        return [
+            Balance(
+                currency,
+                Money(int_of(totals, unpaid_in(currency)), currency),
+                Money(int_of(totals, credit_in(currency)), currency),
+            )
+            for currency in sorted(currencies)
+        ]
+
+    def count_balances(self, org_id: str, account_id: str) -> bool:
+        """
+        Sum up the balances of an account from the heads of its documents, and keep them.
+
+        Return whether they were others, or not kept yet. Raise ContentionError where something was
+        issued or paid meanwhile.
+        """
+        key = totals_key(org_id, account_id)
+        totals = get_item(self._table, key)
+        sums = self._summed(org_id, account_id)
+        if totals is None or ("balanced" in totals and _has(totals, sums)):
+            return False
+        names = "".join(f", {name} = :{name}" for name in sums)
+        unchanged = {name: int_of(totals, name) or None for name in ("moves", "invoices")}
+        transact(
+            [
+                update(
+                    self._table,
+                    key,
+                    f"SET balanced = :yes{names}",
+                    {
+                        ":yes": {"BOOL": True},
+                        **{f":{name}": {"N": str(minor)} for name, minor in sums.items()},
+                    },
+                    expected=unchanged,
+                )
+            ]
+        )
+        return True
+
+    def has_right_balances(self, org_id: str, account_id: str) -> bool:
+        """Return whether the balances that are kept are those of all documents."""
+        totals = get_item(self._table, totals_key(org_id, account_id)) or {}
+        return _has(totals, self._summed(org_id, account_id))
+
+    def _summed(self, org_id: str, account_id: str) -> dict[str, int]:
+        """Sum up the balances, by the attributes of the totals that keep them."""
+        sums: dict[str, int] = {}
+        for balance in _sums(self._all_heads(org_id, account_id)):
+            sums[unpaid_in(balance.currency)] = balance.unpaid.minor
+            sums[credit_in(balance.currency)] = balance.credit.minor
+        return sums
+
+    def _all_heads(self, org_id: str, account_id: str) -> Iterator[InvoiceSummary]:
+        """Read the heads of all documents; what only records know is read from them."""
+        items = query(
+            self._table,
+            "pk = :pk AND begins_with(sk, :invoice)",
+            {
+                ":pk": {"S": account_pk(org_id, account_id)},
+                ":invoice": {"S": joined("invoice", "")},
+            },
+        )
+        for some in batched(items, 25, strict=False):
+            heads = [
+                to_summary(InvoiceKey(org_id, account_id, int_of(item, "ordinal")), item)
+                for item in some
+            ]
+            yield from (each for each in heads if each.is_correction is not None)
+            unknown = [each for each in heads if each.is_correction is None]
+            keys = [document_key(each.key) for each in unknown]
+            found = get_items({self._table: keys}) if keys else {}
+            for head in unknown:
+                record = read_record(to_record(found[self._table, *document_key(head.key)]))
+                yield replace(head, is_correction=record.corrects is not None)
+
     # ---------------------------------------------------------------- documents
 
     def get_document(self, key: InvoiceKey) -> tuple[IssuedInvoice, StoredDocument | None]:
@@ -472,6 +572,23 @@ class InvoiceRepository:
 def _ordinal_of(item: Item) -> int:
     """Read the ordinal in the key of an unpaid one."""
     return int(item["sk"]["S"].split(SEPARATOR)[1])
+
+
+def _has(totals: Item, sums: Mapping[str, int]) -> bool:
+    return all(int_of(totals, name) == minor for name, minor in sums.items())
+
+
+def _sums(heads: Iterable[InvoiceSummary]) -> list[Balance]:
+    """Sum up what documents owe, and what they owe to the customer, by currency."""
+    balances: dict[str, Balance] = {}
+    for head in heads:
+        currency = head.gross.currency
+        zero = Money.zero(currency)
+        before = balances.get(currency) or Balance(currency, zero, zero)
+        balances[currency] = Balance(
+            currency, before.unpaid + head.remaining, before.credit + head.credit
+        )
+    return [balances[currency] for currency in sorted(balances)]
 
 
 def _folded(text: str) -> str:

@@ -43,6 +43,7 @@ from billing.persistence.idempotency import external_key, put_external, to_idemp
 from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
+    credit_in,
     creditable_keys,
     document_item,
     document_key,
@@ -53,6 +54,7 @@ from billing.persistence.invoice_items import (
     summary_key,
     to_creditable,
     totals_key,
+    unpaid_in,
     unpaid_key,
 )
 from billing.persistence.numbering import (
@@ -198,6 +200,7 @@ class IssuingRepository:
         yield put(table, document_key(key), document)
         change = changes.setdefault(key.account_id, AccountChanges())
         change.count_day(invoice.issue_date, key.ordinal)
+        change.count_balance(None, summary)
         if summary.remaining:
             yield put_unpaid(table, summary, lane)
             change.count_unpaid(key.ordinal, 1)
@@ -246,6 +249,17 @@ class AccountChanges:
         self._unpaid = 0
         self._unpaid_of_block: dict[int, int] = {}
         self._days: dict[date, tuple[int, int]] = {}
+        self._balances: dict[str, int] = {}
+
+    def count_balance(self, before: InvoiceSummary | None, after: InvoiceSummary) -> None:
+        """Count what a document changes of what is unpaid and of what the customer is owed."""
+        currency = after.gross.currency
+        for name, now, earlier in (
+            (unpaid_in(currency), after.remaining, before and before.remaining),
+            (credit_in(currency), after.credit, before and before.credit),
+        ):
+            more = now.minor - (earlier.minor if earlier else 0)
+            self._balances[name] = self._balances.get(name, 0) + more
 
     def count_unpaid(self, ordinal: int, more: int) -> None:
         block = ordinal // BLOCK
@@ -265,21 +279,27 @@ class AccountChanges:
         after: AccountEnd | None = None,
     ) -> Iterator[Any]:
         """Write the totals, as long as nobody else took the next ordinal, the days and blocks."""
-        key, unpaid = totals_key(org_id, account_id), {"N": str(self._unpaid)}
+        key = totals_key(org_id, account_id)
+        balances = {name: change for name, change in self._balances.items() if change}
+        counts = {"unpaid": self._unpaid, **balances, **({"moves": 1} if balances else {})}
+        added = f"ADD {', '.join(f'{name} :{name}' for name in counts)}"
+        values = {f":{name}": {"N": str(count)} for name, count in counts.items()}
         if before != after and before and after:
+            begun = "" if before.ordinal else ", balanced = :yes"
             yield update(
                 table,
                 key,
-                "SET invoices = :ordinal, issue_date = :today ADD unpaid :unpaid",
+                f"SET invoices = :ordinal, issue_date = :today{begun} {added}",
                 {
                     ":ordinal": {"N": str(after.ordinal)},
                     ":today": {"S": str(after.issue_date)},
-                    ":unpaid": unpaid,
+                    **({":yes": {"BOOL": True}} if begun else {}),
+                    **values,
                 },
                 expected={"invoices": before.ordinal} if before.ordinal else {},
             )
-        elif self._unpaid:
-            yield update(table, key, "ADD unpaid :unpaid", {":unpaid": unpaid})
+        elif self._unpaid or balances:
+            yield update(table, key, added, values)
         pk = account_pk(org_id, account_id)
         for day, (first, last) in self._days.items():
             yield update(
@@ -310,9 +330,8 @@ def settle(
     A settled one leaves the unpaid; one that is owed again comes back among them, with the
     description that it has at that moment.
     """
-    was_owed = bool(summary.remaining)
-    is_owed = bool(replace(summary, settlement=settlement).remaining)
-    before = summary.settlement
+    after, before = replace(summary, settlement=settlement), summary.settlement
+    was_owed, is_owed = bool(summary.remaining), bool(after.remaining)
     expected: dict[str, int | str | None] = {
         "paid": before.paid.minor,
         "credited": before.credited.minor,
@@ -324,8 +343,10 @@ def settle(
         update(
             table,
             summary_key(summary.key),
-            "SET paid = :paid, credited = :credited, paid_at = :paid_at, settlements = :version",
+            "SET paid = :paid, credited = :credited, paid_out = :paid_out, paid_at = :paid_at, "
+            "settlements = :version",
             {
+                ":paid_out": {"N": str(settlement.paid_out.minor)},
                 ":paid": {"N": str(settlement.paid.minor)},
                 ":credited": {"N": str(settlement.credited.minor)},
                 ":paid_at": paid_at(settlement),
@@ -334,12 +355,25 @@ def settle(
             expected=expected,
         )
     ]
+    change = changes.setdefault(summary.key.account_id, AccountChanges())
+    change.count_balance(summary, after)
     if was_owed == is_owed:
         return writes
     writes.append(put_unpaid(table, summary) if is_owed else delete(table, unpaid_key(summary.key)))
-    change = changes.setdefault(summary.key.account_id, AccountChanges())
     change.count_unpaid(summary.key.ordinal, 1 if is_owed else -1)
     return writes
+
+
+def settlement_writes(table: str, summary: InvoiceSummary, settlement: Settlement) -> list[Any]:
+    """Return the writes of one settlement alone, with what it changes of its account's counts."""
+    changes: dict[str, AccountChanges] = {}
+    settled = settle(table, summary, settlement, changes)
+    counts = [
+        write
+        for account_id, change in changes.items()
+        for write in change.writes(table, summary.key.org_id, account_id)
+    ]
+    return [*settled, *counts]
 
 
 def transact_documents(writes: list[Any]) -> None:

@@ -8,8 +8,6 @@ Payments, in the invoices' table, among the items of their invoice: see invoice_
 """
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
 from billing import config
 from billing.domain.errors import NotFoundError
@@ -32,7 +30,7 @@ from billing.persistence.dynamodb import (
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.invoice_items import invoice_pk, summary_key, to_summary
-from billing.persistence.issuing import AccountChanges, settle
+from billing.persistence.issuing import settlement_writes
 
 
 class PaymentRepository:
@@ -117,8 +115,12 @@ class PaymentRepository:
             },
         )
         taken = external_key(summary.key.org_id, "payment", external.value)
-        self._settle(
-            summary, settlement, [recorded, put_external(self._table, taken, payment.id, external)]
+        transact(
+            [
+                recorded,
+                put_external(self._table, taken, payment.id, external),
+                *settlement_writes(self._table, summary, settlement),
+            ]
         )
 
     def reverse(
@@ -147,24 +149,13 @@ class PaymentRepository:
             expected={"amount": payment.amount.minor, "reversal": None},
         )
         taken = external_key(summary.key.org_id, "payment_reversal", external.value)
-        self._settle(
-            summary,
-            settlement,
-            [reversed_, put_external(self._table, taken, payment.id, external)],
+        transact(
+            [
+                reversed_,
+                put_external(self._table, taken, payment.id, external),
+                *settlement_writes(self._table, summary, settlement),
+            ]
         )
-
-    def _settle(
-        self, summary: InvoiceSummary, settlement: Settlement, writes: Sequence[Any]
-    ) -> None:
-        """Write what changes the settlement of an invoice together with that settlement."""
-        changes: dict[str, AccountChanges] = {}
-        settled = settle(self._table, summary, settlement, changes)
-        counts = [
-            write
-            for account_id, change in changes.items()
-            for write in change.writes(self._table, summary.key.org_id, account_id)
-        ]
-        transact([*writes, *settled, *counts])
 
 
 def payment_key(key: InvoiceKey, payment_id: str) -> Key:

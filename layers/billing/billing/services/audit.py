@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from billing.domain.chains import ChainLink, Stretch
-from billing.domain.invoices import InvoiceKey, StoredDocument
+from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Payout, StoredDocument
 from billing.domain.money import Money
 from billing.domain.movements import Movement
 from billing.domain.numbering import ChainEnd, SeriesEnd, invoice_number
@@ -101,6 +101,23 @@ def audit_refunds(movement: Movement, refunds: Iterable[Refund]) -> list[str]:
         faults.append(f"{movement.refunded} are noted as refunded, its refunds are {given_back}")
     if movement.amount.gross < given_back:
         faults.append(f"its refunds are {given_back}, it has only {movement.amount.gross}")
+    return faults
+
+
+def audit_settlement(
+    summary: InvoiceSummary, payments: Iterable[Payment], payouts: Iterable[Payout]
+) -> list[str]:
+    """Verify what a document says was paid of it and paid out; return what is wrong."""
+    faults, settlement = [], summary.settlement
+    counted = [each for each in payments if not each.reversal]
+    paid = sum((each.amount for each in counted), Money.zero(summary.gross.currency))
+    returned = sum((each.amount for each in payouts), Money.zero(summary.gross.currency))
+    if settlement.paid != paid:
+        faults.append(f"{settlement.paid} are noted as paid, its payments are {paid}")
+    if settlement.paid_at != max((each.paid_at for each in counted), default=None):
+        faults.append(f"its latest payment is noted as of {settlement.paid_at}, which it is not")
+    if settlement.paid_out != returned:
+        faults.append(f"{settlement.paid_out} are noted as paid out, its payouts are {returned}")
     return faults
 
 

@@ -1,11 +1,17 @@
 """v1 billing: issue an invoice, read it, pay it, link to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from billing.dialects.fields import (
     Amount,
@@ -24,8 +30,10 @@ from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodD
 from billing.domain.credit_notes import LineCredit
 from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
+    Balance,
     CorrectedInvoice,
     Correction,
+    Draft,
     InvoiceKind,
     InvoiceStatus,
     InvoiceSummary,
@@ -34,6 +42,7 @@ from billing.domain.invoices import (
     NewInvoice,
     NewLine,
     Payment,
+    Payout,
     WholeInvoice,
 )
 from billing.domain.parties import Account, Language, Org
@@ -162,6 +171,93 @@ class PaymentReversalRequestDTO(Dto):
         description="Your own id, unique in the org. The same request sent again returns the first "
         "reversal."
     )
+
+
+class PayoutRequestDTO(Dto):
+    """Money that was returned to the customer, or set off against something else."""
+
+    amount: Positive = Field(
+        description="The amount that was returned, in major units of the document's currency."
+    )
+    paid_datetime: Instant = Field(
+        description="The instant at which the money was returned, with its UTC offset."
+    )
+    method: Name | None = Field(
+        None, description="How it was returned, such as `transfer` or `set_off`."
+    )
+    external_payout_unique_id: ExternalIdText = Field(
+        description="Your own id, unique in the org. The same request sent again returns the first "
+        "payout."
+    )
+
+
+class PayoutResponseDTO(Dto):
+    """Money that was returned to the customer."""
+
+    id: str = Field(description="The id of the payout. Ids sort by creation time.")
+    amount: Amount = Field(description="The amount that was returned, in major units.")
+    currency: Currency = Field(description="The currency of the document (ISO 4217).")
+    paid_datetime: Instant = Field(description="When the money was returned, in UTC.")
+    method: str | None = Field(description="How it was returned, as it was sent; null if unsaid.")
+    external_payout_unique_id: str = Field(description="The id that the caller gave to the payout.")
+
+    @classmethod
+    def from_domain(cls, payout: Payout) -> "PayoutResponseDTO":
+        return cls(
+            id=payout.id,
+            amount=payout.amount.major,
+            currency=payout.amount.currency,
+            paid_datetime=payout.paid_at,
+            method=payout.method,
+            external_payout_unique_id=payout.external_id,
+        )
+
+
+class PayoutListDTO(Dto):
+    """A page of payouts, newest first."""
+
+    payouts: list[PayoutResponseDTO] = Field(description="The payouts of this page, newest first.")
+    next_cursor: NextCursor
+
+    @classmethod
+    def from_domain(cls, payouts: Sequence[Payout], next_cursor: str | None) -> "PayoutListDTO":
+        return cls(
+            payouts=[PayoutResponseDTO.from_domain(each) for each in payouts],
+            next_cursor=next_cursor,
+        )
+
+
+class BalanceDTO(Dto):
+    """What an account owes in one currency, and what is owed to it."""
+
+    currency: Currency = Field(description="The currency of both amounts (ISO 4217).")
+    unpaid: Amount = Field(
+        description="The sum of what remains to be paid of all invoices, in major units."
+    )
+    credit: Amount = Field(
+        description="What is owed to the customer, in major units: what was paid and then "
+        "credited, and documents below zero that correct no invoice, less payouts. Below zero "
+        "where a payment was reversed after it had been paid out."
+    )
+
+
+class AccountBalanceResponseDTO(Dto):
+    """The balance of an account in each currency that it was invoiced in."""
+
+    balances: list[BalanceDTO] = Field(
+        description="One balance for each currency, by its code; empty before the first document."
+    )
+
+    @classmethod
+    def from_domain(cls, balances: Iterable[Balance]) -> "AccountBalanceResponseDTO":
+        return cls(
+            balances=[
+                BalanceDTO(
+                    currency=each.currency, unpaid=each.unpaid.major, credit=each.credit.major
+                )
+                for each in balances
+            ]
+        )
 
 
 class CreditNoteLineRequestDTO(Dto):
@@ -565,6 +661,56 @@ class InvoiceResponseDTO(InvoiceSummaryDTO):
             hash=whole.summary.hash,
             previous_hash=whole.previous_hash,
         )
+
+
+class UpcomingDocumentDTO(Dto):
+    """A document as a billing run would issue it now, before it has a number."""
+
+    kind: InvoiceKind = Field(
+        description="`INVOICE`, or `CREDIT_NOTE` where it corrects an invoice or is below zero."
+    )
+    currency: str = Field(description="Currency code (ISO 4217) of all amounts.")
+    lines: list[InvoiceLineResponseDTO] = Field(
+        description="The lines, in the order in which they would be printed."
+    )
+    taxes: list[TaxTotalDTO] = Field(description="Total per kind and rate of tax, highest first.")
+    net: Amount = Field(description="Total without tax, in major units.")
+    tax: Amount = Field(description="Total of all taxes, in major units.")
+    gross: Amount = Field(description="Total with tax, in major units: net + tax.")
+    corrects: CorrectedInvoiceDTO | None = Field(
+        None, description="The invoice that it would correct; left out where it corrects none."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = serialize(self)
+        if self.corrects is None:
+            del said["corrects"]
+        return said
+
+    @classmethod
+    def from_domain(cls, draft: Draft) -> "UpcomingDocumentDTO":
+        return cls(
+            kind=draft.kind,
+            currency=draft.currency,
+            lines=[InvoiceLineResponseDTO.from_domain(line) for line in draft.lines],
+            taxes=[
+                TaxTotalDTO.from_domain(total, language_of(draft.buyer)) for total in draft.taxes
+            ],
+            net=draft.net.major,
+            tax=draft.tax.major,
+            gross=draft.gross.major,
+            corrects=CorrectedInvoiceDTO.from_domain(draft.corrects) if draft.corrects else None,
+        )
+
+
+class UpcomingInvoiceResponseDTO(Dto):
+    """What the next billing run would issue for an account, if its cycle ended now."""
+
+    documents: list[UpcomingDocumentDTO] = Field(
+        description="Credit notes for earlier invoices, then the documents of the cycle itself; "
+        "empty where there is nothing to bill."
+    )
 
 
 def _summary(summary: InvoiceSummary, now: datetime) -> dict[str, Any]:
