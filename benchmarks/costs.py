@@ -39,6 +39,7 @@ PRICES = {
     "DynamoDB backup GB-month": 0.10,
     "S3 backup GB-month": 0.05,
     "GB to another region": 0.02,
+    "secret-month": 0.40,
     "key-month": 1.00,
     "key request": 0.03 / 10_000,
 }
@@ -47,6 +48,7 @@ STANDING = {
     "alarm-month": TEMPLATE.count("Type: AWS::CloudWatch::Alarm\n"),
     "dashboard-month": TEMPLATE.count("Type: AWS::CloudWatch::Dashboard\n"),
     "metric-month": TEMPLATE.count("Type: AWS::Logs::MetricFilter\n"),
+    "secret-month": TEMPLATE.count("Type: AWS::SecretsManager::Secret\n"),
     "SQS request": len(re.findall(r"EventSourceArn: !GetAtt \w+Queue\.Arn", TEMPLATE)) * 650_000,
 }
 """What a month costs in which nobody calls, by what the template has. Lambda asks each queue four
@@ -125,12 +127,22 @@ PDF = Operation("make a PDF", writes=1, reads=3, calls=0, milliseconds=PDF_MS, s
 EVENT = Operation(
     "publish an event, alone", writes=6, reads=1, calls=0, milliseconds=WRITE_MS, out_kb=0
 )
+WEBHOOK = Operation(
+    "deliver a webhook",
+    writes=5,
+    reads=2,
+    calls=0,
+    milliseconds=WRITE_MS + 200,
+    messages=3,
+    out_kb=1,
+)
 PAGE = Operation("list 25 invoices", reads=8, out_kb=10)
 DETAIL = Operation("fetch an invoice", reads=2, out_kb=3)
 LINK = Operation("link to a PDF, and open it", reads=2, s3_gets=1, out_kb=1 + PDF_KB)
 
 OPERATIONS = (
-    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, PAGE, DETAIL, LINK,
+    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, WEBHOOK, PAGE, DETAIL,
+    LINK,
 )  # fmt: skip
 
 MONTH: dict[Operation, float] = {

@@ -113,6 +113,7 @@ def deploy(stack: Stack) -> None:
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", "DeletionProtection=false",
             f"ExchangeRatesUrl={stack.endpoint}{stand_ins.EXCHANGE_RATES}",
             f"ViesUrl={stack.endpoint}{stand_ins.VAT_NUMBERS}",
+            "WebhooksToLoopback=true",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip

@@ -13,7 +13,12 @@ import boto3
 
 from tests import template
 
-KINDS = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::S3::Bucket")
+KINDS = (
+    "AWS::DynamoDB::Table",
+    "AWS::SQS::Queue",
+    "AWS::S3::Bucket",
+    "AWS::SecretsManager::Secret",
+)
 
 
 def create(name: str, *, impatient: bool = False) -> dict[str, str]:

@@ -29,6 +29,7 @@ from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.persistence.upgrades import UpgradeRepository
+from billing.persistence.webhooks import WebhookRepository
 from billing.services.check_vat_numbers import check_vat_number
 from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
@@ -45,6 +46,7 @@ DELIMITERS = {",": ",", ";": ";", "tab": "\t"}
 SECONDS_BETWEEN_LINES = 5
 EVENTS_AT_ONCE = 100
 SECONDS_BETWEEN_READS = 1
+DELIVERIES_SHOWN = 25
 
 
 def _org(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -353,6 +355,32 @@ def events(org: str, follow: bool) -> None:
             return
         if not page:
             time.sleep(SECONDS_BETWEEN_READS)
+
+
+@cli.command()
+@org_option
+@click.option("--endpoint", help="Also print the last deliveries of this endpoint.")
+def webhooks(org: str, endpoint: str | None) -> None:
+    """List the webhook endpoints of an org: since when each fails, and whether it is disabled."""
+    _check_org(org)
+    repository = WebhookRepository()
+    for each in repository.list_endpoints(org):
+        state = "works"
+        if each.disabled_at:
+            state = f"disabled since {each.disabled_at:%Y-%m-%d %H:%M}Z"
+        elif each.failing_since:
+            state = f"fails since {each.failing_since:%Y-%m-%d %H:%M}Z"
+        types = ",".join(sorted(each.types)) or "all events"
+        click.echo(f"{each.id}  {state}  {types}  {each.url}")
+    if endpoint:
+        for delivery in repository.list_deliveries(org, endpoint, None, DELIVERIES_SHOWN):
+            answered = delivery.response_status or "no answer"
+            waits = delivery.next_attempt_at
+            again = f"  again {waits:%Y-%m-%d %H:%M:%S}Z" if waits else ""
+            click.echo(
+                f"{delivery.id}  {delivery.event_id}  {delivery.status}  "
+                f"{delivery.attempts} tries, {answered}{again}"
+            )
 
 
 @cli.command()

@@ -10,10 +10,13 @@ from botocore.exceptions import ClientError
 
 from billing import clock
 from billing.adapters.documents import DocumentsFunction
+from billing.adapters.queues import WebhooksQueue
 from billing.domain.errors import BillingError, NotFoundError
-from billing.persistence.events import MAX_EVENTS, EventRepository
+from billing.persistence.events import MAX_EVENTS, EventRepository, event_of, org_of_feed
 from billing.persistence.invoice_items import invoice_of_document
 from billing.persistence.item_events import draw
+from billing.persistence.webhooks import WebhookRepository
+from billing.services.deliver_webhooks import fan_out
 from billing.services.publish_events import publish_events
 from billing_cli.stack import resources
 
@@ -140,7 +143,13 @@ def _make_pdf(record: Mapping[str, Any]) -> None:
 
 
 def _publish(record: Mapping[str, Any]) -> None:
-    """Publish the events of a record. Raise what went wrong."""
+    """Publish the events of a record, or have a published one delivered. Raise what went wrong."""
+    item = record["dynamodb"].get("NewImage", {})
+    if "event" in item:
+        org_id, webhooks = org_of_feed(item), WebhookRepository()
+        endpoints = webhooks.list_endpoints(org_id)
+        fan_out(org_id, [event_of(item)], endpoints, webhooks=webhooks, queue=WebhooksQueue())
+        return
     failed = publish_events(
         [record], draw=draw, now=clock.now(), feed=EventRepository(), at_once=MAX_EVENTS
     )

@@ -7,7 +7,9 @@ from typing import Any
 
 from billing import clock
 from billing.domain.events import Event, EventType
+from billing.domain.webhooks import Delivery
 from billing.persistence.events import EventRepository
+from billing.persistence.webhooks import WebhookRepository
 from tests import template
 from tests.integration.conftest import EVENTS, Answer, Invoker
 from tools import openapi
@@ -69,6 +71,8 @@ class Story:
         """Send an event."""
         if name == "webhooks_list_events":
             _publish(self.invoke.org_id)
+        if name in {"webhooks_list_deliveries", "webhooks_replay"}:
+            _deliver(self.invoke.org_id, self.known["endpointId"])
         self.prepare(name)
         answer = self.invoke(name, **self._path(name, self._own.get(OWN.get(name, ()), {})))
         if answer.status == 201:
@@ -84,6 +88,12 @@ def _publish(org_id: str) -> None:
     now = clock.now()
     events = [Event(type_, org_id, ids, version, now) for version, type_ in enumerate(types, 1)]
     EventRepository().append(org_id, events, now)
+
+
+def _deliver(org_id: str, endpoint_id: str) -> None:
+    """Have the first event of the org delivered, as if the stream had told of it."""
+    delivery = Delivery(org_id, endpoint_id, "evt_d3825c28f20372d53bb08cee098551db", 1, clock.now())
+    WebhookRepository().add_delivery(delivery)
 
 
 def in_order() -> Iterator[str]:

@@ -59,10 +59,14 @@ def _matches(pattern: Any, value: Any) -> bool:
     """Tell whether the pattern of a filter lets a value through."""
     if isinstance(pattern, dict):
         return all(key in value and _matches(each, value[key]) for key, each in pattern.items())
-    return any(
-        value.startswith(each["prefix"]) if isinstance(each, dict) else value == each
-        for each in pattern
-    )
+    return any(_lets_through(each, value) for each in pattern)
+
+
+def _lets_through(rule: Any, value: str) -> bool:
+    if not isinstance(rule, dict):
+        return bool(value == rule)
+    [(kind, argument)] = rule.items()
+    return value.startswith(argument) if kind == "prefix" else value not in argument
 
 
 @cache

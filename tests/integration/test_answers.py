@@ -24,6 +24,7 @@ RECORD = bool(os.environ.get("RECORD"))
 type Json = dict[str, Any]
 
 SHOWN = {
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "token": "bil_000000000000000000000000000000002wjyrI",
     "url": "https://documents.s3.eu-west-1.amazonaws.com/demo/100001/1/F2026-000001.pdf?X-Amz-…",
 }

@@ -22,8 +22,10 @@ from click.testing import CliRunner, Result
 from billing import clock, config
 from billing.aws import dynamodb, s3
 from billing.domain.tokens import Reach, Role, token_hash
+from billing.domain.webhooks import Delivery
 from billing.persistence.dynamodb import key_of
 from billing.persistence.tokens import TokenRepository
+from billing.persistence.webhooks import WebhookRepository
 from billing_cli import dead_letters
 from billing_cli.__main__ import cli
 from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
@@ -373,6 +375,16 @@ def test_prints_events(run: Run, two: Invoker) -> None:
     printed = run("events", "--org", two.org_id).stdout
 
     assert list(map(json.loads, printed.splitlines())) == feeds.read(two)
+
+
+def test_prints_webhooks(run: Run, two: Invoker) -> None:
+    created = two("webhooks_create_endpoint").json["id"]
+    WebhookRepository().add_delivery(Delivery(two.org_id, created, "evt_1", 1, clock.now()))
+
+    printed = run("webhooks", "--org", two.org_id, "--endpoint", created).stdout.splitlines()
+
+    assert printed[0].startswith(f"{created}  works  invoice.issued,invoice.paid  https://hooks")
+    assert printed[1] == "000000000001  evt_1  pending  0 tries, no answer"
 
 
 def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:

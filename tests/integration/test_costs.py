@@ -11,6 +11,8 @@ from billing.domain.events import Event, EventType
 from billing.persistence.events import EventRepository
 from tests.integration.billing import Runs
 from tests.integration.conftest import Invoker
+from tests.integration.receiver import receiver
+from tests.integration.test_webhooks import Org
 
 READS = {"BatchGetItem", "GetItem", "Query"}
 
@@ -74,6 +76,23 @@ def test_an_event_writes_what_it_is_reckoned_with(invoke: Invoker, written: Writ
     EventRepository().append(invoke.org_id, [event], now)
 
     assert written() == costs.EVENT.writes
+
+
+def test_a_webhook_writes_what_it_is_reckoned_with(
+    invoke: Invoker, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as receiving:
+        org = Org(invoke, monkeypatch)
+        org.create(receiving.url)
+        org.happen()
+        written()
+        org._told = 0
+        org.fan_out()
+        assert written() == 0  # it is there
+        org.happen()
+        org.deliver()
+
+    assert written() == costs.EVENT.writes + 2 * costs.WEBHOOK.writes - 1
 
 
 def test_a_run_writes_what_it_is_reckoned_with(runs: Runs, written: Written) -> None:

@@ -118,6 +118,26 @@ def _changes(table: str) -> Callable[[World], list[Json]]:
     return bring_about
 
 
+def _told(source: str) -> Callable[[World], list[Json]]:
+    """Take what comes of the events of some invoices, for orgs that have webhooks."""
+
+    def bring_about(world: World) -> list[Json]:
+        world.tell_endpoints()
+        world.issue("told")
+        world.drain(but=SOURCES[source])
+        taken = world.take(SOURCES[source])
+        return [each for each in taken if source != DISABLED or draw(each)]
+
+    return bring_about
+
+
+DISABLED = "WebhooksTable to publish_events"
+
+
+def _position(record: Json) -> str:
+    return f"delivery#{record['dynamodb']['Keys']['sk']['S']}"
+
+
 def _event_id(record: Json) -> str:
     return draw(record)[0].id
 
@@ -170,6 +190,19 @@ KINDS = {
             "RefundsTable",
         )
     },
+    "an event": Kind(
+        "EventsTable to deliver_webhooks",
+        _told("EventsTable to deliver_webhooks"),
+        _position,
+        unreadable=KEYS,
+    ),
+    "a webhook": Kind(
+        "WebhooksQueue",
+        _told("WebhooksQueue"),
+        lambda each: f"delivery#{_body(each)['position']:012}",
+        unreadable=BODIES,
+    ),
+    "an endpoint that is disabled": Kind(DISABLED, _told(DISABLED), _event_id, unreadable=KEYS),
     "the audits of the week": Kind(
         "AuditsQueue",
         _audits_of_the_week,

@@ -452,6 +452,7 @@ def test_an_event_is_gone_after_a_month(invoke: Invoker) -> None:
         ("publish_events_invoices", "invoice.issued"),
         ("publish_events_movements", "movement.created"),
         ("publish_events_refunds", "refund.created"),
+        ("publish_events_webhooks", "webhook_endpoint.disabled"),
     ],
 )
 def test_publishes_what_the_event_is_about(invoke: Invoker, name: str, type_: str) -> None:

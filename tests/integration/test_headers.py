@@ -58,7 +58,12 @@ def test_so_is_a_surprise_and_a_refusal(
         _is_kept_by_nobody(answer)
 
 
-@pytest.mark.parametrize("name", [name for name in REQUESTS if method(name) == "POST"])
+MAKES_NOTHING = "webhooks_replay"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REQUESTS if method(name) == "POST" and name != MAKES_NOTHING]
+)
 def test_what_was_made_is_found_where_the_answer_says(told: dict[str, Answer], name: str) -> None:
     answer = told[name]
 

@@ -23,6 +23,7 @@ from billing import aws
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
+from billing.domain.webhooks import Outcome
 from tests import resources, template
 from tests.integration import streams
 from tests.integration.billing import Subscriber, call, record, subscribers
@@ -103,6 +104,14 @@ class World:
             external = {"external_billing_run_unique_id": str(self.dice.random())}
             answer = Invoker(org_id)("billing_run_create", {**external, **body})
             assert answer.status == 201, answer
+
+    def tell_endpoints(self) -> None:
+        """Let every org have two webhook endpoints: one that takes all, and one that is gone."""
+        self.dice.seed("endpoints")
+        for org_id in ACCOUNTS:
+            for url in ("https://well.example.com/", GONE):
+                answer = Invoker(org_id)("webhooks_create_endpoint", {"url": url, "types": None})
+                assert answer.status == 201, answer
 
     # ---------------------------------------------------------------- what events bring about
 
@@ -232,12 +241,28 @@ class World:
         return {
             **tables,
             _EVENTS: _told(tables[_EVENTS]),
+            _WEBHOOKS: _delivered(tables[_WEBHOOKS]),
             _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects},
         }
 
 
 _BUCKET = "DocumentsBucket"
 _EVENTS = "EventsTable"
+_WEBHOOKS = "WebhooksTable"
+
+GONE = "https://gone.example.com/"
+"""An endpoint that says that it is gone for good."""
+
+
+class _Sender:
+    """Sends webhooks nowhere, and says that they came."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def send(self, url: str, *_: Any) -> Outcome:
+        """Tell what comes of it."""
+        return Outcome(410 if url == GONE else 204)
 
 
 @contextmanager
@@ -255,6 +280,9 @@ def new_world() -> Iterator[World]:
         patch.setattr("billing.persistence.billing_runs.BATCH_ACCOUNTS", 1)
         patch.setattr("functions.documents.app.render", _print)
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
+        patch.setattr("functions.deliver_webhooks.app.WebhookSender", _Sender)
+        for module in ("deliver_webhooks", "webhooks"):
+            patch.setattr(f"functions.{module}.app.webhooks_key", lambda: b"key")
         patch.setattr("billing_cli.dead_letters.WAIT_SECONDS", 0)
         patch.setattr(RetryQuota, "acquire", lambda *_: True)
         try:
@@ -286,6 +314,28 @@ def _told(items: Json) -> Json:
             assert int(position) == last.get(feed, 0) + 1
             last[feed] = int(position)
     return told
+
+
+def _delivered(items: Json) -> Json:
+    """
+    Read which endpoints there are, and which events each has.
+
+    How often one was tried depends on the order, and what one had when it went away.
+    """
+    endpoints: Json = {}
+    for item in items.values():
+        if "endpoint" in item:
+            url = json.loads(item["endpoint"]["S"])["url"]
+            assert ("disabled_at" in item) == (url == GONE)
+            endpoints[json.loads(item["endpoint"]["S"])["id"]] = url, set()
+    for item in items.values():
+        if "delivery" in item:
+            said = json.loads(item["delivery"]["S"])
+            url, events = endpoints[said["endpoint_id"]]
+            assert said["status"] == ("failed" if url == GONE else "delivered")
+            if url != GONE:
+                events.add(said["event_id"])
+    return endpoints
 
 
 def _items(table: str) -> Json:

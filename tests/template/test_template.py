@@ -54,7 +54,7 @@ def named(value: Any) -> str:
     if function == "Ref":
         return str(argument).removesuffix("Aliaslive")
     if function == "Fn::GetAtt":
-        return ".".join(argument).removesuffix(".Arn")
+        return ".".join(argument).removesuffix(".Arn").removesuffix(".Id")
     return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument)
 
 
@@ -252,7 +252,7 @@ def test_what_is_of_no_use_any_more_ends_by_itself() -> None:
         if "TimeToLiveSpecification" in table
     }
 
-    assert ending.keys() == {"BillingRunsTable", "EventsTable", "TokensTable"}
+    assert ending.keys() == {"BillingRunsTable", "EventsTable", "TokensTable", "WebhooksTable"}
     for each in ending.values():
         assert each == {"AttributeName": EXPIRES_AT, "Enabled": True}
 
@@ -350,8 +350,12 @@ def test_functions_that_send_to_themselves_are_not_stopped_for_it_and_no_others(
 
     looping = {name for name in sends if name in reached(name)}
     assert looping == {
-        "DispatchBillingFunction", "BillAccountsFunction", "AuditFunction", "LookupsFunction",
-    }  # fmt: skip
+        "DispatchBillingFunction",
+        "BillAccountsFunction",
+        "AuditFunction",
+        "LookupsFunction",
+        "DeliverWebhooksFunction",
+    }
     for name, function in of_type("Lambda::Function").items():
         assert function.get("RecursiveLoop") == ("Allow" if name in looping else None), name
 
@@ -430,8 +434,10 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
         if alarm["MetricName"] == "IteratorAge"
     ]
 
-    assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue"}
-    assert behind == [{"Ref": "DocumentsFunction"}, {"Ref": "PublishEventsFunction"}]
+    assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "WebhooksQueue"}
+    assert behind == [
+        {"Ref": f"{name}Function"} for name in ("Documents", "PublishEvents", "DeliverWebhooks")
+    ]
 
 
 def test_alarms_count_what_the_filters_find() -> None:
@@ -446,7 +452,7 @@ def test_alarms_count_what_the_filters_find() -> None:
     }
 
     assert counted == found == {
-        "Failures", "Breaches", "DailyRuns", "Loops", "Throttles",
+        "Failures", "Breaches", "DailyRuns", "Loops", "Throttles", "WebhookFailures",
     }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 CONNECT_SECONDS = 1
@@ -67,6 +68,11 @@ def s3() -> "S3Client":
 @cache
 def sqs() -> "SQSClient":
     return _client("sqs")  # type: ignore[no-any-return]
+
+
+@cache
+def secrets() -> "SecretsManagerClient":
+    return _client("secretsmanager")  # type: ignore[no-any-return]
 
 
 @cache

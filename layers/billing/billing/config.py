@@ -35,6 +35,24 @@ def events_table() -> str:
     return os.environ["EVENTS_TABLE"]
 
 
+def webhooks_table() -> str:
+    return os.environ["WEBHOOKS_TABLE"]
+
+
+def webhooks_queue() -> str:
+    return os.environ["WEBHOOKS_QUEUE"]
+
+
+def webhooks_key() -> str:
+    """Return the name of the secret that the secrets of webhooks follow from."""
+    return os.environ["WEBHOOKS_KEY"]
+
+
+def webhooks_to_loopback() -> bool:
+    """Return whether webhooks may be sent to this machine, which tests need."""
+    return os.environ["WEBHOOKS_TO_LOOPBACK"] == "true"
+
+
 def runs_queue() -> str:
     return os.environ["RUNS_QUEUE"]
 

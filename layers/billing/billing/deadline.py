@@ -66,7 +66,13 @@ def interrupting() -> Iterator[None]:
     that drips would end with Lambda. Only the main thread can be interrupted; Lambda calls us
     there.
     """
-    seconds = seconds_left()
+    with at_most(seconds_left()):
+        yield
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise OutOfTimeError in what goes on after so many seconds, if it is in the main thread."""
     if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
         yield
         return

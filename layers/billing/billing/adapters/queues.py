@@ -1,5 +1,5 @@
 """
-The queues of billing runs, audits and lookups.
+The queues of billing runs, audits, lookups and webhooks.
 
     queue     message                                        who takes it
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
@@ -15,18 +15,22 @@ The queues of billing runs, audits and lookups.
                hash, sequences}:
               verify the documents behind `position`
               {after}: have all orgs behind this one audited
+    webhooks  {org_id, endpoint_id, position}: try a         functions/deliver_webhooks
+              delivery
+              {sweep: true}: queue deliveries that are due
 
-The schedules send {after: ""}, and what lookups ask. `batches` is first in, first out within an
-org's lane: one function at a time numbers its documents. Every message may come twice, and late.
-Besides these fields, a message has its `hops`: the number of messages before it, each of which
-caused the next.
+The schedules send {after: ""}, what lookups ask, and {sweep: true}. `batches` is first in, first
+out within an org's lane: one function at a time numbers its documents. Every message may come
+twice, and late. Besides these fields, a message has its `hops`: the number of messages before it,
+each of which caused the next.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from itertools import batched
+from math import ceil
 from typing import Any
 
 from billing import config
@@ -36,6 +40,7 @@ from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
 from billing.domain.numbering import LANE
 from billing.domain.records import known
+from billing.domain.webhooks import Delivery
 
 _MESSAGES_AT_ONCE = 10
 
@@ -82,6 +87,39 @@ class LookupsQueue:
         """Send the message that has the VAT numbers of an org checked."""
         message = {"ask": "vat numbers", "org_id": org_id, "after": after}
         _send(self._url, {**message, "hops": self._hops})
+
+
+class WebhooksQueue:
+    """The queue of deliveries to be tried."""
+
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.webhooks_queue(), hops
+
+    def send(self, deliveries: Iterable[Delivery], delay: timedelta = timedelta()) -> None:
+        """Send deliveries, to be tried after a delay of at most 15 minutes."""
+        for some in batched(deliveries, _MESSAGES_AT_ONCE, strict=False):
+            entries: Any = [
+                {
+                    "Id": str(place),
+                    "MessageBody": json.dumps(
+                        {
+                            "org_id": each.org_id,
+                            "endpoint_id": each.endpoint_id,
+                            "position": each.position,
+                            "hops": self._hops,
+                        }
+                    ),
+                    "DelaySeconds": ceil(delay.total_seconds()),
+                }
+                for place, each in enumerate(some)
+            ]
+            answer = call(sqs().send_message_batch, QueueUrl=self._url, Entries=entries)
+            if answer.get("Failed"):
+                raise UpstreamFailedError
+
+    def send_sweep(self) -> None:
+        """Send the message that has more of what is due queued."""
+        _send(self._url, {"sweep": True, "hops": self._hops})
 
 
 class BatchesQueue:

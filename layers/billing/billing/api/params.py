@@ -101,6 +101,22 @@ BillingRunId = Annotated[
         description="Executes the request in the context of the given billing run.",
     ),
 ]
+WebhookEndpointId = Annotated[
+    str,
+    Path(
+        alias="endpointId",
+        pattern=ID_PATTERN,
+        description="Executes the request in the context of the given webhook endpoint.",
+    ),
+]
+WebhookDeliveryId = Annotated[
+    str,
+    Path(
+        alias="deliveryId",
+        pattern=r"^[0-9]{12}$",
+        description="ID of the delivery, as the list of deliveries has it.",
+    ),
+]
 Cursor = Annotated[
     str | None,
     Query(

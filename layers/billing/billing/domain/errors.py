@@ -33,7 +33,9 @@ All errors, named by meaning.
     │   ├── ClockBackwardsError
     │   ├── NotSandboxError
     │   ├── RateMissingError
-    │   └── DocumentNotReadyError
+    │   ├── DocumentNotReadyError
+    │   ├── EndpointDisabledError
+    │   └── TooManyEndpointsError
     ├── ErasedError                it was erased, for ever
     ├── PreconditionFailedError    the caller's If-Match is out of date
     ├── TooLargeError              more than one request may carry
@@ -325,6 +327,23 @@ class DocumentNotReadyError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("The PDF of this invoice is not ready yet. Try again in a few seconds.")
+
+
+class EndpointDisabledError(ConflictError):
+    code = "ENDPOINT_DISABLED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The endpoint was disabled, as it answered 410 or failed for five days. "
+            "Delete it and create a new one."
+        )
+
+
+class TooManyEndpointsError(ConflictError):
+    code = "TOO_MANY_ENDPOINTS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"An org has at most {most} webhook endpoints. Delete one first.")
 
 
 class ErasedError(BillingError):

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     ACCOUNT_CHANGED = "account.changed"
     ACCOUNT_BILLING_FAILED = "account.billing_failed"
     BILLING_RUN_FINISHED = "billing_run.finished"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from billing.domain.errors import UpstreamBusyError
 from billing.domain.events import KEPT, Event, EventType, PublishedEvent
 from billing.domain.records import instant, to_instant, to_json
 from billing.persistence.dynamodb import (
+    SEPARATOR,
     Item,
     Key,
     expiring,
@@ -41,7 +42,7 @@ own, and those of two that it may follow.
 _WRITES_OF_EVENT = 2
 """The event, and that it was published."""
 
-_STAYS = KEPT + timedelta(days=1)
+STAYS = KEPT + timedelta(days=1)
 """Longer than it can be read: what begins to be read just in time is there until it is read."""
 _LAST = f"{10**12 - 1:012}"
 
@@ -71,7 +72,7 @@ class EventRepository:
         unique = {event.id: event for event in events}
         known = {*unique, *(each for event in events for each in event.follows)}
         keys = {each: _event_key(org_id, each) for each in known}
-        end = _position_key(org_id, "end")
+        end = position_key(org_id, "end")
         found = get_items({self._table: [end, *keys.values()]})
         published = {each for each, key in keys.items() if (self._table, *key) in found}
         new = [event for event in unique.values() if event.id not in published]
@@ -95,14 +96,14 @@ class EventRepository:
         self, org_id: str, position: int, limit: int, since: datetime
     ) -> list[PublishedEvent]:
         """List at most `limit` events from a position on, without those published before."""
-        pk, first = _position_key(org_id, position)
+        pk, first = position_key(org_id, position)
         items = query(
             self._table,
             "pk = :pk AND sk BETWEEN :first AND :last",
             {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": _LAST}},
             Limit=limit,
         )
-        return list(islice(_kept(map(_to_published, items), since), limit))
+        return list(islice(_kept(map(event_of, items), since), limit))
 
     # ---------------------------------------------------------------- inside
 
@@ -116,7 +117,7 @@ class EventRepository:
         )
 
     def _put(self, position: int, event: Event, now: datetime) -> list[Any]:
-        gone = expiring(now + _STAYS)
+        gone = expiring(now + STAYS)
         record = {
             "id": event.id,
             "type": event.type.value,
@@ -124,7 +125,7 @@ class EventRepository:
             "published_at": instant(now),
             "data": event.data,
         }
-        key = _position_key(event.org_id, position)
+        key = position_key(event.org_id, position)
         return [
             put(self._table, key, {"event": {"S": to_json(record)}, **gone}),
             put(self._table, _event_key(event.org_id, event.id), gone),
@@ -136,7 +137,7 @@ def _kept(events: Iterator[PublishedEvent], since: datetime) -> Iterator[Publish
     return (event for event in events if event.published_at >= since)
 
 
-def _position_key(org_id: str, position: int | str) -> Key:
+def position_key(org_id: str, position: int | str) -> Key:
     return joined("feed", org_id), position if isinstance(position, str) else f"{position:012}"
 
 
@@ -144,7 +145,13 @@ def _event_key(org_id: str, event_id: str) -> Key:
     return joined("event", org_id, event_id), "published"
 
 
-def _to_published(item: Item) -> PublishedEvent:
+def org_of_feed(item: Item) -> str:
+    """Return the org of an event, by its item."""
+    _, org_id = item["pk"]["S"].split(SEPARATOR)
+    return str(org_id)
+
+
+def event_of(item: Item) -> PublishedEvent:
     record = json.loads(item["event"]["S"])
     return PublishedEvent(
         position=int(item["sk"]["S"]),

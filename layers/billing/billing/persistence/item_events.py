@@ -185,7 +185,7 @@ def _refund_event(type_: EventType, org_id: str, refund: Refund, at: datetime) -
     return Event(type_, org_id, ids, refund.version, at, follows=frozenset(before))
 
 
-# ---------------------------------------------------------------- accounts and runs
+# ---------------------------------------------------------------- accounts, runs and endpoints
 
 
 def _profile(change: Change) -> list[Event]:
@@ -219,6 +219,13 @@ def _run(change: Change) -> list[Event]:
     return [Event(EventType.BILLING_RUN_FINISHED, org_id, {"billing_run_id": run_id}, 1, change.at)]
 
 
+def _endpoint(change: Change) -> list[Event]:
+    if "disabled_at" not in change.after or "disabled_at" in change.before:
+        return []
+    ids = {"webhook_endpoint_id": change.sk[1]}
+    return [Event(EventType.WEBHOOK_ENDPOINT_DISABLED, change.pk[1], ids, 1, change.at)]
+
+
 def _is_done(org_id: str, run_id: str, item: Item) -> bool:
     return bool(item) and to_run(org_id, run_id, item).status is RunStatus.COMPLETED
 
@@ -230,6 +237,7 @@ _MEANINGS: Mapping[tuple[str, str], Callable[[Change], Meaning]] = {
     ("invoice", "payment"): _payment,
     ("invoice", "pdf"): _pdf,
     ("movement", "refund"): _refund,
+    ("org", "endpoint"): _endpoint,
     ("run", "failure"): _failure,
     ("run", "run"): _run,
     ("subscription", "movement"): _movement,
