@@ -111,12 +111,12 @@ USAGE_RECORDS = 3
 MOVEMENT = Operation("charge a movement", writes=8, reads=5, milliseconds=WRITE_MS)
 REFUND = Operation("refund a movement", writes=10, reads=2, milliseconds=WRITE_MS)
 USAGE = Operation("take 3 usage records", writes=20, reads=8, milliseconds=WRITE_MS)
-INVOICE = Operation("issue an invoice", writes=24, reads=6, milliseconds=WRITE_MS)
+INVOICE = Operation("issue an invoice", writes=22, reads=6, milliseconds=WRITE_MS)
 CREDIT = Operation("credit an invoice", writes=28, reads=9, milliseconds=WRITE_MS)
 PAYMENT = Operation("record a payment", writes=8, reads=2, milliseconds=WRITE_MS)
 BILL = Operation(
     "bill an account's cycle",
-    writes=52,
+    writes=50,
     reads=20,
     calls=0,
     milliseconds=4 * WRITE_MS,

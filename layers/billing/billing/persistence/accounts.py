@@ -1,12 +1,12 @@
 """
 Billing profiles.
 
-    pk                        sk         what
-    org#<org>                 profile    the org's own profile
-    account#<org>#<account>   profile    the profile of one of its accounts
-    orgs                      <org>      an entry for each org, to list them
-    vat-numbers#<org>         <country>#<account>
-                                         an entry for each account with a VAT number, to check them
+    pk                        sk                     what
+    org#<org>                 profile                the org's own profile
+    account#<org>#<account>   profile                the profile of one of its accounts
+    orgs                      <org>                  an entry for each org, to list them
+    vat-numbers#<org>         <country>#<account>    an entry for each account with a VAT number, to
+                                                     check them
 
 The index `names` lists the accounts of an org's lane by `by_name`: the beginning of the name
 without case and accents, and the id.
