@@ -39,7 +39,14 @@ _here: Settings = {}
 def enter_tables(backend: str) -> None:
     """Go where there are tables and no function; hold what is asked of AWS to roles and limits."""
     if _enter(_tables(backend)):
-        for client in (aws.dynamodb(), aws.s3(), aws.sqs(), aws.secrets(), aws.lambda_()):
+        for client in (
+            aws.dynamodb(),
+            aws.s3(),
+            aws.sqs(),
+            aws.secrets(),
+            aws.events(),
+            aws.lambda_(),
+        ):
             client.meta.events.register("provide-client-params", roles.check)
             client.meta.events.register("provide-client-params", aws_model.check)
         client_of_lambda: Any = aws.lambda_()
@@ -62,7 +69,11 @@ def _tables(backend: str) -> Settings:
     place = _start_moto() if backend == "moto" else _start_emulator()
     _enter(place)
     made = resources.settings(resources.create(NAME))
-    others = {"DOCUMENTS_FUNCTION": DocumentsHere.NAME, "WEBHOOKS_TO_LOOPBACK": "true"}
+    others = {
+        "DOCUMENTS_FUNCTION": DocumentsHere.NAME,
+        "WEBHOOKS_TO_LOOPBACK": "true",
+        "EVENT_BUS": "events-of-tests",
+    }
     return {**place, **made, **others}
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from billing import clock
 from billing.adapters.documents import DocumentsFunction
+from billing.adapters.event_bus import EventBus, NotTakenError
 from billing.adapters.queues import WebhooksQueue
 from billing.domain.errors import BillingError, NotFoundError
 from billing.persistence.events import MAX_EVENTS, EventRepository, event_of, org_of_feed
@@ -157,7 +158,18 @@ def _publish(record: Mapping[str, Any]) -> None:
         raise error
 
 
-STREAMS = {"DocumentsDeadLetters": _make_pdf, "EventsDeadLetters": _publish}
+def _announce(record: Mapping[str, Any]) -> None:
+    """Put a published event on the bus. Raise NotTakenError where that does not take it."""
+    item = record["dynamodb"].get("NewImage", {})
+    if "event" in item and EventBus().put([event_of(item)]):
+        raise NotTakenError
+
+
+STREAMS = {
+    "AnnouncementsDeadLetters": _announce,
+    "DocumentsDeadLetters": _make_pdf,
+    "EventsDeadLetters": _publish,
+}
 """What is made of the records of a stream, by the queue of those of which nothing was made."""
 
 

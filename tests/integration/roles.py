@@ -112,6 +112,9 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
         yield f"s3:{action}", f"{_resource(params['Bucket'])}/{folder}*{kind}"
     elif service == "sqs":
         yield f"sqs:{operation.removesuffix('Batch')}", _resource(params["QueueUrl"])
+    elif service == "events":
+        for bus in {each["EventBusName"] for each in params["Entries"]}:
+            yield f"events:{operation}", _resource(bus)
     elif service == "secretsmanager":
         yield f"secretsmanager:{operation}", _resource(params["SecretId"])
     else:

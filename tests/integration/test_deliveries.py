@@ -196,6 +196,13 @@ KINDS = {
         _position,
         unreadable=KEYS,
     ),
+    "an announcement": Kind(
+        "EventsTable to announce_events",
+        _told("EventsTable to announce_events"),
+        lambda each: str(json.loads(each["dynamodb"]["NewImage"]["event"]["S"])["id"]),
+        unreadable=KEYS,
+        is_written_down=False,
+    ),
     "a webhook": Kind(
         "WebhooksQueue",
         _told("WebhooksQueue"),
@@ -441,7 +448,7 @@ def failing(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", lambda _: None)  # between tries
-        clients = (aws.dynamodb(), aws.s3())
+        clients = (aws.dynamodb(), aws.s3(), aws.events())
         for client in clients:
             client.meta.events.register_last(
                 "before-send",

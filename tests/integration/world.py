@@ -8,7 +8,7 @@ both in the same state, byte by byte.
 import json
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,10 +16,12 @@ from itertools import batched
 from typing import Any
 from uuid import UUID, uuid4
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.retries.quota import RetryQuota
 
-from billing import aws
+from billing import aws, config
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
@@ -271,6 +273,8 @@ def new_world() -> Iterator[World]:
     name = f"world-{uuid4().hex}"
     with pytest.MonkeyPatch.context() as patch:
         world = World(resources.create(name, impatient=True))
+        with suppress(ClientError):  # it is there
+            boto3.client("events").create_event_bus(Name=config.event_bus())
         for setting, value in resources.settings(world.names).items():
             patch.setenv(setting, value)
         patch.setattr("billing.clock.now", lambda: world.now)

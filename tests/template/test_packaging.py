@@ -60,7 +60,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a layer of botocore alone, with one service more than is called."""
     folder = tmp_path_factory.mktemp("layer")
     whole = Path(botocore.__file__).parent
-    kept = {"acm", "dynamodb", "lambda", "s3", "secretsmanager", "sqs"}
+    kept = {"acm", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs"}
 
     def others(where: str, names: list[str]) -> set[str]:
         is_data = Path(where) == whole / "data"
@@ -83,7 +83,7 @@ def test_nothing_else_is_left_of_its_data(layer: Path) -> None:
     services = {name for each in endpoints["partitions"] for name in each["services"]}
 
     assert {each.name for each in data.iterdir() if each.is_dir()} == services
-    assert services == {"dynamodb", "lambda", "s3", "secretsmanager", "sqs"}
+    assert services == {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs"}
     assert len(endpoints["partitions"]) > 3
 
 
@@ -93,7 +93,7 @@ def test_what_is_left_finds_the_same_hosts(layer: Path) -> None:
         import botocore.session, sys
         session = botocore.session.Session()
         for region in ("us-east-1", "eu-south-2", "cn-north-1", "us-gov-west-1"):
-            for service in ("dynamodb", "lambda", "s3", "secretsmanager", "sqs"):
+            for service in ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs"):
                 print(session.create_client(service, region).meta.endpoint_url)
         print(botocore.__file__, file=sys.stderr)
         """

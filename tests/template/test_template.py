@@ -55,7 +55,7 @@ def named(value: Any) -> str:
         return str(argument).removesuffix("Aliaslive")
     if function == "Fn::GetAtt":
         return ".".join(argument).removesuffix(".Arn").removesuffix(".Id")
-    return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument)
+    return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument.rpartition("event-bus/")[2])
 
 
 def listed(value: Any) -> list[Any]:
@@ -436,7 +436,13 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
 
     assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "WebhooksQueue"}
     assert behind == [
-        {"Ref": f"{name}Function"} for name in ("Documents", "PublishEvents", "DeliverWebhooks")
+        {"Ref": f"{name}Function"}
+        for name in (
+            "Documents",
+            "PublishEvents",
+            "AnnounceEvents",
+            "DeliverWebhooks",
+        )
     ]
 
 

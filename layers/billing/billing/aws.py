@@ -32,6 +32,7 @@ from billing.domain.errors import UpstreamBusyError, UpstreamFailedError, Upstre
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -73,6 +74,11 @@ def sqs() -> "SQSClient":
 @cache
 def secrets() -> "SecretsManagerClient":
     return _client("secretsmanager")  # type: ignore[no-any-return]
+
+
+@cache
+def events() -> "EventBridgeClient":
+    return _client("events")  # type: ignore[no-any-return]
 
 
 @cache

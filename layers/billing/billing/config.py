@@ -43,6 +43,10 @@ def webhooks_queue() -> str:
     return os.environ["WEBHOOKS_QUEUE"]
 
 
+def event_bus() -> str:
+    return os.environ["EVENT_BUS"]
+
+
 def webhooks_key() -> str:
     """Return the name of the secret that the secrets of webhooks follow from."""
     return os.environ["WEBHOOKS_KEY"]
