@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import TypeAdapter, ValidationError
 
+from billing.dialects import fields
 from billing.dialects.fields import (
     Amount,
     Country,
@@ -27,10 +28,11 @@ from billing.dialects.fields import (
     Positive,
     Text,
     TimeZone,
+    number_of,
 )
 from billing.domain.countries import COUNTRIES
 from billing.domain.letters import is_printable, letters
-from billing.domain.money import CURRENCIES
+from billing.domain.money import CURRENCIES, Money
 
 
 def takes(field: Any, value: Any) -> bool:
@@ -168,3 +170,12 @@ def test_a_time_zone_is_an_area_and_a_location() -> None:
 )  # fmt: skip
 def test_refuses_what_is_no_time_zone(zone: str) -> None:
     assert not takes(TimeZone, zone)
+
+
+@pytest.mark.parametrize("minor", [0, 1, -1, 5647, -5647, 100, 10**15 - 1, -(10**15) + 1])
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "BHD"])
+def test_an_amount_that_is_answered_is_written_as_any_other(minor: int, currency: str) -> None:
+    amount = Money(minor, currency)
+
+    assert number_of(amount) == fields._json_number(amount.major)
+    assert type(number_of(amount)) is type(fields._json_number(amount.major))

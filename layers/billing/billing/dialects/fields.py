@@ -34,7 +34,7 @@ from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
 from billing.domain.ids import ALL_ACCOUNTS, check_account_id
 from billing.domain.letters import check_printable
-from billing.domain.money import CURRENCIES
+from billing.domain.money import CURRENCIES, Money
 from billing.domain.periods import Moment
 from billing.domain.records import instant
 from billing.domain.tax_ids import plain_tax_id
@@ -105,6 +105,13 @@ def _decimal(value: Any) -> Decimal:
 def _json_number(value: Decimal) -> int | float:
     """Write a decimal as a JSON number; below 10^15 minor units a double holds every digit."""
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def number_of(amount: Money) -> int | float:
+    """Write an amount in major units as a JSON number, which is the nearest double."""
+    units: int = 10 ** CURRENCIES[amount.currency]
+    whole, rest = divmod(amount.minor, units)
+    return amount.minor / units if rest else whole
 
 
 def _percentage(value: Decimal) -> Decimal:
@@ -273,6 +280,11 @@ Amount = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": -(10**12), "exclusiveMaximum": 10**12}),
 ]
 """At most 12 digits on each side of the point; a currency has fewer decimals than that."""
+Number = Annotated[
+    int | float,
+    WithJsonSchema({"type": "number", "exclusiveMinimum": -(10**12), "exclusiveMaximum": 10**12}),
+]
+"""An amount that is answered only, as number_of() writes it: lists have hundreds of them."""
 Digits = Annotated[int, BeforeValidator(_digits)]
 """A whole number in a path or a query, where everything is text."""
 NextCursor = Annotated[

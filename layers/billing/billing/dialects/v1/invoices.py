@@ -23,8 +23,10 @@ from billing.dialects.fields import (
     Name,
     NextCursor,
     NotNegative,
+    Number,
     Positive,
     Text,
+    number_of,
 )
 from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, TaxDTO
 from billing.domain.credit_notes import LineCredit
@@ -388,14 +390,14 @@ class InvoiceSummaryDTO(Dto):
     issue_date: Date = Field(description="Day of issue, in the time zone of the org.")
     due_date: Date = Field(description="Day on which it is due, in the time zone of the org.")
     currency: str = Field(description="Currency code (ISO 4217) of all amounts.")
-    net: Amount = Field(description="Total without tax, in major units.")
-    tax: Amount = Field(description="Total of all taxes, in major units.")
-    gross: Amount = Field(description="Total with tax, in major units: net + tax.")
-    paid: Amount = Field(description="What was paid so far, in major units.")
-    credited: Amount = Field(
+    net: Number = Field(description="Total without tax, in major units.")
+    tax: Number = Field(description="Total of all taxes, in major units.")
+    gross: Number = Field(description="Total with tax, in major units: net + tax.")
+    paid: Number = Field(description="What was paid so far, in major units.")
+    credited: Number = Field(
         description="What credit notes gave back of it so far, with tax, in major units."
     )
-    remaining: Amount = Field(
+    remaining: Number = Field(
         description="What is still owed, in major units: gross - paid - credited, never below zero."
     )
 
@@ -726,10 +728,10 @@ def _summary(summary: InvoiceSummary, now: datetime) -> dict[str, Any]:
         "issue_date": summary.issue_date,
         "due_date": summary.due_date,
         "currency": summary.gross.currency,
-        "net": summary.net.major,
-        "tax": (summary.gross - summary.net).major,
-        "gross": summary.gross.major,
-        "paid": summary.settlement.paid.major,
-        "credited": summary.settlement.credited.major,
-        "remaining": summary.remaining.major,
+        "net": number_of(summary.net),
+        "tax": number_of(summary.gross - summary.net),
+        "gross": number_of(summary.gross),
+        "paid": number_of(summary.settlement.paid),
+        "credited": number_of(summary.settlement.credited),
+        "remaining": number_of(summary.remaining),
     }
