@@ -279,8 +279,9 @@ def new_world() -> Iterator[World]:
             patch.setenv(setting, value)
         patch.setattr("billing.clock.now", lambda: world.now)
         patch.setattr("secrets.token_hex", world.draw)
-        for module in ("billing.services.receive_payment", "tests.integration.billing"):
-            patch.setattr(f"{module}.uuid4", lambda: UUID(int=world.dice.getrandbits(128)))
+        patch.setattr(
+            "tests.integration.billing.uuid4", lambda: UUID(int=world.dice.getrandbits(128))
+        )
         patch.setattr("billing.persistence.billing_runs.BATCH_ACCOUNTS", 1)
         patch.setattr("functions.documents.app.render", _print)
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
@@ -296,7 +297,7 @@ def new_world() -> Iterator[World]:
             resources.delete(name)
 
 
-def _print(invoice: IssuedInvoice) -> bytes:
+def _print(invoice: IssuedInvoice, *_: Any) -> bytes:
     """Render an invoice in no time."""
     return repr(invoice).encode()
 
