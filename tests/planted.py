@@ -41,6 +41,13 @@ BUGS = [
         "tests/integration/test_refund_races.py::test_gives_back_exactly_what_fits",
     ),
     Bug(
+        1, "a movement is deleted under a refund of it",
+        f"{BILLING}/persistence/movements.py",
+        ', expected={"refunded": 0, "refunded_net": 0}', "",
+        "tests/integration/test_movement_deletion.py"
+        "::test_either_the_movement_is_deleted_or_some_of_it_is_refunded",
+    ),
+    Bug(
         2, "a transaction that met another is taken for done",
         f"{BILLING}/persistence/dynamodb.py",
         "            raise _TryAgainError from error\n\n    deadline.retry(commit",
@@ -53,6 +60,13 @@ BUGS = [
         f"{BILLING}/persistence/issuing.py",
         "writes.append(put_external(self._table, key, str(first.key.ordinal), external))", "pass",
         "tests/integration/test_invoices.py::test_issues_an_invoice_once_for_one_external_id",
+    ),
+    Bug(
+        3, "a deleted movement passes for one that is there",
+        f"{BILLING}/services/record_movement.py",
+        "if taken and taken.withdrawn:", "if taken is None:",
+        "tests/integration/test_movement_deletion.py"
+        "::test_it_is_deleted_once_and_its_external_id_stays_used",
     ),
     Bug(
         4, "a series counts two for one document",
@@ -144,6 +158,12 @@ BUGS = [
         "            *self._copy(refund),\n        ]\n        try:\n"
         "            for write in writes:\n                transact([write])\n",
         "tests/integration/test_refund_kills.py::test_is_done_wholly_or_not_at_all",
+    ),
+    Bug(
+        12, "a run does not find adjustments",
+        f"{BILLING}/persistence/adjustments.py",
+        "            put(table, copy_key, item),\n", "",
+        "tests/integration/test_adjustments.py::test_a_run_bills_it_behind_the_subscriptions",
     ),
     Bug(
         12, "a movement does not depend on which cycle is open",
