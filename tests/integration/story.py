@@ -48,9 +48,16 @@ class Story:
         self.invoke = invoke
         self.known = {"invoiceNumber": f"F{clock.now().year}-000001"}
         self._own: dict[tuple[str, ...], Json] = {}
+        self._brought: set[str] = set()
 
     def prepare(self, name: str) -> None:
-        """Make what an event has of its own."""
+        """Make what an event has of its own, and what streams and queues bring, once."""
+        if name not in self._brought:
+            self._brought.add(name)
+            if name == "webhooks_list_events":
+                _publish(self.invoke.org_id)
+            if name in {"webhooks_list_deliveries", "webhooks_replay"}:
+                _deliver(self.invoke.org_id, self.known["endpointId"])
         makers = OWN.get(name, ())
         if not makers or makers in self._own:
             return
@@ -69,10 +76,6 @@ class Story:
 
     def tell(self, name: str) -> Answer:
         """Send an event."""
-        if name == "webhooks_list_events":
-            _publish(self.invoke.org_id)
-        if name in {"webhooks_list_deliveries", "webhooks_replay"}:
-            _deliver(self.invoke.org_id, self.known["endpointId"])
         self.prepare(name)
         answer = self.invoke(name, **self._path(name, self._own.get(OWN.get(name, ()), {})))
         if answer.status == 201:
