@@ -14,11 +14,11 @@ pytestmark = pytest.mark.moto
 PUTS = {
     name: getter
     for name, event in REQUESTS.items()
-    if event["routeKey"].startswith("PUT ")
+    if event["routeKey"].startswith("PUT ") and not event.get("isBase64Encoded")
     for getter, request in REQUESTS.items()
     if request["routeKey"] == event["routeKey"].replace("PUT ", "GET ")
 }
-"""The events that put something, with those that get it."""
+"""The events that put something, with those that get it. A logo, which is no JSON: test_logo.py."""
 EVERYTHING: dict[str, list[dict[str, Any]]] = {
     "billing_info_put_account": [
         {
@@ -71,7 +71,9 @@ def test_every_route_that_puts_is_here() -> None:
     assert routes == {
         route
         for route in template.routes()
-        if route.startswith("PUT ") and route.replace("PUT ", "GET ") in template.routes()
+        if route.startswith("PUT ")
+        and route.replace("PUT ", "GET ") in template.routes()
+        and not route.endswith("/logo")
     }
     assert EVERYTHING.keys() == PUTS.keys()
 
