@@ -31,7 +31,7 @@ from tests.integration.conftest import Answer, Context, Invoker, Json, function_
 LIMIT = 6 * 1024 * 1024
 LINES = 1000
 RANGE = {"start_date": "2026-01-01", "end_date": "2027-12-31"}
-TEXTS = {"quotes": '"', "backslashes": "\\", "four bytes each": "\N{MUSICAL SYMBOL G CLEF}"}
+TEXTS = {"quotes": '"', "backslashes": "\\", "four bytes each": "\N{CJK UNIFIED IDEOGRAPH-2000B}"}
 """What grows most in JSON, in JSON within JSON, and in UTF-8."""
 
 

@@ -27,7 +27,7 @@ def test_an_answer_is_kept_by_nobody_and_is_what_it_says(
     headers = told[name].headers
 
     assert headers["x-content-type-options"] == "nosniff"
-    kept_by_client = name == "invoices_get_pdf"
+    kept_by_client = name in ("invoices_get_pdf", "billing_info_get_logo")
     assert headers["cache-control"] == ("private, no-cache" if kept_by_client else "no-store")
 
 

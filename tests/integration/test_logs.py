@@ -35,6 +35,7 @@ def test_an_unforeseen_error_is_reported_and_its_text_is_not(
 ) -> None:
     """The log itself is searched, like that of every test."""
     event = Invoker("demo").event(name)
+    monkeypatch.setenv("EXCHANGE_RATES_URL", "http://127.0.0.1:9/")
     monkeypatch.setattr(BaseClient, "_make_api_call", fail)
 
     told = _call(function_of(name), event)

@@ -120,9 +120,10 @@ class InvoiceRepository:
     def find_number(self, org_id: str, number: str) -> InvoiceKey | None:
         """Find the invoice that has a number."""
         try:
-            item = get_item(self._table, number_key(org_id, number))
+            key = number_key(org_id, number)
         except ValueError:
             return None
+        item = get_item(self._table, key)
         return numbered(org_id, item) if item else None
 
     def list_page(
