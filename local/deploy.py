@@ -136,6 +136,8 @@ def finish(stack: Stack) -> None:
         for resource in page["StackResourceSummaries"]
     }
     for logical_id, resource in resources.items():
+        if logical_id not in physical_ids:  # its condition does not hold
+            continue
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in properties:
             api_id = physical_ids[logical_id]
