@@ -110,7 +110,14 @@ def test_twice_the_same_run_changes_nothing(
     again = runs.run(until=UNTIL[1])
 
     assert (first["accounts_total"], first["invoices_issued"]) == (3, 3)
-    assert again == {**first, "accounts_total": 0, "accounts_done": 0, "invoices_issued": 0}
+    itself = {name: again[name] for name in ("id", "created_at")}
+    assert again == {
+        **first,
+        **itself,
+        "accounts_total": 0,
+        "accounts_done": 0,
+        "invoices_issued": 0,
+    }
     assert audited(billed.org_id) == documents
     for each in customers:
         each.check()

@@ -223,7 +223,9 @@ class Watched:
             for item in query(table, "pk = :pk", {":pk": {"S": pk}})
         ]
         ours = (each for each in found if "org-" not in each and " pdf " not in each)
-        return Counter(re.sub(r"[0-9a-f]{32,}", "…", each) for each in ours)
+        return Counter(
+            re.sub(r"[0-9a-f]{32,}|(?<= run#)[0-9]{15}(?=#)", "…", each) for each in ours
+        )
 
 
 def _partitions(asked: Any, table: str) -> Iterator[tuple[str, str]]:
@@ -380,7 +382,7 @@ def _once(at: Call, fault: Fault, clock: Clock) -> Any:
 
 def _is_new_each_time(name: str) -> bool:
     """Tell whether nothing in a request says that it is the same again: so it is with tokens."""
-    return method(name) == "POST" and "external_" not in REQUESTS[name]["body"]
+    return method(name) == "POST" and "external_" not in REQUESTS[name].get("body", "")
 
 
 # ---------------------------------------------------------------- functions without routes
