@@ -29,13 +29,13 @@ from tests.integration.world import ACCOUNTS, SOURCES, World, id_of, new_world
 
 pytestmark = pytest.mark.faults
 
-SCHEDULES = {
-    target["Arn"].removesuffix(".Arn"): target["Input"]
+SCHEDULES = [
+    (target["Arn"].removesuffix(".Arn"), target["Input"])
     for source in template.sources()
     if source.type == "Schedule"
     for target in [source.properties["Target"]]
-}
-"""What is sent at its time, by the queue that it is sent to."""
+]
+"""The queues to which something is sent at its time, each with what that is."""
 
 
 # -------------------------------------------------------------------- what is delivered
@@ -54,8 +54,11 @@ class Kind:
     unreadable: tuple[Any, ...]
     is_written_down: bool = True
     """Whether anything is kept of it."""
-    is_of_a_bill: bool = False
-    """Whether a month is billed before there are any: what is charged then is in the next one."""
+    is_after_charges: bool = False
+    """
+    Whether all is charged before there are any: what is charged later is in another bill, or to
+    somebody who has moved.
+    """
 
     @property
     def source(self) -> template.Source:
@@ -104,6 +107,28 @@ def _audits(world: World) -> list[Json]:
     return world.take(SOURCES["AuditsQueue"])
 
 
+def _checks_of_the_night(world: World) -> list[Json]:
+    world.issue("looked up")
+    world.move_abroad()
+    world.drain()
+    return _scheduled(
+        world, "LookupsQueue", lambda: queues.LookupsQueue().send_orgs("demo"), "vat numbers"
+    )
+
+
+def _checks(world: World) -> list[Json]:
+    assert world.deliver(SOURCES["LookupsQueue"], _checks_of_the_night(world)) == []
+    return world.take(SOURCES["LookupsQueue"])
+
+
+def _exchange_rates(world: World) -> list[Json]:
+    world.issue("looked up")
+    world.drain()
+    _send_scheduled(world, "LookupsQueue", "exchange rates")
+    _send_scheduled(world, "LookupsQueue", "exchange rates")
+    return world.take(SOURCES["LookupsQueue"])
+
+
 def _changes(table: str) -> Callable[[World], list[Json]]:
     """Take what a table says of a month that was billed, of which nothing was published yet."""
     source = SOURCES[f"{table} to publish_events"]
@@ -142,10 +167,15 @@ def _event_id(record: Json) -> str:
     return draw(record)[0].id
 
 
-def _scheduled(world: World, queue: str, go_on: Callable[[], None]) -> list[Json]:
-    """Send what the schedule sends, and what is sent where there is no time for all orgs."""
-    url = world.queue(SOURCES[queue])
-    aws.sqs().send_message(QueueUrl=url, MessageBody=SCHEDULES[queue])
+def _send_scheduled(world: World, queue: str, what: str = "") -> None:
+    """Send what a schedule sends to a queue; say what, where there is more than one."""
+    [body] = [body for other, body in SCHEDULES if other == queue and what in body]
+    aws.sqs().send_message(QueueUrl=world.queue(SOURCES[queue]), MessageBody=body)
+
+
+def _scheduled(world: World, queue: str, go_on: Callable[[], None], what: str = "") -> list[Json]:
+    """Send what a schedule sends, and what is sent where there is no time for all orgs."""
+    _send_scheduled(world, queue, what)
     go_on()
     return world.take(SOURCES[queue])
 
@@ -180,7 +210,7 @@ KINDS = {
             _changes(table),
             _event_id,
             unreadable=KEYS,
-            is_of_a_bill=True,
+            is_after_charges=True,
         )
         for table in (
             "AccountsTable",
@@ -210,6 +240,24 @@ KINDS = {
         unreadable=BODIES,
     ),
     "an endpoint that is disabled": Kind(DISABLED, _told(DISABLED), _event_id, unreadable=KEYS),
+    "the checks of the night": Kind(
+        "LookupsQueue",
+        _checks_of_the_night,
+        lambda _: "org#second",
+        unreadable=BODIES,
+        is_written_down=False,
+        is_after_charges=True,
+    ),
+    "a check of VAT numbers": Kind(
+        "LookupsQueue",
+        _checks,
+        lambda each: f"#{_body(each)['org_id']}",
+        unreadable=BODIES,
+        is_after_charges=True,
+    ),
+    "exchange rates": Kind(
+        "LookupsQueue", _exchange_rates, lambda _: "exchange-rates", unreadable=BODIES
+    ),
     "the audits of the week": Kind(
         "AuditsQueue",
         _audits_of_the_week,
@@ -229,7 +277,7 @@ KINDS = {
 
 def test_there_is_a_message_of_every_source() -> None:
     assert {kind.queue for kind in KINDS.values()} == SOURCES.keys()
-    assert SCHEDULES.keys() <= SOURCES.keys()
+    assert {queue for queue, _ in SCHEDULES} <= SOURCES.keys()
 
 
 # -------------------------------------------------------------------- how it is delivered
@@ -315,10 +363,10 @@ def test_late_all_ends_the_same(name: str) -> None:
     """They come when clients have gone on, and again when the next month is billed."""
     kind = KINDS[name]
     with new_world() as world:
-        if kind.is_of_a_bill:
+        if kind.is_after_charges:
             world.charge("meanwhile")
         messages = kind.bring_about(world)
-        if not kind.is_of_a_bill:
+        if not kind.is_after_charges:
             world.charge("meanwhile")
         assert world.deliver(kind.source, messages) == []
         _go_on(world)
@@ -427,8 +475,7 @@ def _go_on(world: World) -> None:
     world.now = datetime(2027, 1, 27, 12, tzinfo=UTC)
     world.start_runs(until="2027-01-27")
     world.drain()
-    runs = SOURCES["RunsQueue"]
-    aws.sqs().send_message(QueueUrl=world.queue(runs), MessageBody=SCHEDULES["RunsQueue"])
+    _send_scheduled(world, "RunsQueue")
     world.drain()  # the runs of that day, which find nothing more to bill
 
 

@@ -10,7 +10,8 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from itertools import batched
 from typing import Any
@@ -25,6 +26,7 @@ from billing import aws, config
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
+from billing.domain.parties import VatNumberStatus
 from billing.domain.webhooks import Outcome
 from tests import resources, template
 from tests.integration import streams
@@ -114,6 +116,16 @@ class World:
             for url in ("https://well.example.com/", GONE):
                 answer = Invoker(org_id)("webhooks_create_endpoint", {"url": url, "types": None})
                 assert answer.status == 201, answer
+
+    def move_abroad(self) -> None:
+        """Let every account be a company of another member state, whose VAT number is to check."""
+        weg = {"street": "Weg 1", "postal_code": "10115", "city": "Berlin", "country": "DE"}
+        company = {"company_name": "Company", "tax_id": "DE136695976", "address": weg}
+        where = {"country": "DE", "state_id": None}
+        for each in self.customers:
+            known: Any = {"caller": {"accounts": "*"}, "accountId": each.account_id}
+            moved = each.invoke("billing_info_put_account", {**company, **where}, **known)
+            assert moved.status == 204, moved
 
     # ---------------------------------------------------------------- what events bring about
 
@@ -267,6 +279,29 @@ class _Sender:
         return Outcome(410 if url == GONE else 204)
 
 
+class _Vies:
+    """Knows every VAT number, and that it is valid."""
+
+    def __init__(self, _: str) -> None:
+        pass
+
+    def check(self, _: str) -> VatNumberStatus:
+        """Tell what is known of a number."""
+        return VatNumberStatus.VALID
+
+
+class _Rates:
+    """Publishes rates of two days: those of the second are fresh however late one asks."""
+
+    def __init__(self, _: str) -> None:
+        pass
+
+    def fetch(self) -> dict[date, dict[str, Decimal]]:
+        """Tell the rates of each day."""
+        days = DECEMBER.date(), date(2027, 1, 27)
+        return {day: {"USD": Decimal("1.1172")} for day in days}
+
+
 @contextmanager
 def new_world() -> Iterator[World]:
     """Make a world, for as long as it is needed."""
@@ -286,6 +321,10 @@ def new_world() -> Iterator[World]:
         patch.setattr("functions.documents.app.render", _print)
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
         patch.setattr("functions.deliver_webhooks.app.WebhookSender", _Sender)
+        patch.setattr("functions.lookups.app.Vies", _Vies)
+        patch.setattr("functions.lookups.app.ReferenceRates", _Rates)
+        for setting in ("VIES_URL", "EXCHANGE_RATES_URL"):
+            patch.setenv(setting, "https://outside.example.com/")
         for module in ("deliver_webhooks", "webhooks"):
             patch.setattr(f"functions.{module}.app.webhooks_key", lambda: b"key")
         patch.setattr("billing_cli.dead_letters.WAIT_SECONDS", 0)
