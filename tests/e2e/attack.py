@@ -42,6 +42,7 @@ from local.stack import from_environment
 from tests import places
 from tests.e2e.conftest import ACCOUNT, ORG, Answer, Client
 
+ADDRESS = {**ORG["address"], "region": "ES-M"}
 ACCOUNTS = 3
 ROUNDS = 25
 STEPS = 10
@@ -638,6 +639,7 @@ class World:
         """Replace the profile of an account."""
         body = {
             **ACCOUNT,
+            "address": ADDRESS,
             "name": f"Ana Ejemplo {dice.randint(1, 9)}",
             "company_name": dice.choice([None, "Pérez Ejemplo S.L."]),
             "payment_term_days": dice.randint(0, 60),
@@ -648,6 +650,7 @@ class World:
         """Replace the profile of the org, which every document names."""
         body = {
             **ORG,
+            "address": ADDRESS,
             "legal_name": f"Telco Ejemplo {dice.randint(1, 9)} S.A.",
             "phone": dice.choice([None, "+34 910 000 000"]),
             "payment_term_days": dice.randint(0, 60),

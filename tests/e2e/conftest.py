@@ -76,7 +76,7 @@ def _answer(response: Any) -> Answer:
     return Answer(response.status, headers, response.read())
 
 
-ORG = {
+ORG: dict[str, Any] = {
     "legal_name": "Telco Ejemplo S.A.",
     "tax_id": "A58818501",
     "address": {

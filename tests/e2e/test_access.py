@@ -28,7 +28,7 @@ from tests.e2e.conftest import Answer, Client
 from tools import openapi
 
 OPEN = {"GET /openapi.json", "GET /docs"}
-OF_ALL_ACCOUNTS = {
+FOR_ADMINS_OF_ALL_ACCOUNTS = {
     "PUT /v1/orgs/{orgId}/billing_info",
     "PUT /v1/orgs/{orgId}/location-taxes/{stateId}",
     "PUT /v1/orgs/{orgId}/tax-rates/{country}",
@@ -36,9 +36,15 @@ OF_ALL_ACCOUNTS = {
     "PUT /v1/orgs/{orgId}/tax-rates/{country}/{region}",
     "DELETE /v1/orgs/{orgId}/tax-rates/{country}/{region}",
     "POST /v1/orgs/{orgId}/billing_runs",
-    "GET /v1/orgs/{orgId}/billing_runs/{runId}",
 }
-FOR_ADMINS = OF_ALL_ACCOUNTS | {
+OF_ALL_ACCOUNTS = FOR_ADMINS_OF_ALL_ACCOUNTS | {
+    "GET /v1/orgs/{orgId}/accounts",
+    "GET /v1/orgs/{orgId}/billing_runs",
+    "GET /v1/orgs/{orgId}/billing_runs/{runId}",
+    "GET /v1/orgs/{orgId}/events",
+    "GET /v1/orgs/{orgId}/invoices",
+}
+FOR_ADMINS = FOR_ADMINS_OF_ALL_ACCOUNTS | {
     "POST /v1/orgs/{orgId}/tokens",
     "GET /v1/orgs/{orgId}/tokens",
     "DELETE /v1/orgs/{orgId}/tokens/{tokenId}",

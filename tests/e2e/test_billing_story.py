@@ -56,7 +56,8 @@ def test_from_a_movement_to_a_credit_note(admin: Client, customer: Client) -> No
     charge = _move(admin, 100)
     _move(admin, 20, "CREDIT", "discount")
 
-    assert _bill(admin, 40) == {
+    run = _bill(admin, 40)
+    assert {name: run[name] for name in run.keys() - {"id", "until", "created_at"}} == {
         "status": "completed",
         "accounts_total": 1,
         "accounts_done": 1,

@@ -22,7 +22,11 @@ pytestmark = pytest.mark.skipif(
     reason="takes containers and minutes: SAM_LOCAL='sam local' make test",
 )
 
-FUNCTIONS = {folder: name for name, folder in template.functions().items()}
+FUNCTIONS = {
+    folder: name
+    for name, folder in template.functions().items()
+    if folder != "announce_events"  # without a bus, its role may put events on none
+}
 ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
 START_SECONDS = 60
 BUSY = {503, 504}
