@@ -34,10 +34,25 @@ def create(name: str, *, impatient: bool = False) -> dict[str, str]:
         Parameters=[{"ParameterKey": "DeletionProtection", "ParameterValue": "false"}],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
-    return {
+    made = {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         for resource in page["StackResourceSummaries"]
+        if resource["LogicalResourceId"]
+    }
+    return made | _secrets(name, made)
+
+
+def _secrets(name: str, made: dict[str, str]) -> dict[str, str]:
+    """Create the secrets that are missing: moto's CloudFormation makes none."""
+    secrets = boto3.client("secretsmanager")
+    return {
+        logical_id: secrets.create_secret(
+            Name=f"{name}-{logical_id}",
+            SecretString=secrets.get_random_password(PasswordLength=64)["RandomPassword"],
+        )["ARN"]
+        for logical_id, each in template.resources().items()
+        if each["Type"] == "AWS::SecretsManager::Secret" and logical_id not in made
     }
 
 
