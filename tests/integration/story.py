@@ -59,7 +59,7 @@ class Story:
             if name == "webhooks_list_events":
                 _publish(self.invoke.org_id)
             if name in {"webhooks_list_deliveries", "webhooks_replay"}:
-                _deliver(self.invoke.org_id, self.known["endpointId"])
+                deliver(self.invoke.org_id, self.known["endpointId"], 1)
         makers = OWN.get(name, ())
         if not makers or makers in self._own:
             return
@@ -95,10 +95,13 @@ def _publish(org_id: str) -> None:
     EventRepository().append(org_id, events, now)
 
 
-def _deliver(org_id: str, endpoint_id: str) -> None:
-    """Have the first event of the org delivered, as if the stream had told of it."""
-    delivery = Delivery(org_id, endpoint_id, "evt_d3825c28f20372d53bb08cee098551db", 1, BEGAN)
-    WebhookRepository().add_delivery(delivery)
+def deliver(org_id: str, endpoint_id: str, count: int) -> None:
+    """Have the first events of the org delivered, as if the stream had told of them."""
+    for position in range(1, count + 1):
+        delivery = Delivery(
+            org_id, endpoint_id, "evt_d3825c28f20372d53bb08cee098551db", position, BEGAN
+        )
+        WebhookRepository().add_delivery(delivery)
 
 
 def in_order() -> Iterator[str]:

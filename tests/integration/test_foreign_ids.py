@@ -18,6 +18,7 @@ import pytest
 from billing.api import cursors
 from billing.api.access import ALL_ACCOUNTS_SCOPE
 from billing.aws import sqs
+from tests.integration import story
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.story import REQUESTS, method, parameters
 from tools import openapi
@@ -25,7 +26,8 @@ from tools import openapi
 DOCUMENT = json.loads(openapi.FILE.read_text())
 NAMES_NOTHING = set(
     "stateId RANGED-DATA format type country limit date fromDate toDate start_date end_date "
-    "state_id tax_id currency transaction_type_id external_invoice_id lines.order_id".split()
+    "state_id tax_id currency transaction_type_id external_invoice_id lines.order_id name "
+    "status valid_from region".split()
 )
 """Parameters and fields that no tenant has for itself."""
 SHARED = {"another org": set[str](), "another account": {"orgId", "runId"}}
@@ -69,6 +71,8 @@ NOBODYS: Mapping[str, Callable[[], Any]] = {
     "adjustmentId": _hex,
     "runId": _hex,
     "tokenId": _hex,
+    "endpointId": _hex,
+    "deliveryId": lambda: "000000000099",
     "filter": _hex,
     "cursor": lambda: cursors.encode(_hex(), _hex()),
     "after": lambda: cursors.encode(_hex(), _hex()),
@@ -174,7 +178,9 @@ class Tenant:
         for _ in range(count):
             external = {"external_refund_unique_id": _hex()}
             ids |= {"refundId": tenant.make("refunds_create", **external), **external}
-            ids["invoiceId"] = tenant.make("invoices_create", description=ids["filter"])
+            # More invoices than the other has documents, its credit note among them.
+            for _ in range(count):
+                ids["invoiceId"] = tenant.make("invoices_create", description=ids["filter"])
             ids["paymentId"] = tenant.make("invoices_pay")
             tenant.make("consumptions_create")
         for _ in range(count):
@@ -188,7 +194,18 @@ class Tenant:
         ids["invoiceNumber"] = details["invoiceNumber"]
         for _ in range(count):
             ids["tokenId"] = tenant.make("tokens_create")
-        ids["runId"] = tenant.make("billing_run_create")
+        for _ in range(count):
+            ids["runId"] = tenant.make("billing_run_create")
+        for _ in range(count - 1):
+            everywhere = {"accounts": "*"}
+            another = invoke("billing_info_put_account", caller=everywhere, accountId=_digits())
+            assert another.status == 204
+        # An org has few of them: those that share it share one.
+        [*endpoints] = tenant("webhooks_list_endpoints").json["webhook_endpoints"]
+        if not endpoints:
+            story.deliver(invoke.org_id, tenant.make("webhooks_create_endpoint"), count)
+            endpoints = tenant("webhooks_list_endpoints").json["webhook_endpoints"]
+        ids |= {"endpointId": endpoints[0]["id"], "deliveryId": f"{count:012}"}
         return tenant
 
     def make(self, event: str, **body: Any) -> Any:
@@ -240,12 +257,14 @@ class Tenant:
         assert cursor
         return cursor
 
-    def sees(self) -> dict[str, Answer]:
-        """Read everything that it has."""
+    def sees(self, *, alone: bool) -> dict[str, Answer]:
+        """Read everything that it has; who is not alone in an org shares its lists."""
         answers = {
             event: self(event)
             for event in REQUESTS
-            if method(event) == "GET" and event not in NEW_EACH_TIME
+            if method(event) == "GET"
+            and event not in NEW_EACH_TIME
+            and (alone or ALL_ACCOUNTS_SCOPE not in _scopes(REQUESTS[event]))
         }
         assert {answer.status for answer in answers.values()} == {200}
         return answers
@@ -266,7 +285,7 @@ class Neighbours:
         org = _new_org()
         theirs = Tenant.settle(org, 2)
         shared = org if in_one_org else None
-        return cls(shared, theirs, theirs.sees(), _neighbour(shared))
+        return cls(shared, theirs, theirs.sees(alone=not in_one_org), _neighbour(shared))
 
     def more(self) -> Tenant:
         """Settle one more neighbour."""
@@ -312,7 +331,8 @@ def test_an_id_of_another_is_as_one_that_nobody_has(
         expected[_named(way)] = _told(ours(event, nobodys), nobodys)
 
     assert told == expected
-    assert only_reads or theirs.sees() == neighbours.seen
+    alone = neighbours.org is None
+    assert only_reads or theirs.sees(alone=alone) == neighbours.seen
 
 
 @pytest.mark.parametrize(
@@ -330,6 +350,9 @@ def test_an_external_id_is_taken_within_one_org(
     settled: Mapping[str, Neighbours], whose: str, event: str
 ) -> None:
     theirs, ours = settled[whose].more(), settled[whose].more()
+    if event in {"invoices_credit", "invoices_pay"}:  # of what they have, all is credited
+        for each in (theirs, ours):
+            each.ids["invoiceId"] = each.make("invoices_create")
     external = _external_ids(json.loads(REQUESTS[event]["body"]))
     first = theirs(event, **external)
     assert first.status == 201
