@@ -35,7 +35,7 @@ def call(stack: Stack, name: str) -> int:
     """
     Call a function on an event in this process, where `breakpoint()` stops, and print its answer.
 
-    It has the settings of the deployed function and the rights of whoever calls. An error of the
+    It has the settings of the deployed function and the rights of the caller. An error of the
     handler is raised as it is.
     """
     if not emulator.is_running(stack):

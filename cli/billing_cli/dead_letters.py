@@ -117,7 +117,7 @@ class Messages(Queue):
 
 class StreamRecords(Queue):
     """
-    Positions in the stream of a table, of records that nothing could be made of.
+    Dead letters of a stream: positions in it of records that could not be processed.
 
     A stream keeps its records for a day. `redo` makes of a record what its function would have.
     """
@@ -127,7 +127,7 @@ class StreamRecords(Queue):
         self._redo = redo
 
     def again(self, message: Mapping[str, Any]) -> bool:
-        """Make of the records what was to be made of them."""
+        """Process the records again."""
         try:
             for record in _records(json.loads(message["Body"])["DDBStreamBatchInfo"]):
                 self._redo(record)
@@ -170,7 +170,7 @@ STREAMS = {
     "DocumentsDeadLetters": _make_pdf,
     "EventsDeadLetters": _publish,
 }
-"""What is made of the records of a stream, by the queue of those of which nothing was made."""
+"""How the records of a dead letter are processed, by the queue that keeps it."""
 
 
 def _records(where: Mapping[str, Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Lookups: ask services of the EU what others depend on; no request waits for them."""
+"""Lookups: ask VIES and the ECB, outside of any request."""
 
 from typing import Any
 

@@ -58,8 +58,8 @@ After = Annotated[
 def list_events(org_id: OrgId, after: After = None, limit: Limit = 25) -> EventListDTO:
     """List what has happened, oldest first
 
-    The feed is complete and in a stable order: whoever asks on with `next_after` misses nothing,
-    and gets nothing twice. Events are kept for 30 days.
+    The feed is complete and in a stable order: if you ask on with `next_after`, you miss no event
+    and get none twice. Events are kept for 30 days.
     """
     scope = (org_id, "events")
     place = _to_place(cursors.decode(after, *scope, field="after"))

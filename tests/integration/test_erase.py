@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from billing import aws, clock, config
 from billing.adapters.documents import DocumentStore, object_key
+from billing.domain import cycle_invoices
 from billing.domain.errors import ErasedError
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.chains import ChainRepository
@@ -20,6 +21,8 @@ from billing.services.audit import audit_invoices
 from billing.services.erase_documents import RENDER_SECONDS
 from billing_cli.__main__ import cli
 from tests import template
+from tests.documents.official_rules import STYLESHEETS, OfficialRules
+from tests.integration.billing import Runs, charge, give_back, issued
 from tests.integration.conftest import Answer, Invoker
 
 LONG_AGO = datetime(2019, 3, 1, 12, tzinfo=UTC)
@@ -241,6 +244,27 @@ def test_an_erased_invoice_is_credited_no_more(erase: Erase, old: Invoker) -> No
     refused = old("invoices_credit", {"external_credit_note_unique_id": "c"}, invoiceId=1)
 
     assert (refused.status, _code(refused)) == (410, "ERASED")
+
+
+@pytest.mark.parametrize("most_lines", [1000, 3], ids=["refunds by name", "more than a note holds"])
+def test_what_was_reserved_before_is_credited_by_a_valid_note(
+    billed: Invoker, runs: Runs, most_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The erased invoice has no texts for it: neither who was billed nor what for."""
+    movement = charge(billed)
+    runs.run(until="2026-12-01")
+    for _ in range(4):
+        give_back(billed, movement, 1.21, 1)
+    InvoiceRepository().erase(InvoiceKey(billed.org_id, "100001", 1), clock.now())
+    monkeypatch.setattr(cycle_invoices, "MAX_LINES", most_lines)
+
+    assert runs.run(until="2027-01-01")["failures"] == []
+
+    *_, note = issued(billed.org_id, "100001")
+    assert note.buyer.name == "Ana Pérez Ejemplo"
+    rules = OfficialRules()
+    for write in STYLESHEETS:
+        assert rules.broken_by(write, write(note)) == []
 
 
 def test_an_erased_invoice_can_still_be_paid(erase: Erase, old: Invoker) -> None:

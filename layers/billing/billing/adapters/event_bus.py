@@ -1,4 +1,4 @@
-"""The bus of EventBridge that events are put on, for the rules of whoever runs the stack."""
+"""The bus of EventBridge that events are put on, for the rules of the operator."""
 
 import json
 from collections.abc import Sequence

@@ -74,7 +74,7 @@ class AuditsQueue:
 
 
 class LookupsQueue:
-    """The queue of what is asked of services outside."""
+    """The queue of requests to outside services: VIES and the ECB."""
 
     def __init__(self, hops: int = 0) -> None:
         self._url, self._hops = config.lookups_queue(), hops

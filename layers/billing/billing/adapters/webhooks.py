@@ -26,7 +26,7 @@ type Resolver = Callable[[str, int], list[str]]
 
 
 class ForbiddenAddressError(OSError):
-    """A name has an address that nothing may be sent to."""
+    """A host name has an address to which nothing may be sent."""
 
 
 class WebhookSender:
@@ -62,7 +62,7 @@ class WebhookSender:
             connection.close()
 
     def _address(self, host: str, port: int) -> str:
-        """Return an address of a host. Raise ForbiddenAddressError if any of its is forbidden."""
+        """Return an address of a host. Raise ForbiddenAddressError if one is forbidden."""
         addresses = self._resolve(host, port)
         for each in addresses:
             address = ip_address(each.partition("%")[0])

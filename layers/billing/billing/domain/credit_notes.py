@@ -270,12 +270,12 @@ class CreditNote:
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,
             seller=org,
-            buyer=_as_named(invoice.buyer, account),
+            buyer=_as_named(invoice, account),
             currency=invoice.currency,
             description=description,
             cycle=cycle or invoice.cycle,
             lines=tuple(lines)
-            or tuple(_turned(invoice.lines[number - 1], net) for number, net in nets.items()),
+            or tuple(_turned(invoice, number, net) for number, net in nets.items()),
             taxes=tuple(taxes),
             corrects=CorrectedInvoice(invoice.key.ordinal, invoice.number, invoice.issue_date),
             conversion=original.conversion_of(nets),
@@ -310,13 +310,16 @@ class CreditNote:
         return self.original.summary.settlement.plus_credit(-self.draft.gross)
 
 
-def _as_named(buyer: Account, account: Account) -> Account:
+def _as_named(original: IssuedInvoice, account: Account) -> Account:
     """
-    Return the account as an original names its buyer.
+    Return the account as an original names its buyer; as it is today, where that was erased.
 
     A tax id belongs to a name and a country: where the account has moved to another one since,
     the address is that of the original, too.
     """
+    if original.erased:
+        return account
+    buyer = original.buyer
     named = replace(
         account,
         name=buyer.name,
@@ -329,8 +332,14 @@ def _as_named(buyer: Account, account: Account) -> Account:
     return replace(named, address=buyer.address, country=buyer.country, state_id=buyer.state_id)
 
 
-def _turned(line: Line, net: Money) -> Line:
-    """Return a line with its sign reversed; a part of it becomes one amount."""
+def _turned(invoice: IssuedInvoice, number: int, net: Money) -> Line:
+    """
+    Return a line of an invoice with its sign reversed; a part of it becomes one amount.
+
+    A line needs a text (BR-25): where that was erased, it is the invoice's number.
+    """
+    line = invoice.lines[number - 1]
+    line = replace(line, description=line.description or invoice.number)
     if net == line.net:
         return replace(
             line, unit_price=-line.unit_price, setup_costs=-line.setup_costs, net=-line.net

@@ -1,5 +1,5 @@
 """
-Events: what has happened to a thing of an org, for whoever asks or is told.
+Events: what has happened to a thing of an org, for clients that read the feed or are sent webhooks.
 
 They are thin: a type, a time, and the ids and version of the thing, by which it is fetched. The id
 of an event follows from these, so an event that is told twice is the same event.

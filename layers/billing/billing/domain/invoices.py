@@ -558,7 +558,7 @@ def draft_invoice(
 
 def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
     """
-    Return when the billed was supplied (BG-14, art. 226 (7)).
+    Return the period of supply (BG-14, art. 226 (7)).
 
     It is what the lines' periods span; without any, the cycle that was closed. An invoice of
     the middle of a cycle, that is a one-off, was supplied when it was issued.

@@ -241,7 +241,7 @@ def secret_of(key: bytes, endpoint: Endpoint, generation: int) -> str:
     """
     Return the secret of an endpoint: 256 bits that follow from the key of the stack.
 
-    So no secret is stored anywhere, and whoever reads the table learns none.
+    So no secret is stored anywhere, and nobody can learn one from the table.
     """
     about = "#".join([endpoint.org_id, endpoint.id, str(generation)]).encode()
     return SECRET_PREFIX + b64encode(hmac.digest(key, about, "sha256")).decode()
