@@ -7,7 +7,7 @@
 # make moto   plain paths on moto, a second opinion      make planted, make soak  planted bugs, walks
 # make attack racing writes, ten minutes at most         SEED=7 SECONDS=60 make attack
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
-# make openapi, make docs      written from the code     the API's document, the pages of tables and costs
+# make openapi, make docs      written from the code     the API's document; tables, commands, costs
 # make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
 # make billing ARGS='audit --org demo'                   the whole command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
@@ -62,9 +62,10 @@ token: .venv/ready
 audit: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
 
-# docs/data-model.md, from the first lines of the modules that keep the items.
+# Pages written from the code: the items that modules keep, the commands, the costs.
 docs: .venv/ready
 	$(BIN)/python -m tools.data_model
+	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.command_line
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m benchmarks.costs
 
 openapi: .venv/ready

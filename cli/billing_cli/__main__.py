@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import IO
 
 import click
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from billing import clock, config, deadline
 from billing.adapters.documents import DocumentStore
 from billing.adapters.vies import Vies
-from billing.dialects.fields import Id
 from billing.dialects.v1.events import EventDTO
-from billing.dialects.v1.tokens import TokenRequestDTO
+from billing.dialects.v1.tokens import TokenRequestDTO, TokenResponseDTO
+from billing.dialects.v1.webhooks import WebhookDeliveryResponseDTO, WebhookEndpointResponseDTO
 from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role, new_token
@@ -38,6 +38,9 @@ from billing.services.upgrade_org import upgrade_org
 from billing_cli import audit as audits
 from billing_cli import dead_letters, demo
 from billing_cli import export as exports
+from billing_cli.invoices import invoice
+from billing_cli.orgs import check_org, json_option, org_option
+from billing_cli.runs import run_billing
 from billing_cli.stack import StackGroup, outputs
 
 FORMATS = click.Choice(["csv", "jsonl"])
@@ -47,17 +50,6 @@ SECONDS_BETWEEN_LINES = 5
 EVENTS_AT_ONCE = 100
 SECONDS_BETWEEN_READS = 1
 DELIVERIES_SHOWN = 25
-
-
-def _org(_: click.Context, __: click.Parameter, value: str) -> str:
-    try:
-        org_id: str = TypeAdapter(Id).validate_python(value)
-    except ValidationError as error:
-        raise click.BadParameter(error.errors()[0]["msg"]) from error
-    return org_id
-
-
-org_option = click.option("--org", required=True, callback=_org, help="Id of the org.")
 
 
 @click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +72,21 @@ def cli(stack: str) -> None:
     Create the first token of a new stack, and use it:
         billing token create --org acme --role admin --name first
         curl -H 'PRIVATE-TOKEN: bil_…' https://…/v1/orgs/acme/billing_info
+
+    \b
+    Complete commands and options with Tab, in bash; zsh and fish likewise:
+        eval "$(_BILLING_COMPLETE=bash_source billing)"
+
+    \b
+    Exit status:
+        0  it is done
+        1  it failed, or found faults: standard error or the output says which
+        2  the command line is wrong
     """
+
+
+cli.add_command(invoice)
+cli.add_command(run_billing)
 
 
 @cli.group(cls=StackGroup)
@@ -152,10 +158,14 @@ def create_token(
 
 @token.command("list")
 @org_option
-def list_tokens(org: str) -> None:
+@json_option
+def list_tokens(org: str, as_json: bool) -> None:
     """List the tokens of an org, without their secrets."""
-    _check_org(org)
+    check_org(org)
     for grant in TokenRepository().list_grants(org):
+        if as_json:
+            click.echo(TokenResponseDTO.from_domain(grant).model_dump_json())
+            continue
         written = grant.reach.written
         accounts = "all accounts" if grant.reach.is_all else ",".join(written)
         expires = f"until {grant.expires_at:%Y-%m-%d %H:%M}Z" if grant.expires_at else "for ever"
@@ -224,7 +234,7 @@ def vat_check(org: str, account: str | None) -> None:
     VIES is the service of the European Commission that knows who trades with other member states;
     numbers of the org's own country are not asked for. Where it cannot answer, the status stays.
     """
-    _check_org(org)
+    check_org(org)
     accounts, vies = AccountRepository(), Vies(config.vies_url())
     own = accounts.get_org(org)
     listed = [account] if account else [each for _, each in accounts.list_vat_numbers(own, "")]
@@ -252,7 +262,7 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
 
     Every fault is printed; the exit status is 1 where there are some.
     """
-    _check_org(org)
+    check_org(org)
     documents = charges = 0
     erased: list[str] = []
     found: list[tuple[str, str]] = []
@@ -284,7 +294,7 @@ def balances(org: str) -> None:
     Accounts that have documents of release 1.0 need it once: until then each read of their balance
     reads all of these documents.
     """
-    _check_org(org)
+    check_org(org)
     invoices = InvoiceRepository()
     accounts = {key.account_id for key in ChainRepository().list_keys(org)}
     changed = 0
@@ -305,7 +315,7 @@ def erase(org: str, account: str, before: datetime) -> None:
     Numbers, amounts and hashes stay, and the chain still verifies. Documents within their
     legal retention period are refused.
     """
-    _check_org(org)
+    check_org(org)
     erased = erase_documents(
         org,
         account,
@@ -331,7 +341,7 @@ def upgrade(org: str) -> None:
 
     Run it once for each org after the upgrade; running it again changes nothing.
     """
-    _check_org(org)
+    check_org(org)
     accounts, invoices = upgrade_org(org, documents=ChainRepository(), items=UpgradeRepository())
     click.echo(f"{accounts} accounts, {invoices} unpaid invoices")
 
@@ -345,7 +355,7 @@ def events(org: str, follow: bool) -> None:
 
     They are those of the last 30 days, as `GET /v1/orgs/{org}/events` has them.
     """
-    _check_org(org)
+    check_org(org)
     feed, place = EventRepository(), None
     while True:
         page, place = read_events(org, place, EVENTS_AT_ONCE, now=clock.now(), feed=feed)
@@ -360,11 +370,15 @@ def events(org: str, follow: bool) -> None:
 @cli.command()
 @org_option
 @click.option("--endpoint", help="Also print the last deliveries of this endpoint.")
-def webhooks(org: str, endpoint: str | None) -> None:
+@json_option
+def webhooks(org: str, endpoint: str | None, as_json: bool) -> None:
     """List the webhook endpoints of an org: since when each fails, and whether it is disabled."""
-    _check_org(org)
+    check_org(org)
     repository = WebhookRepository()
     for each in repository.list_endpoints(org):
+        if as_json:
+            click.echo(WebhookEndpointResponseDTO.from_domain(each).model_dump_json())
+            continue
         state = "works"
         if each.disabled_at:
             state = f"disabled since {each.disabled_at:%Y-%m-%d %H:%M}Z"
@@ -374,6 +388,9 @@ def webhooks(org: str, endpoint: str | None) -> None:
         click.echo(f"{each.id}  {state}  {types}  {each.url}")
     if endpoint:
         for delivery in repository.list_deliveries(org, endpoint, None, DELIVERIES_SHOWN):
+            if as_json:
+                click.echo(WebhookDeliveryResponseDTO.from_domain(delivery).model_dump_json())
+                continue
             answered = delivery.response_status or "no answer"
             waits = delivery.next_attempt_at
             again = f"  again {waits:%Y-%m-%d %H:%M:%S}Z" if waits else ""
@@ -437,7 +454,7 @@ def export(
     CSV is made for spreadsheets: it is UTF-8 with a byte order mark, and a text that a spreadsheet
     would take for a formula begins with an apostrophe. JSONL has every text as it is.
     """
-    _check_org(org)
+    check_org(org)
     found = exports.rows(org, start and start.date(), end and end.date())
     with (
         _writing(output) as file,
@@ -493,15 +510,6 @@ def _told[T](items: Iterable[T], length: int) -> Iterator[T]:
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             click.echo(f"{number} of {length} documents", err=True)
             said = time.monotonic()
-
-
-def _check_org(org: str) -> None:
-    """Raise an error if an org has neither a profile nor a token."""
-    try:
-        AccountRepository().get_org(org)
-    except NotFoundError:
-        if not TokenRepository().list_page(org, None, 1):
-            raise click.ClickException(f"There is no org {org}.") from None
 
 
 def _grant(org: str, token_id: str) -> Grant:

@@ -7,7 +7,13 @@ from typing import Any
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
 
 from billing.domain.errors import BillingError
 
@@ -22,6 +28,19 @@ class StackCommand(click.Command):
             return super().invoke(context)
         except BillingError as error:
             raise click.ClickException(error.message) from error
+        except NoRegionError as error:
+            raise click.ClickException(
+                "No AWS region is set: export AWS_DEFAULT_REGION=… with that of the stack."
+            ) from error
+        except NoCredentialsError as error:
+            raise click.ClickException(
+                "No AWS credentials were found: run `aws configure`, or set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY."
+            ) from error
+        except EndpointConnectionError as error:
+            raise click.ClickException(
+                f"{error} Is AWS_DEFAULT_REGION a region of AWS, and the network up?"
+            ) from error
         except (BotoCoreError, ClientError) as error:
             raise click.ClickException(f"AWS: {error}") from error
 
@@ -43,7 +62,16 @@ def connect(name: str) -> None:
 @cache
 def outputs(name: str) -> dict[str, str]:
     """Read the outputs of the stack."""
-    described = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    cloudformation = boto3.client("cloudformation")
+    try:
+        described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            raise click.ClickException(
+                f"There is no stack {name} in {cloudformation.meta.region_name}: name it with "
+                "--stack, and its region with AWS_DEFAULT_REGION."
+            ) from error
+        raise
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -29,9 +30,10 @@ from billing.persistence.webhooks import WebhookRepository
 from billing_cli import dead_letters
 from billing_cli.__main__ import cli
 from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
-from billing_cli.stack import resources
+from billing_cli.stack import outputs, resources
 from local.stack import NAME, ROOT
 from tests.integration import feeds
+from tests.integration.billing import Runs
 from tests.integration.callers import issue
 from tests.integration.conftest import Invoker
 
@@ -96,7 +98,37 @@ def test_says_what_goes_wrong(run: Run, org_id: str) -> None:
     for command in ("revoke", "rotate"):
         refused = run("token", command, "--org", org_id, "nope")
         assert (refused.exit_code, refused.output) == (1, f"Error: {org_id} has no token nope.\n")
-    assert "id nope does not exist" in run("--stack", "nope", "audit", "--org", "x").output
+    elsewhere = run("--stack", "nope", "audit", "--org", "x")
+    assert elsewhere.exit_code == 1
+    assert elsewhere.output == (
+        f"Error: There is no stack nope in {os.environ['AWS_DEFAULT_REGION']}: name it with "
+        "--stack, and its region with AWS_DEFAULT_REGION.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("unset", "remedy"),
+    [
+        (["AWS_DEFAULT_REGION", "AWS_REGION"], "export AWS_DEFAULT_REGION"),
+        (["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], "run `aws configure`"),
+    ],
+    ids=["region", "credentials"],
+)
+def test_says_what_is_not_configured(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unset: list[str], remedy: str
+) -> None:
+    for name in unset:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    outputs.cache_clear()
+
+    refused = run("audit", "--org", "x")
+
+    assert refused.exit_code == 1
+    assert remedy in refused.output
 
 
 def test_tokens_are_made_listed_rotated_and_revoked(run: Run, org_id: str) -> None:
@@ -148,7 +180,11 @@ def test_a_token_that_has_expired_is_not_rotated(
     assert refused.stderr.startswith(f"Error: The token {grant.id} has expired")
 
 
-@pytest.mark.parametrize("command", [["export"], ["audit"], ["token", "list"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [["export"], ["audit"], ["token", "list"], ["run"], ["invoice", "show", "F2026-000001"]],
+    ids=" ".join,
+)
 def test_an_org_that_nobody_knows_is_an_error(apart: Run, org_id: str, command: list[str]) -> None:
     refused = apart(*command, "--org", org_id)
 
@@ -385,6 +421,54 @@ def test_prints_webhooks(run: Run, two: Invoker) -> None:
 
     assert printed[0].startswith(f"{created}  works  invoice.issued,invoice.paid  https://hooks")
     assert printed[1] == "000000000001  evt_1  pending  0 tries, no answer"
+
+
+def test_prints_lines_of_json_where_it_is_asked_to(run: Run, two: Invoker) -> None:
+    created = two("webhooks_create_endpoint").json["id"]
+    WebhookRepository().add_delivery(Delivery(two.org_id, created, "evt_1", 1, clock.now()))
+
+    def lines(*command: str) -> list[Any]:
+        printed = run(*command, "--org", two.org_id, "--json").stdout
+        return [json.loads(line) for line in printed.splitlines()]
+
+    endpoint, delivery = lines("webhooks", "--endpoint", created)
+    assert two("webhooks_list_endpoints").json == {"webhook_endpoints": [endpoint]}
+    assert (delivery["event_id"], delivery["status"]) == ("evt_1", "pending")
+    assert lines("token", "list") == two("tokens_list").json["tokens"]
+
+
+def test_prints_a_document_by_its_number(run: Run, two: Invoker) -> None:
+    whole = two("invoices_get_whole").json
+
+    printed = run("invoice", "show", "--org", two.org_id, whole["number"])
+    unknown = run("invoice", "show", "--org", two.org_id, "F1999-000001")
+
+    assert json.loads(printed.stdout) == whole
+    assert (unknown.exit_code, unknown.output) == (
+        1,
+        f"Error: {two.org_id} has no document F1999-000001.\n",
+    )
+
+
+def test_starts_a_run_once_for_each_id(run: Run, billed: Invoker) -> None:
+    first, again, other = (
+        run("run", "--org", billed.org_id, "--id", external) for external in ("a", "a", "b")
+    )
+
+    assert first.stdout == again.stdout != other.stdout
+    listed = [each["id"] for each in billed("billing_run_list").json["billing_runs"]]
+    assert {first.stdout.strip(), other.stdout.strip()} <= set(listed)
+
+
+def test_watches_a_run_to_its_end(apart: Run, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing_cli.runs.time", SimpleNamespace(sleep=lambda _: runs.deliver()))
+
+    watched = apart("run", "--org", runs.invoke.org_id, "--watch")
+
+    assert watched.exit_code == 0, watched.output
+    assert watched.stderr.splitlines()[0] == "running: 0 of 0 accounts, 0 documents"
+    assert watched.stderr.splitlines()[-1].startswith("completed: ")
+    assert runs.get(watched.stdout.strip())["status"] == "completed"
 
 
 def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:
