@@ -14,19 +14,19 @@ from billing.persistence.events import EventRepository
 from tests.integration import feeds, streams
 from tests.integration.billing import call
 from tests.integration.conftest import EVENTS, Invoker
-from tests.integration.world import SOURCES
+from tests.integration.world import SOURCES, make_bus
 
 type Json = dict[str, Any]
 
 
 @pytest.fixture
 def queue(aws: None) -> Iterator[str]:
-    """Make the bus, and a rule that sends all that comes from us to a queue."""
+    """Make a rule that sends all that comes from us to a queue."""
     bus, sqs = boto3.client("events"), boto3.client("sqs")
     name = f"bus-{uuid4().hex}"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    bus.create_event_bus(Name=config.event_bus())
+    make_bus()
     rule: Any = {"Name": name, "EventBusName": config.event_bus()}
     bus.put_rule(**rule, EventPattern=json.dumps({"source": ["billing"]}))
     bus.put_targets(
@@ -35,7 +35,6 @@ def queue(aws: None) -> Iterator[str]:
     yield url
     bus.remove_targets(Rule=name, EventBusName=config.event_bus(), Ids=["1"])
     bus.delete_rule(**rule)
-    bus.delete_event_bus(Name=config.event_bus())
     sqs.delete_queue(QueueUrl=url)
 
 

@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from billing import aws, clock, config
+from billing.adapters.secrets import webhooks_key
 from billing.domain.events import Event, EventType
 from billing.domain.webhooks import MAX_ENDPOINTS
 from billing.persistence.events import EventRepository
@@ -95,6 +96,7 @@ class Org:
     def deliver(self) -> int:
         """Deliver what is in the queue, each message once; return how many there were."""
         self.delays.clear()
+        webhooks_key.cache_clear()  # in Lambda, no other function has read it
         messages = self.take()
         for each in messages:
             answer = call("deliver_webhooks", {"Records": [each]})
@@ -453,6 +455,29 @@ def test_events_that_are_handed_over_twice_are_delivered_once(org: Org, hooks: R
 
     assert org.deliver() == 4
     assert len(hooks.received) == 2
+
+
+@pytest.mark.faults
+def test_a_secret_that_is_rotated_during_a_failed_try_stays(org: Org, hooks: Receiver) -> None:
+    endpoint, _ = org.create(hooks.url)
+    org.happen()
+    rotated = []
+
+    def rotate() -> None:
+        if not rotated:
+            rotated.append(org.invoke("webhooks_rotate_secret", endpointId=endpoint))
+
+    hooks.status, hooks.hold = 500, rotate
+    org.deliver()
+
+    [answer] = rotated
+    assert answer.status == 201
+    [listed] = org.invoke("webhooks_list_endpoints").json["webhook_endpoints"]
+    assert listed["failing_since"]
+    hooks.status = 204
+    org.now += timedelta(seconds=20)
+    org.deliver()
+    assert hooks.received[-1].verified(answer.json["secret"])
 
 
 def test_a_deleted_endpoint_gets_nothing_more(org: Org, hooks: Receiver) -> None:

@@ -19,7 +19,6 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from botocore.retries.quota import RetryQuota
 
 from billing import aws, config
@@ -302,14 +301,19 @@ class _Rates:
         return {day: {"USD": Decimal("1.1172")} for day in days}
 
 
+def make_bus() -> None:
+    """Make the bus that events are put on, once for all tests of this process."""
+    with suppress(boto3.client("events").exceptions.ResourceAlreadyExistsException):
+        boto3.client("events").create_event_bus(Name=config.event_bus())
+
+
 @contextmanager
 def new_world() -> Iterator[World]:
     """Make a world, for as long as it is needed."""
     name = f"world-{uuid4().hex}"
     with pytest.MonkeyPatch.context() as patch:
         world = World(resources.create(name, impatient=True))
-        with suppress(ClientError):  # it is there
-            boto3.client("events").create_event_bus(Name=config.event_bus())
+        make_bus()
         for setting, value in resources.settings(world.names).items():
             patch.setenv(setting, value)
         patch.setattr("billing.clock.now", lambda: world.now)
