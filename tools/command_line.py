@@ -42,6 +42,7 @@ def _contexts(command: click.Command, parent: click.Context | None) -> Iterator[
         info_name=command.name if parent else "billing",
         max_content_width=WIDTH,
         terminal_width=WIDTH,
+        **command.context_settings,
     )
     yield context
     if isinstance(command, click.Group):
