@@ -461,7 +461,7 @@ def test_events_that_are_handed_over_twice_are_delivered_once(org: Org, hooks: R
 def test_a_secret_that_is_rotated_during_a_failed_try_stays(org: Org, hooks: Receiver) -> None:
     endpoint, _ = org.create(hooks.url)
     org.happen()
-    rotated = []
+    rotated: list[Any] = []
 
     def rotate() -> None:
         if not rotated:
