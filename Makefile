@@ -66,7 +66,7 @@ audit: .venv/ready
 docs: .venv/ready
 	$(BIN)/python -m tools.data_model
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.command_line
-	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m benchmarks.costs
+	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.costs
 
 openapi: .venv/ready
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.openapi
@@ -107,7 +107,7 @@ soak: setup
 
 # BENCH='cold warm' measures some of it, and writes nothing.
 bench: export PYTHONPATH := layers/billing:cli:.
-bench: setup
+bench: setup $(foreach name,runtime twin weasyprint,.local/bench/$(name)/ready)
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
 # A bug for each of the invariants, and whether its test notices: docs/reliability.md.
@@ -151,6 +151,16 @@ $(EMULATOR)/ready: local/requirements.txt .venv/ready
 
 .local/checkov/ready: tests/requirements-checkov.txt .venv/ready
 	$(call environment,.local/checkov,tests/requirements-checkov.txt)
+
+# What Lambda's own Python has, what the twin is made of, and what PDFs are measured against.
+.local/bench/runtime/ready: benchmarks/requirements.txt .venv/ready
+	$(call environment,.local/bench/runtime,$<)
+
+.local/bench/twin/ready: benchmarks/twin/requirements.txt .venv/ready
+	$(call environment,.local/bench/twin,$<)
+
+.local/bench/weasyprint/ready: benchmarks/requirements-documents.txt .venv/ready
+	$(call environment,.local/bench/weasyprint,$<)
 
 # Spectral, which checks the OpenAPI document; without npm its test is skipped.
 node_modules/ready: package-lock.json

@@ -21,7 +21,7 @@ from uuid import uuid4
 from benchmarks import artifacts, billing_runs, cold, growth, warm
 from benchmarks.workers import Workers
 from local import deploy
-from local.stack import ROOT, Stack, from_environment, step
+from local.stack import ROOT, from_environment, step
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 RUN = uuid4().hex[:8]
@@ -41,24 +41,14 @@ processors.
 
 
 def main() -> int:
-    began, stack = time.monotonic(), from_environment()
-    settings = _point_at(stack)
-    with step("bench", "the runtime, the twin, the bare handler"):
+    began, settings = time.monotonic(), _settings()
+    os.environ |= settings
+    with step("bench", "the twin, the bare handler"):
         artifacts.prepare()
-    warm_rounds = _number("WARM_ROUNDS", 60)
-    sections: dict[str, Callable[[Workers], str]] = {
-        "cold": lambda workers: cold.measure(
-            workers, RUN, _number("COLD_ROUNDS", 11), _number("EACH_FUNCTION_ROUNDS", 3)
-        ),
-        "warm": lambda workers: warm.measure(workers, RUN, warm_rounds),
-        "growth": lambda workers: growth.measure(workers, RUN, warm_rounds, _number("LARGE", 3000)),
-        "runs": lambda workers: billing_runs.measure(workers, RUN, _number("RUN_ACCOUNTS", 100)),
-        "documents": lambda _: _documents(),
-    }
     parts = [INTRODUCTION]
-    for name in sys.argv[1:] or sections:
-        with step("bench", name), Workers(settings) as workers:
-            parts.append(sections[name](workers))
+    for name in sys.argv[1:] or SECTIONS:
+        with step("bench", name), Workers(dict(settings)) as workers:
+            parts.append(SECTIONS[name](workers, RUN))
     parts.append(f"Taken in {(time.monotonic() - began) / 60:.0f} minutes.\n")
     text = "\n".join(parts)
     print(f"\n{text}")
@@ -67,34 +57,35 @@ def main() -> int:
     return 0
 
 
-def _number(name: str, default: int) -> int:
-    return int(os.environ.get(name, default))
-
-
-def _documents() -> str:
+def _documents(*_: object) -> str:
     """Write the section about PDFs, from a process that has WeasyPrint."""
     path = os.pathsep.join(map(str, (ROOT, ROOT / "layers" / "billing", artifacts.WEASYPRINT)))
-    told = subprocess.run(
-        [sys.executable, "-m", "benchmarks.documents"],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+    command = [sys.executable, "-m", "benchmarks.documents"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
     ).stdout
-    return f"## Documents\n\n```\n{told.strip()}\n```\n"
 
 
-def _point_at(stack: Stack) -> dict[str, str]:
-    """Name the settings that functions have, and point this process at the stack's AWS too."""
+def _settings() -> dict[str, str]:
+    """Name the settings that functions have, which point this process at the stack's AWS too."""
+    stack = from_environment()
     outputs = deploy.outputs(stack).items()
-    settings = {
+    return {
         **stack.aws_environment(),
         "POWERTOOLS_SERVICE_NAME": "billing",
         "TWIN_TABLE": f"twin-{RUN}",
         **{re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in outputs},
     }
-    os.environ.update(settings)
-    return settings
+
+
+SECTIONS: dict[str, Callable[[Workers, str], str]] = {
+    "cold": cold.measure,
+    "warm": warm.measure,
+    "growth": growth.measure,
+    "runs": billing_runs.measure,
+    "documents": _documents,
+}
 
 
 if __name__ == "__main__":

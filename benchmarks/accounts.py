@@ -8,7 +8,8 @@ from functools import cache
 from itertools import count, islice
 from typing import Any
 
-from benchmarks.workers import Json, Worker
+from benchmarks.artifacts import TWIN_SEED
+from benchmarks.workers import Json, Worker, Workers
 from local.stack import ROOT
 
 SANDBOX = "sandbox"
@@ -22,9 +23,8 @@ def event(name: str, org_id: str, account_id: str = ACCOUNT, **path: str | int) 
     made: Json = json.loads(text.replace("demo", org_id).replace(ACCOUNT, account_id))
     if "routeKey" in made:
         url = made["routeKey"].split(" ")[-1]
-        made["pathParameters"] = made.get("pathParameters", {}) | {
-            k: str(v) for k, v in path.items()
-        }
+        given = {name: str(value) for name, value in path.items()}
+        made["pathParameters"] = made.get("pathParameters", {}) | given
         for parameter, value in made["pathParameters"].items():
             url = url.replace(f"{{{parameter}}}", value)
         made["headers"]["private-token"] = token(org_id, account_id if "/v3/" in url else "all")
@@ -60,51 +60,48 @@ def page(
     return made
 
 
-def new_invoices(org_id: str, account_id: str = ACCOUNT, prefix: str = "b") -> Iterator[Json]:
-    """Make requests for invoices without end."""
-    made = event("invoices_create", org_id, account_id)
+def many(
+    name: str, org_id: str, account_id: str = ACCOUNT, prefix: str = "bench", **path: str
+) -> Iterator[Json]:
+    """Make requests of a kind without end, each with an external id of its own."""
+    made = event(name, org_id, account_id, **path)
+    external_id = next(field for field in json.loads(made["body"]) if field.endswith("_unique_id"))
     for number in count(1):
-        yield with_body(made, external_invoice_unique_id=f"{prefix}-{account_id}-{number}")
+        yield with_body(made, **{external_id: f"{prefix}-{number}"})
 
 
-def new_refunds(org_id: str, movement_id: str, account_id: str = ACCOUNT) -> Iterator[Json]:
-    """Make requests for refunds of a movement without end."""
-    made = event("refunds_create", org_id, account_id, movementId=movement_id)
-    for number in count(1):
-        yield with_body(made, external_refund_unique_id=f"{account_id}-{movement_id}-{number}")
+def many_of_invoices(name: str, org_id: str) -> Iterator[Json]:
+    """Make requests for one invoice after the other, each with an external id of its own."""
+    for ordinal in count(1):
+        yield next(many(name, org_id, prefix=str(ordinal), invoiceId=str(ordinal)))
 
 
-def new_movement(movements: Worker, org_id: str, account_id: str = ACCOUNT) -> str:
-    """Record a movement with room for many refunds, and return its id."""
+def new_refunds(workers: Workers, org_id: str, account_id: str = ACCOUNT) -> Iterator[Json]:
+    """Record a movement with room for many refunds, and make requests for them without end."""
     made = event("movements_create", org_id, account_id)
     tax = json.loads(made["body"])["amount"]["tax"]
     amount = {"value_with_taxes": 1_210_000, "value_without_taxes": 1_000_000, "tax": tax}
-    request = with_body(made, external_movement_unique_id=f"m-{account_id}", amount=amount)
-    return str(movements(request, expect=201).json["id"])
+    movement = workers.of("Movements")(with_body(made, amount=amount), expect=201).json
+    return many("refunds_create", org_id, account_id, movementId=movement["id"])
 
 
-def set_up(billing_info: Worker, org_id: str, account_id: str = ACCOUNT, **fields: Any) -> None:
+def set_up(workers: Workers, org_id: str, account_id: str = ACCOUNT, **fields: Any) -> None:
     """Give an org and an account their profiles."""
+    billing_info = workers.of("BillingInfo")
     billing_info(event("billing_info_put_org", org_id), expect=204)
     put = event("billing_info_put_account", org_id, account_id)
     billing_info(with_body(put, **fields), expect=204)
 
 
-def issue(invoices: Worker, org_id: str, number: int, account_id: str = ACCOUNT) -> None:
-    for request in islice(new_invoices(org_id, account_id, "first"), number):
+def issue(invoices: Worker, org_id: str, number: int) -> None:
+    for request in islice(many("invoices_create", org_id, prefix="first"), number):
         invoices(request, expect=201)
 
 
-def seed(twins: Worker, org_id: str, **more: Any) -> None:
+def seed(workers: Workers, org_id: str, **more: Any) -> None:
     """Give the twin what an org has before it issues anything."""
-    put_org, put_account = (event(f"billing_info_put_{of}", org_id) for of in ("org", "account"))
-    twins(
-        {
-            "org_id": org_id,
-            "account_id": ACCOUNT,
-            "tokens": {token(org_id, accounts): accounts for accounts in (ACCOUNT, "all")},
-            "org": json.loads(put_org["body"]),
-            "account": json.loads(put_account["body"]),
-            **more,
-        }
-    )
+    put = {of: event(f"billing_info_put_{of}", org_id) for of in ("org", "account")}
+    profiles = {of: json.loads(each["body"]) for of, each in put.items()}
+    tokens = {token(org_id, accounts): accounts for accounts in (ACCOUNT, "all")}
+    made = {"org_id": org_id, "account_id": ACCOUNT, "tokens": tokens, **profiles, **more}
+    workers.of(TWIN_SEED)(made)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +10,13 @@ from pathlib import Path
 from local import deploy
 from local.stack import ROOT
 
-HERE = Path(__file__).parent
 WORK = ROOT / ".local" / "bench"
+"""With three environments that `make bench` sets up, and copies of what is measured."""
 PYTHON = WORK / "runtime" / "bin" / "python"
-"""A Python with what Lambda's own has: boto3 and the runtime client, compiled."""
-WEASYPRINT = WORK / "weasyprint"
+"""A Python with what Lambda's own has: boto3 and the runtime client."""
+CODE, SOURCES = WORK / "code", WORK / "sources"
+PACKAGES = Path("lib", "python3.13", "site-packages")
+WEASYPRINT = WORK / "weasyprint" / PACKAGES
 NO_BYTE_CODE = shutil.ignore_patterns("__pycache__")
 
 
@@ -25,7 +26,7 @@ class Artifact:
 
     name: str
     folders: tuple[Path, ...]
-    module: str = "app"
+    module: str
 
     def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -40,15 +41,14 @@ class Artifact:
 
     def without_byte_code(self) -> "Artifact":
         """Copy an artifact as stock `sam build` leaves it."""
-        folders = []
-        for number, folder in enumerate(self.folders):
-            folders.append(WORK / "sources" / self.name / str(number))
-            shutil.copytree(folder, folders[-1], ignore=NO_BYTE_CODE, dirs_exist_ok=True)
-        return replace(self, name=f"{self.name}, without byte code", folders=tuple(folders))
+        copies = [SOURCES / self.name / str(n) for n, _ in enumerate(self.folders)]
+        for folder, copy in zip(self.folders, copies, strict=True):
+            shutil.copytree(folder, copy, ignore=NO_BYTE_CODE)
+        return replace(self, name=f"{self.name}, without byte code", folders=tuple(copies))
 
 
-BARE = Artifact("bare", (WORK / "bare",), "bare.app")
-TWIN = Artifact("twin", (WORK / "twin",), "twin.app")
+BARE = Artifact("bare", (CODE,), "twin.bare")
+TWIN = Artifact("twin", (CODE, WORK / "twin" / PACKAGES), "twin.app")
 TWIN_OF_REFUNDS = replace(TWIN, module="twin.refunds")
 TWIN_SEED = replace(TWIN, module="twin.seed")
 
@@ -62,35 +62,12 @@ def function(logical_id: str) -> Artifact:
     return Artifact(logical_id, (folder, out / "BillingLayer" / "python"), module)
 
 
-def functions() -> list[str]:
-    return sorted(path.name for path in (deploy.BUILD / "out").glob("*Function"))
-
-
 def prepare() -> None:
-    """Make the runtime, the twin and the bare handler anew."""
-    shutil.rmtree(WORK, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", str(PYTHON.parent.parent))
-    _install(HERE / "requirements.txt", "--python", str(PYTHON))
-    shutil.copytree(HERE / "bare", WORK / "bare" / "bare", ignore=NO_BYTE_CODE)
-    shutil.copytree(HERE / "twin" / "twin", WORK / "twin" / "twin", ignore=NO_BYTE_CODE)
-    _install(HERE / "twin" / "requirements.txt", "--target", str(WORK / "twin"))
-    _install(HERE / "requirements-documents.txt", "--target", str(WEASYPRINT))
-    for name in ("runtime", "twin", "bare"):
-        # Some packages carry files for other Pythons, which do not compile: that is all right.
-        compiled = ("-m", "compileall", "-q", "-f", "-j", "0", "--invalidation-mode")
-        command = [str(PYTHON), *compiled, "unchecked-hash", str(WORK / name)]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-
-
-def _install(requirements: Path, *where: str) -> None:
-    uv = Path(sys.executable).with_name("uv")
-    try:
-        _run(str(uv), "pip", "install", "--quiet", "--no-config", *where, "-r", str(requirements))
-    except (OSError, subprocess.CalledProcessError):
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-compile"]
-        options = where if where[0] == "--target" else ()
-        _run(*pip, *options, "--requirement", str(requirements))
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """Copy the twin and the bare handler, and compile all that is not compiled when it is built."""
+    for folder in (CODE, SOURCES):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(Path(__file__).parent / "twin" / "twin", CODE / "twin", ignore=NO_BYTE_CODE)
+    # Some packages carry files for other Pythons, which do not compile: that is all right.
+    compiled = [str(PYTHON), *"-m compileall -q -f -j 0 --invalidation-mode unchecked-hash".split()]
+    folders = [CODE, *(WORK / name / PACKAGES for name in ("runtime", "twin"))]
+    subprocess.run([*compiled, *map(str, folders)], check=False, stdout=subprocess.DEVNULL)

@@ -1,13 +1,12 @@
-"""Figures: medians with their quartiles, and ratios of what was measured side by side."""
+"""Figures: what was measured in turns as medians with their quartiles, compared round by round."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """What was measured again and again: the median, and the quartiles beside it."""
 
     median: float
@@ -19,7 +18,7 @@ class Figure:
         low, _, high = quantiles(values, n=4, method="inclusive") if values[1:] else [*values] * 3
         return cls(median(values), low, high)
 
-    def text(self, digits: int = 1, unit: str = "") -> str:
+    def text(self, digits: int = 2, unit: str = "") -> str:
         return (
             f"{self.median:,.{digits}f}{unit} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
         )
@@ -32,13 +31,34 @@ class Figure:
         return f"{sign} {limit:g}: **missed** by {max(abs(off), 0.01):.0%}"
 
 
+def how_many(name: str, default: int) -> int:
+    """Return a number that the environment may change."""
+    return int(os.environ.get(name, default))
+
+
+def in_turns[T](
+    steps: Sequence[Callable[[], T]], rounds: int, *, warm_up: int = 1
+) -> list[list[T]]:
+    """
+    Take one step after the other, again and again; return what each came to, round by round.
+
+    So what else the machine does counts for all alike. The rounds to warm up count for none.
+    """
+    turns = [[step() for step in steps] for _ in range(warm_up + rounds)]
+    return [list(of_one) for of_one in zip(*turns[warm_up:], strict=True)]
+
+
 def figure(measured: Sequence[Any], what: str) -> Figure:
     """Take one figure, `cpu` or `wall`, of all that was measured."""
     return Figure.of([getattr(each, what) for each in measured])
 
 
+def milliseconds(measured: Sequence[Any], what: str = "cpu", digits: int = 2) -> str:
+    return figure(measured, what).text(digits, " ms")
+
+
 def ratio(measured: Sequence[Any], others: Sequence[Any], what: str) -> Figure:
-    """Compare round by round, so that what else the machine does counts for both."""
+    """Compare round by round."""
     pairs = zip(measured, others, strict=True)
     return Figure.of([getattr(one, what) / getattr(other, what) for one, other in pairs])
 

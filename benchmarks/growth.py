@@ -1,93 +1,70 @@
 """Growth: what operations cost in a large account and in a small one."""
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Iterator
+from itertools import islice, repeat
 
 import boto3
 
-from benchmarks.accounts import (
-    ACCOUNT,
-    issue,
-    new_invoices,
-    new_movement,
-    new_refunds,
-    page,
-    set_up,
-    with_body,
-)
-from benchmarks.figures import figure, ratio, table
-from benchmarks.workers import Json, Worker, Workers, in_turns
+from benchmarks.accounts import ACCOUNT, issue, many, new_refunds, page, set_up, with_body
+from benchmarks.figures import how_many, milliseconds, ratio, table
+from benchmarks.workers import Json, Worker, Workers, called_in_turns
 
 LARGE_ACCOUNT = "120000"
 UNPAID_EVERY = 4
 """In the large account, one of so many invoices is unpaid; the others come to nothing."""
-UNPAID = "invoices_list_unpaid"
 
 
-def measure(workers: Workers, run: str, rounds: int, size: int) -> str:
+def measure(workers: Workers, run: str) -> str:
     """Write the section about growth."""
+    size, rounds = how_many("LARGE", 3000), how_many("WARM_ROUNDS", 60)
     small, large = (f"bench-small-{run}", ACCOUNT), (f"bench-large-{run}", LARGE_ACCOUNT)
-    billing_info, invoices = workers.start("BillingInfoFunction"), workers.start("InvoicesFunction")
-    movements, refunds = workers.start("MovementsFunction"), workers.start("RefundsFunction")
-    for org_id, account_id in (small, large):
-        set_up(billing_info, org_id, account_id)
+    invoices, refunds = workers.of("Invoices"), workers.of("Refunds")
+    for of in (small, large):
+        set_up(workers, *of)
     issue(invoices, small[0], 10)
     began = time.monotonic()
     _fill(invoices, *large, size)
     filling = time.monotonic() - began
     _wait_for_pdfs(workers.settings["DOCUMENTS_BUCKET"])
 
-    def compare(
-        name: str, worker: Worker, requests: Sequence[Iterator[Json]], status: int
-    ) -> list[str]:
-        near, far = in_turns([(worker, each) for each in requests], rounds, status)
-        cpu, asked = ratio(far, near, "cpu"), (near[0].requests, far[0].requests)
-        return [
-            name,
-            figure(near, "cpu").text(2, " ms"),
-            figure(far, "cpu").text(2, " ms"),
-            cpu.text(2),
-            ratio(far, near, "wall").text(2),
-            asked[0],
-            asked[1] if asked[1] != asked[0] else "the same",
-            cpu.verdict(1.1) if "page" in name else "",
-        ]
+    def pages(name: str, *starts: int) -> tuple[Worker, int, list[Iterator[Json]]]:
+        made = [page(large[0], start, 25, large[1], name) for start in starts]
+        return invoices, 200, [repeat(each) for each in made]
 
-    deep = size * 5 // 6
-    pages = {
-        "page of 25, start 0": (0, deep, "invoices_list"),
-        "page of 25, start 25": (25, deep, "invoices_list"),
-        "page of 25 unpaid, start 0": (0, deep // UNPAID_EVERY, UNPAID),
+    deep, unpaid = size * 5 // 6, size * 5 // 6 // UNPAID_EVERY
+    operations = {
+        "page of 25, start 0": pages("invoices_list", 0, deep),
+        "page of 25, start 25": pages("invoices_list", 25, deep),
+        "page of 25 unpaid, start 0": pages("invoices_list_unpaid", 0, unpaid),
+        "issue invoice": (invoices, 201, [many("invoices_create", *of) for of in (small, large)]),
+        "create refund": (refunds, 201, [new_refunds(workers, *of) for of in (small, large)]),
     }
-    grown = []
-    for name, (near, far, list_) in pages.items():
-        requests = [repeat(page(large[0], start, 25, large[1], list_)) for start in (near, far)]
-        grown.append(compare(name, invoices, requests, 200))
-    accounts = (small, large)
-    issued = [new_invoices(org_id, account_id, "growth") for org_id, account_id in accounts]
-    grown.append(compare("issue invoice", invoices, issued, 201))
-    refunded = [
-        new_refunds(org_id, new_movement(movements, org_id, account_id), account_id)
-        for org_id, account_id in accounts
-    ]
-    grown.append(compare("create refund", refunds, refunded, 201))
+    rows = []
+    for name, (worker, status, requests) in operations.items():
+        near, far = called_in_turns([(worker, each) for each in requests], rounds, status)
+        cpu, asked = ratio(far, near, "cpu"), [calls[0].requests for calls in (near, far)]
+        times = [milliseconds(calls) for calls in (near, far)]
+        both = [asked[0], asked[1] if asked[1] != asked[0] else "the same"]
+        goal = cpu.verdict(1.1) if "page" in name else ""
+        rows.append([name, *times, cpu.text(), ratio(far, near, "wall").text(), *both, goal])
 
     head = ["", "near", "far", "CPU, far / near", "wall, far / near"]
     head += ["requests, near", "requests, far", "goal"]
     return f"""## Growth
 
-Pages: at start 0 and 25 beside start {deep:,} (unpaid: 0 beside {deep // UNPAID_EVERY:,}) of an
+Pages: at start 0 and 25 beside start {deep:,} (unpaid: 0 beside {unpaid:,}) of an
 account of {size:,} invoices, of which every fourth is unpaid (issued in {filling:.0f} s). Writes:
 in an account of 10 beside that one.
 
-{table(head, grown)}"""
+{table(head, rows)}"""
 
 
 def _fill(invoices: Worker, org_id: str, account_id: str, size: int) -> None:
     """Issue invoices, most of which come to nothing and so are settled at once."""
     line = {"description": "Nada", "quantity": 1, "unit_price": 0}
-    for number, request in zip(range(size), new_invoices(org_id, account_id, "fill"), strict=False):
+    requests = many("invoices_create", org_id, account_id, "fill")
+    for number, request in enumerate(islice(requests, size)):
         unpaid = number % UNPAID_EVERY == 0
         invoices(request if unpaid else with_body(request, lines=[line]), expect=201)
 

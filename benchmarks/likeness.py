@@ -8,7 +8,8 @@ sent again is a replay to both.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from difflib import unified_diff
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,10 +42,8 @@ def check(name: str, ours: Json, twins: Json, *orgs: str) -> None:
     """Compare two answers."""
     our_answer, twins_answer = _answer(ours, orgs), _answer(twins, orgs)
     if our_answer != twins_answer:
-        pairs = enumerate(zip(our_answer, twins_answer, strict=False))
-        same = max(0, next((at for at, (one, other) in pairs if one != other), 0) - 60)
-        shown = "\n".join(each[same : same + 240] for each in (our_answer, twins_answer))
-        raise UnlikeError(f"{name}: the twin answers otherwise:\n{shown}")
+        shown = unified_diff(our_answer.splitlines(), twins_answer.splitlines(), lineterm="")
+        raise UnlikeError("\n".join([f"{name}: the twin answers otherwise:", *shown]))
 
 
 def check_replay(name: str, done: Call, request: Json, worker: Worker) -> None:
@@ -57,21 +56,20 @@ def check_replay(name: str, done: Call, request: Json, worker: Worker) -> None:
 def check_reads(pair: tuple[Worker, Worker], orgs: Sequence[str]) -> None:
     """Compare all that two orgs show of their documents, after the same writes in each."""
 
-    def read(name: str, made: Callable[[str], Json]) -> Any:
-        ours, twins = (worker(made(org_id)) for worker, org_id in zip(pair, orgs, strict=True))
+    def read(name: str, requests: Iterable[Json]) -> Any:
+        ours, twins = (call(request) for call, request in zip(pair, requests, strict=True))
         check(name, ours.answer, twins.answer, *orgs)
         return ours.json
 
     for name in ("invoices_list", "invoices_list_unpaid"):
-        rows: list[Json] = [{}] * PAGE
         for start in count(0, PAGE):
+            rows = read(name, [page(org_id, start, PAGE, name=name) for org_id in orgs])
+            for row in rows:
+                invoice = {"invoiceId": row["id"]}
+                read("invoice", [event("invoices_get", org_id, **invoice) for org_id in orgs])
             if len(rows) < PAGE:
                 break
-            rows = read(name, lambda org_id: page(org_id, start, PAGE, name=name))  # noqa: B023
-            for row in rows:
-                path = {"invoiceId": row["id"]}
-                read("invoice", lambda org_id: event("invoices_get", org_id, **path))  # noqa: B023
-    read("v2", lambda org_id: event("invoices_list_of_period", org_id))
+    read("v2", [event("invoices_list_of_period", org_id) for org_id in orgs])
 
 
 def check_refusals(pair: tuple[Worker, Worker], orgs: Sequence[str]) -> None:
@@ -88,7 +86,7 @@ def _refused(org_id: str, another: str) -> list[tuple[Json, int]]:
     elsewhere["requestContext"]["http"] = pay["requestContext"]["http"]
     paths = {name: pay[name] for name in ("rawPath", "pathParameters")}
     dates = "start_date=2026-02-01&end_date=2026-01-01"
-    known = {"external_payment_unique_id": "payment-1", "amount": 1}
+    known = {"external_payment_unique_id": "1-1", "amount": 1}
     return [
         ({**get, "headers": {}}, 401),
         (elsewhere | paths, 403),
@@ -113,7 +111,7 @@ def _answer(answer: Json, orgs: Sequence[str]) -> str:
     elif told["content-type"].startswith("application/xml"):
         told["content-type"] = "application/xml"
         body = ElementTree.canonicalize(body, rewrite_prefixes=True)
-    text = json.dumps([told, body], sort_keys=True)
+    text = json.dumps([told, body], sort_keys=True, indent=1)
     for pattern, word in {**MADE, "|".join(map(re.escape, orgs)): "<org>"}.items():
         text = re.sub(pattern, word, text)
     return text

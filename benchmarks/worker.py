@@ -8,50 +8,32 @@ wall clock's time, and what was asked of AWS.
 
 import importlib
 import json
-import re
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import botocore.client
+from awslambdaric.lambda_context import LambdaContext
+from botocore.client import BaseClient
 
-CONTEXT = SimpleNamespace(
-    function_name="function",
-    memory_limit_in_mb=1024,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:function",
-    aws_request_id="00000000-0000-0000-0000-000000000000",
-    get_remaining_time_in_millis=lambda: 20_000,
-)
-
-
-calls: list[str] = []
-"""What was asked of AWS since the list was cleared."""
-spent: list[int] = []
-"""The nanoseconds that botocore took for each of them."""
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+IN_A_CENTURY = 5 * 10**12
+CONTEXT = LambdaContext("request", None, None, IN_A_CENTURY, ARN)
+asked: list[tuple[str, int]] = []
+"""What was asked of AWS in a call, and the nanoseconds that botocore took for it."""
 
 
 def watch() -> None:
     """Watch all that goes through botocore."""
-    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def watched(client: Any, operation: str, *arguments: Any) -> Any:
         began = time.process_time_ns()
         try:
             return call(client, operation, *arguments)
         finally:
-            spent.append(time.process_time_ns() - began)
-            calls.append(operation)
+            asked.append((operation, time.process_time_ns() - began))
 
-    botocore.client.BaseClient._make_api_call = watched  # type: ignore[attr-defined]
-
-
-def peak_megabytes() -> float:
-    """Return the most memory so far; what getrusage knows is as much as the parent had."""
-    status = Path("/proc/self/status").read_text()
-    [kilobytes] = re.findall(r"VmHWM:\s+([0-9]+) kB", status)
-    return int(kilobytes) / 1024
+    BaseClient._make_api_call = watched  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -59,13 +41,13 @@ def main() -> None:
     handler = importlib.import_module(sys.argv[1]).lambda_handler
     for line in sys.stdin:
         event = json.loads(line)
-        calls.clear()
-        spent.clear()
+        asked.clear()
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         answer = handler(event, CONTEXT)
         cpu, wall = time.process_time_ns() - cpu, time.perf_counter_ns() - wall
-        measured = {"cpu": cpu / 1e6, "botocore": sum(spent) / 1e6, "wall": wall / 1e6}
-        measured["memory"] = peak_megabytes()
+        spent = sum(nanoseconds for _, nanoseconds in asked)
+        measured = {"cpu": cpu / 1e6, "botocore": spent / 1e6, "wall": wall / 1e6}
+        calls = [operation for operation, _ in asked]
         print(json.dumps({**measured, "calls": calls, "answer": answer}), flush=True)
 
 

@@ -1,14 +1,16 @@
 """Warm processes: one for each function that is measured, spoken to line by line."""
 
 import json
+import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import figures
 from benchmarks.artifacts import PYTHON, Artifact, function
 
 type Json = dict[str, Any]
@@ -19,13 +21,12 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class Call:
-    """One call: milliseconds of the processor, of that botocore's, and of the clock; megabytes."""
+    """One call: milliseconds of the processor, of that botocore's, and of the clock."""
 
     cpu: float
     botocore: float
     wall: float
     calls: list[str]
-    memory: float
     answer: Json
 
     @property
@@ -66,27 +67,32 @@ class Worker:
                 return call
         raise RuntimeError("The process of a function ended")
 
+    def peak_megabytes(self) -> float:
+        """Return the most memory so far; what getrusage knows is as much as the parent had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+([0-9]+) kB", status)[0]) / 1024
+
 
 class Workers(ExitStack):
-    """Starts processes that end together."""
+    """Processes that are started when first asked for, and end together."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: dict[str, str]) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.started = settings, dict[str | Artifact, Worker]()
 
-    def start(self, what: str | Artifact, **settings: str) -> Worker:
-        artifact = function(what) if isinstance(what, str) else what
-        started = Worker(artifact, {**self.settings, **settings})
-        self.callback(started.process.wait)
-        self.callback(started.process.kill)
-        return started
+    def of(self, what: str | Artifact) -> Worker:
+        """Return the process of a function, or of the twin."""
+        if what not in self.started:
+            artifact = function(f"{what}Function") if isinstance(what, str) else what
+            self.started[what] = started = Worker(artifact, self.settings)
+            self.callback(started.process.wait)
+            self.callback(started.process.kill)
+        return self.started[what]
 
 
-def in_turns(
-    pairs: Sequence[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
+def called_in_turns(
+    pairs: list[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
 ) -> list[list[Call]]:
     """Call workers in turns, each with the next of its events."""
-    calls = [
-        [call(next(events), expect) for call, events in pairs] for _ in range(WARM_UP + rounds)
-    ]
-    return [list(of_one) for of_one in zip(*calls[WARM_UP:], strict=True)]
+    steps = [lambda call=call, of=of: call(next(of), expect) for call, of in pairs]
+    return figures.in_turns(steps, rounds, warm_up=WARM_UP)

@@ -1,11 +1,10 @@
-"""What benchmarks/costs.py reckons with is what the operations write."""
+"""What tools/costs.py reckons with is what the operations write."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from benchmarks import costs
 from billing import clock
 from billing.domain.events import Event, EventType
 from billing.persistence.events import EventRepository
@@ -13,6 +12,7 @@ from tests.integration.billing import Runs
 from tests.integration.conftest import Invoker
 from tests.integration.receiver import receiver
 from tests.integration.test_webhooks import Org
+from tools import costs
 
 READS = {"BatchGetItem", "GetItem", "Query"}
 

@@ -1,11 +1,11 @@
 """The page about costs is what the sums say."""
 
-from benchmarks import costs
 from tests import template
+from tools import costs
 
 
 def test_the_committed_page_is_what_the_sums_say() -> None:
-    assert costs.FILE.read_text() == costs.text(), "run `python -m benchmarks.costs`"
+    assert costs.FILE.read_text() == costs.text(), "run `python -m tools.costs`"
 
 
 def test_what_stands_while_nobody_calls_is_what_the_template_has() -> None:

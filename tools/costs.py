@@ -1,8 +1,8 @@
 """
 What the API costs on AWS, operation by operation and by the month.
 
-    python -m benchmarks.costs            write docs/costs.md
-    python -m benchmarks.costs --check    fail where the file is not what the sums say
+    python -m tools.costs            write docs/costs.md
+    python -m tools.costs --check    fail where the file is not what the sums say
 
 Prices are list prices; requests and write units are those that tests/integration/test_costs.py
 counts. What is neither, is assumed, and stands below the prices.
@@ -208,7 +208,7 @@ def text() -> str:
 # What it costs
 
 List prices of us-east-1 in US dollars, without the free tier, discounts and support: check yours.
-The sums are those of [benchmarks/costs.py](../benchmarks/costs.py), which writes this page; the
+The sums are those of [tools/costs.py](../tools/costs.py), which writes this page; the
 write units are counted by a test. A month without any calls
 costs {standing} $, for alarms, the dashboard, and Lambda's polling of the queues.
 
