@@ -28,7 +28,7 @@ from aws_lambda_powertools.event_handler.openapi.models import (
 from billing.api.access import ALL_ACCOUNTS_SCOPE, BEARER, TOKEN
 from billing.api.app import BillingApp
 from billing.api.errors import render, status_of
-from billing.dialects.registry import DIALECTS
+from billing.dialects.registry import NAMES, dialect
 from billing.domain.errors import (
     AccessDeniedError,
     BillingError,
@@ -51,10 +51,12 @@ EVENTS = ROOT / "events"
 type Json = dict[str, Any]
 
 TITLE = "Billing API"
+DIALECTS = "\n".join(f"- {dialect(name).description}" for name in NAMES)
 DESCRIPTION = f"""\
-Movements and usage in, numbered invoices, refunds and credit notes out: three dialects over one set
-of data. **v1** and **v2** write snake_case and amounts as numbers in major units; **v3** writes
-camelCase and amounts as strings of whole minor units, and uses the token's one account.
+Movements and usage in, numbered invoices, refunds and credit notes out: {len(NAMES)} dialects over
+one set of data.
+
+{DIALECTS}
 
 **Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
 if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of
@@ -166,7 +168,7 @@ def document() -> Json:
             schemas = whole["components"]["schemas"] | part["components"].get("schemas", {})
             whole = {**part, **whole, "components": {**part["components"], "schemas": schemas}}
     schemas = whole["components"]["schemas"]
-    for model in (each.error_schema for each in DIALECTS.values()):
+    for model in (dialect(name).error_schema for name in NAMES):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     events = _events()
@@ -293,17 +295,17 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
     if request and _takes_external_id(request["schema"], schemas) and method == "post":
         headers = answers["201"].setdefault("headers", {})
         headers["idempotent-replayed"] = _header("idempotent-replayed")
-    dialect = path.split("/")[1]
+    name = path.split("/")[1]
     for error, _ in FAILURES:
         status = str(status_of(error).value)
         only_writes = status == "409" and "public_link" not in path and "pdf" not in path
         if (only_writes or status == "413") and method == "get":
             continue
         if status != "412" or takes_if_match:
-            answers[status] = {"$ref": f"#/components/responses/{dialect}-{status}"}
-    if dialect == "v2":
+            answers[status] = {"$ref": f"#/components/responses/{name}-{status}"}
+    if name == "v2":
         answers["405"] = {"$ref": "#/components/responses/v2-405"}
-    answers["429"] = {"$ref": f"#/components/responses/{dialect}-429"}
+    answers["429"] = {"$ref": f"#/components/responses/{name}-429"}
     operation["responses"] = dict(sorted(answers.items()))
 
 
@@ -373,20 +375,20 @@ def _links(whole: Json, path: str, method: str) -> Json:
 def _failures() -> Json:
     """Return the body of every failure in every dialect."""
     found: Json = {}
-    for dialect, model in ((name, each.error_schema) for name, each in DIALECTS.items()):
-        worded = {"$ref": f"#/components/schemas/{model.__name__}"}
+    for name in NAMES:
+        worded = {"$ref": f"#/components/schemas/{dialect(name).error_schema.__name__}"}
         for error, description in FAILURES:
             status = status_of(error)
-            body = json.loads(render(f"/{dialect}/", error, error.message, "JKJaXmPLvHcESHA="))
-            headers = {"x-request-id": 0}
+            body = json.loads(render(f"/{name}/", error, error.message, "JKJaXmPLvHcESHA="))
+            headers = ["x-request-id"]
             if error.retry_after is not None:
-                headers["Retry-After"] = 0
-            found[f"{dialect}-{status.value}"] = {
+                headers.append("Retry-After")
+            found[f"{name}-{status.value}"] = {
                 "description": description,
-                "headers": {name: _header(name) for name in headers},
+                "headers": {header: _header(header) for header in headers},
                 "content": {"application/json": {"schema": worded, "example": body}},
             }
-        found[f"{dialect}-429"] = {"description": TOO_MANY}
+        found[f"{name}-429"] = {"description": TOO_MANY}
     shown = {name: _header(name) for name in ("x-request-id", "Allow")}
     found["v2-405"] = {"description": NO_SUCH_METHOD, "headers": shown}
     return dict(sorted(found.items()))

@@ -55,7 +55,7 @@ from billing.dialects.v1.invoices import (
     UpcomingDocumentDTO,
     UpcomingInvoiceResponseDTO,
 )
-from billing.dialects.v2.invoices import InvoiceInfoList
+from billing.dialects.v2 import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
 from billing.domain.errors import (
     ErasedError,

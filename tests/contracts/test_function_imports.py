@@ -15,7 +15,7 @@ from local.stack import ROOT
 
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 SOURCES = (ROOT / "layers" / "billing", ROOT)
-SHARED = ("common", "errors")
+SHARED = ("common",)
 """Modules of a dialect that all of its groups share."""
 
 ISSUES = {"invoices", "bill_accounts"}
@@ -24,6 +24,8 @@ USES = {
     "billing.domain.issuing": ISSUES,
     "billing.domain.cycle_invoices": {"bill_accounts"},
     "billing.einvoice": {"invoices", "documents"},
+    "billing.dialects.v2": {"invoices"},
+    "billing.dialects.v3": {"invoices"},
     "typst": {"documents"},
     "stdnum": set[str](),
 }

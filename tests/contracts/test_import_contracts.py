@@ -53,7 +53,7 @@ PLANTED = [
     Planted(INWARDS, f"{LAYER}/domain", "import billing.clock"),
     Planted(DIALECTS, f"{LAYER}/dialects/v1", "import billing.dialects.v3.invoices"),
     Planted(DIALECTS, f"{LAYER}/dialects/v2", "import billing.dialects.v1.common"),
-    Planted(DIALECTS, f"{LAYER}/dialects/v3", "import billing.dialects.v2.errors"),
+    Planted(DIALECTS, f"{LAYER}/dialects/v3", "import billing.dialects.v2"),
     Planted(DIALECTS, f"{LAYER}/dialects", "import billing.dialects.v3.invoices"),
     Planted(RULES, f"{LAYER}/domain", "import boto3"),
     Planted(RULES, f"{LAYER}/domain", "import pydantic"),

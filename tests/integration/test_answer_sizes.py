@@ -15,7 +15,7 @@ from billing import config
 from billing.adapters.documents import DocumentStore
 from billing.api.json_body import MAX_CHARACTERS
 from billing.aws import s3
-from billing.dialects.v2.invoices import (
+from billing.dialects.v2 import (
     InvoiceCycle,
     InvoiceInfoDetail,
     InvoiceInfoList,

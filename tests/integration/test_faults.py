@@ -35,6 +35,7 @@ from billing.api import authentication
 from billing.api.errors import status_of
 from billing.api.logger import ReportedError
 from billing.aws import call
+from billing.dialects.registry import dialect_of
 from billing.domain.errors import BillingError, UpstreamError
 from billing.persistence.dynamodb import Item, query
 from billing.persistence.invoices import InvoiceRepository
@@ -66,11 +67,6 @@ HIDDEN = re.compile(
     r"arn:|Traceback|botocore|amazonaws|canary|assumed-role|\b[A-Za-z]+(Error|Exception)\b"
 )
 """What belongs to AWS and to Python, and into no answer."""
-FIELDS = {
-    "v1": {"code", "message", "details", "trace_id"},
-    "v2": {"code", "status", "message", "detailMsg"},
-    "v3": {"errorCode", "errorMessage", "errors"},
-}
 CODES = {
     status: {kind.code for kind in ERRORS if status_of(kind.__new__(kind)) == status}
     for status in map(status_of, (kind.__new__(kind) for kind in ERRORS))
@@ -252,7 +248,7 @@ def _wrong(name: str, answer: Answer, status: int) -> list[str]:
     if answer.status != status:
         return [f"{answer.status} instead of {status}"]
     event = REQUESTS[name]
-    dialect = event["rawPath"].split("/")[1]
+    failure = dialect_of(event["rawPath"]).error_schema
     wrong = []
     if hidden := HIDDEN.search(f"{answer.text} {answer.headers}"):
         wrong.append(f"shows {hidden[0]}")
@@ -260,10 +256,8 @@ def _wrong(name: str, answer: Answer, status: int) -> list[str]:
         wrong.append("no x-request-id")
     if ("retry-after" in answer.headers) != (status in (409, 503)):
         wrong.append(f"retry-after: {answer.headers.get('retry-after')}")
-    if (
-        answer.headers["content-type"] != "application/json"
-        or answer.json.keys() != FIELDS[dialect]
-    ):
+    is_json = answer.headers["content-type"] == "application/json"
+    if not is_json or answer.json.keys() != failure.model_fields.keys():
         wrong.append("another dialect")
     codes = {answer.json.get(field) for field in ("code", "detailMsg")}
     codes |= {each["message"] for each in answer.json.get("errors", [])[:1]}

@@ -11,7 +11,7 @@ import pytest
 
 import billing
 from billing.api.errors import STATUS_BY_ERROR, render, status_of
-from billing.dialects.v3 import errors as v3
+from billing.dialects import v3
 from billing.domain import errors
 from billing.domain.errors import (
     BillingError,
