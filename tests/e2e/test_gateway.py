@@ -1,22 +1,12 @@
-"""What the deployed gateway hands over: headers that count for nothing, and what nobody has."""
+"""What the deployed gateway hands over: files, and what nobody has."""
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
 
 import pytest
 
-from billing.domain.tokens import Role
 from local.stack import ROOT
 from tests.e2e.conftest import Client
-
-
-def test_roles_in_a_header_count_for_nothing(make_client: Callable[..., Client]) -> None:
-    reader = make_client(Role.READER)
-
-    answer = reader.send("PUT", f"/v1/orgs/{reader.org_id}/billing_info", {}, x_auth_roles="admin")
-
-    assert answer.status == 403
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """From a charge to what was given back of it, over HTTP, on the deployed stack."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Answer, Client
+from tests.e2e.conftest import Client
 
 VAT = {"type": "IVA", "percentage": 21}
 
@@ -67,16 +66,3 @@ def test_a_refund_from_issue_to_withdrawal(admin: Client, movement: str) -> None
     assert admin.get(movement).json["refunded"] == 12.1
     [charge] = admin.get(f"{movement.rpartition('/')[0]}?limit=1").json["movements"]
     assert charge == admin.get(movement).json
-
-
-def test_sixteen_clients_get_back_exactly_what_there_is(admin: Client, movement: str) -> None:
-    def give_back(number: int) -> Answer:
-        return admin.post(f"{movement}/refund", refund(f"ticket-{number}"))
-
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(give_back, range(24)))
-
-    assert [answer.status for answer in answers].count(201) == 10
-    refused = {answer.json["code"] for answer in answers if answer.status != 201}
-    assert refused == {"REFUND_EXCEEDS_MOVEMENT"}
-    assert admin.get(movement).json["refundable"] == 0
