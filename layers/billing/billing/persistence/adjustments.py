@@ -16,7 +16,6 @@ from datetime import date
 from billing import config
 from billing.domain.adjustments import Adjustment, AdjustmentKey, NewAdjustment
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.movements import OperationType, Surroundings
 from billing.domain.periods import Moment
@@ -37,6 +36,7 @@ from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
     Key,
+    existing,
     get_item,
     get_items,
     joined,
@@ -107,17 +107,14 @@ class AdjustmentRepository:
             # nobody else makes this id: an earlier try went through
 
     def get(self, key: AdjustmentKey) -> Adjustment:
-        item = get_item(self._table, _adjustment_key(key))
-        if item is None:
-            raise NotFoundError
-        return to_adjustment(item)
+        return to_adjustment(existing(get_item(self._table, _adjustment_key(key))))
 
     def list_page(
         self, org_id: str, account_id: str, after: str | None, limit: int
     ) -> list[Adjustment]:
         """List an account's adjustments, newest first, from the one after `after` on."""
-        pk, sk = _adjustment_key(AdjustmentKey(org_id, account_id, after or ""))
-        items = list_after(self._table, pk, joined("adjustment", ""), sk if after else None, limit)
+        beginning = _adjustment_key(AdjustmentKey(org_id, account_id, ""))
+        items = list_after(self._table, beginning, after, limit)
         return [to_adjustment(item) for item in items]
 
 

@@ -117,12 +117,9 @@ class BillingRunRepository:
 
         `after` is where a page before ended; return where this one ends, None at the end of all.
         """
-        pk, prefix = joined(_ENTRIES, org_id), joined("run", "")
-        last = prefix + after if after else None
-        found = [
-            item["sk"]["S"].removeprefix(prefix)
-            for item in list_after(self._table, pk, prefix, last, limit + 1)
-        ]
+        prefix = joined("run", "")
+        items = list_after(self._table, (joined(_ENTRIES, org_id), prefix), after, limit + 1)
+        found = [item["sk"]["S"].removeprefix(prefix) for item in items]
         ids = [each.split(SEPARATOR)[1] for each in found[:limit]]
         keys = [run_key(org_id, run_id) for run_id in ids]
         runs = get_items_of(self._table, *keys) if keys else {}

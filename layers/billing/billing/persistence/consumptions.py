@@ -31,7 +31,6 @@ from billing.domain.consumptions import (
     totals_of,
 )
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import Surroundings
@@ -50,6 +49,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     at_once,
+    existing,
     get_items,
     joined,
     key_of,
@@ -98,9 +98,7 @@ class ConsumptionRepository:
             for table, key in batch:
                 by_table.setdefault(table, []).append(key)
             found |= get_items(by_table)
-        owned = found.get((self._movements, *owner))
-        if owned is None:
-            raise NotFoundError
+        owned = existing(found.get((self._movements, *owner)))
         account_id = owned["account_id"]["S"]
         taken = {
             value: known

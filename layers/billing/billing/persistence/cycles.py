@@ -48,6 +48,7 @@ from billing.persistence.dynamodb import (
     joined,
     put,
     query,
+    query_beginning,
     update,
 )
 from billing.persistence.lanes import lane_of
@@ -110,11 +111,10 @@ def list_members(
 
     Kinds are `movement`, `adjustment`, `refund` and `total`.
     """
-    values = {":pk": {"S": members(org_id, account_id, ends_on)}}
-    if not kind:
-        return query(table, "pk = :pk", values, **options)
-    prefix = {":prefix": {"S": joined(kind, "")}}
-    return query(table, "pk = :pk AND begins_with(sk, :prefix)", {**values, **prefix}, **options)
+    pk = members(org_id, account_id, ends_on)
+    if kind:
+        return query_beginning(table, (pk, joined(kind, "")), **options)
+    return query(table, "pk = :pk", {":pk": {"S": pk}}, **options)
 
 
 def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from billing import deadline
 from billing.aws import call, dynamodb
-from billing.domain.errors import ContentionError
+from billing.domain.errors import ContentionError, NotFoundError
 
 type Item = Mapping[str, Any]
 type Key = tuple[str, str]
@@ -84,6 +84,13 @@ def get_item(table: str, key: Key) -> Item | None:
     return answer.get("Item")
 
 
+def existing(item: Item | None) -> Item:
+    """Return an item that was read. Raise NotFoundError where there was none."""
+    if item is None:
+        raise NotFoundError
+    return item
+
+
 def get_items(keys: Mapping[str, Iterable[Key]]) -> dict[tuple[str, str, str], Item]:
     """
     Read up to 100 items of several tables, as they are now, in one request.
@@ -132,22 +139,25 @@ def query(table: str, condition: str, values: Mapping[str, Any], **options: Any)
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
+def query_beginning(table: str, beginning: Key, **options: Any) -> Iterator[Item]:
+    """Read the items of a partition whose sort keys have a beginning, in order."""
+    values = {":pk": {"S": beginning[0]}, ":beginning": {"S": beginning[1]}}
+    return query(table, "pk = :pk AND begins_with(sk, :beginning)", values, **options)
+
+
 def list_after(
-    table: str, pk: str, prefix: str, after: str | None, limit: int, *, newest_first: bool = True
+    table: str, beginning: Key, after: str | None, limit: int, *, newest_first: bool = True
 ) -> list[Item]:
     """
-    Read at most `limit` items of a partition, from the one behind `after` on.
+    Read at most `limit` items of a partition whose keys have a beginning, from `after` on.
 
-    Keys that sort by time give the newest first, or else each comes in the order of its key.
+    `after` is the rest of the last key before. Keys that sort by time give the newest first, or
+    else each comes in the order of its key.
     """
-    options: dict[str, Any] = {"ExclusiveStartKey": key_of((pk, after))} if after else {}
-    found = query(
-        table,
-        "pk = :pk AND begins_with(sk, :prefix)",
-        {":pk": {"S": pk}, ":prefix": {"S": prefix}},
-        ScanIndexForward=not newest_first,
-        Limit=limit,
-        **options,
+    pk, prefix = beginning
+    options = {"ExclusiveStartKey": key_of((pk, prefix + after))} if after else {}
+    found = query_beginning(
+        table, beginning, ScanIndexForward=not newest_first, Limit=limit, **options
     )
     return list(islice(found, limit))
 

@@ -18,7 +18,7 @@ from datetime import date
 
 from billing import config
 from billing.domain.cycles import OpenCycle
-from billing.domain.errors import MovementNotPendingError, NotFoundError
+from billing.domain.errors import MovementNotPendingError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.money import Money
 from billing.domain.movements import (
@@ -53,6 +53,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     delete,
+    existing,
     get_item,
     get_items,
     joined,
@@ -164,10 +165,7 @@ class MovementRepository:
             raise
 
     def get(self, key: MovementKey) -> Movement:
-        movement = self.find(key)
-        if movement is None:
-            raise NotFoundError
-        return movement
+        return to_movement(existing(get_item(self._table, movement_key(key))))
 
     def find(self, key: MovementKey) -> Movement | None:
         item = get_item(self._table, movement_key(key))
@@ -177,8 +175,8 @@ class MovementRepository:
         self, org_id: str, subscription_id: str, after: str | None, limit: int
     ) -> list[Movement]:
         """List a subscription's movements, newest first, from the one after `after` on."""
-        pk, sk = movement_key(MovementKey(org_id, subscription_id, after or ""))
-        items = list_after(self._table, pk, joined("movement", ""), sk if after else None, limit)
+        beginning = movement_key(MovementKey(org_id, subscription_id, ""))
+        items = list_after(self._table, beginning, after, limit)
         return [to_movement(item) for item in items]
 
 

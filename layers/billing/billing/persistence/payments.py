@@ -10,7 +10,6 @@ Payments, in the invoices' table, among the items of their invoice: see invoice_
 import json
 
 from billing import config
-from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payment, Reversal, Settlement
 from billing.domain.money import Money
@@ -18,13 +17,14 @@ from billing.domain.records import instant, to_instant, to_json
 from billing.persistence.dynamodb import (
     Item,
     Key,
+    existing,
     get_item,
-    get_items,
+    get_items_of,
     int_of,
     joined,
     list_after,
     put,
-    query,
+    query_beginning,
     transact,
     update,
 )
@@ -42,28 +42,21 @@ class PaymentRepository:
     # ---------------------------------------------------------------- read
 
     def get(self, key: InvoiceKey, payment_id: str) -> Payment:
-        item = get_item(self._table, payment_key(key, payment_id))
-        if item is None:
-            raise NotFoundError
-        return to_payment(item)
+        return to_payment(existing(get_item(self._table, payment_key(key, payment_id))))
 
     def get_for_payment(
         self, key: InvoiceKey, external: ExternalId
     ) -> tuple[InvoiceSummary, IdempotencyRecord | None]:
         """Read the invoice of a new payment, and what has its external id already."""
         taken = external_key(key.org_id, "payment", external.value)
-        found = get_items({self._table: [summary_key(key), taken]})
-        summary = found.get((self._table, *summary_key(key)))
-        if summary is None:
-            raise NotFoundError
-        known = to_idempotency_record(found.get((self._table, *taken)))
-        return to_summary(key, summary), known
+        found = get_items_of(self._table, summary_key(key), taken)
+        summary = to_summary(key, existing(found.get(summary_key(key))))
+        return summary, to_idempotency_record(found.get(taken))
 
     def list_page(self, key: InvoiceKey, after: str | None, limit: int) -> list[Payment]:
         """List the payments of an invoice, newest first, from the one after `after` on."""
-        pk, prefix = payment_key(key, "")
-        last = prefix + after if after else None
-        return [to_payment(item) for item in list_after(self._table, pk, prefix, last, limit)]
+        items = list_after(self._table, payment_key(key, ""), after, limit)
+        return [to_payment(item) for item in items]
 
     def get_for_reversal(
         self, key: InvoiceKey, payment_id: str, external: ExternalId
@@ -71,23 +64,16 @@ class PaymentRepository:
         """Read a payment with its invoice, and what has the reversal's external id already."""
         taken = external_key(key.org_id, "payment_reversal", external.value)
         payment = payment_key(key, payment_id)
-        found = get_items({self._table: [summary_key(key), payment, taken]})
-        if (self._table, *payment) not in found:
-            raise NotFoundError
+        found = get_items_of(self._table, summary_key(key), payment, taken)
         return (
-            to_summary(key, found[self._table, *summary_key(key)]),
-            to_payment(found[self._table, *payment]),
-            to_idempotency_record(found.get((self._table, *taken))),
+            to_summary(key, existing(found.get(summary_key(key)))),
+            to_payment(existing(found.get(payment))),
+            to_idempotency_record(found.get(taken)),
         )
 
     def list_all(self, key: InvoiceKey) -> list[Payment]:
         """List all payments of an invoice, those that were reversed too."""
-        items = query(
-            self._table,
-            "pk = :pk AND begins_with(sk, :payment)",
-            {":pk": {"S": invoice_pk(key)}, ":payment": {"S": joined("payment", "")}},
-        )
-        return list(map(to_payment, items))
+        return list(map(to_payment, query_beginning(self._table, payment_key(key, ""))))
 
     # ---------------------------------------------------------------- write
 

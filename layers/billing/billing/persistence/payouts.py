@@ -8,7 +8,6 @@ Payouts, in the invoices' table, among the items of their document: see invoice_
 from dataclasses import replace
 
 from billing import config
-from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.invoice_record import read_record
 from billing.domain.invoices import InvoiceKey, InvoiceSummary, Payout, Settlement
@@ -17,8 +16,9 @@ from billing.domain.records import instant, to_instant
 from billing.persistence.dynamodb import (
     Item,
     Key,
+    existing,
     get_item,
-    get_items,
+    get_items_of,
     int_of,
     joined,
     list_after,
@@ -47,27 +47,19 @@ class PayoutRepository:
     ) -> tuple[InvoiceSummary, IdempotencyRecord | None]:
         """Read the document of a new payout, and what has its external id already."""
         taken = external_key(key.org_id, "payout", external.value)
-        found = get_items({self._table: [summary_key(key), taken]})
-        item = found.get((self._table, *summary_key(key)))
-        if item is None:
-            raise NotFoundError
-        summary = to_summary(key, item)
+        found = get_items_of(self._table, summary_key(key), taken)
+        summary = to_summary(key, existing(found.get(summary_key(key))))
         if summary.is_correction is None:
-            document = get_items({self._table: [document_key(key)]})
-            record = to_record(document[self._table, *document_key(key)])
+            record = to_record(get_items_of(self._table, document_key(key))[document_key(key)])
             summary = replace(summary, is_correction=read_record(record).corrects is not None)
-        return summary, to_idempotency_record(found.get((self._table, *taken)))
+        return summary, to_idempotency_record(found.get(taken))
 
     def get(self, key: InvoiceKey, payout_id: str) -> Payout:
-        item = get_item(self._table, _payout_key(key, payout_id))
-        if item is None:
-            raise NotFoundError
-        return to_payout(item)
+        return to_payout(existing(get_item(self._table, _payout_key(key, payout_id))))
 
     def list_page(self, key: InvoiceKey, after: str | None, limit: int) -> list[Payout]:
         """List a document's payouts, newest first, from the one after `after` on."""
-        pk, sk = _payout_key(key, after or "")
-        items = list_after(self._table, pk, joined("payout", ""), sk if after else None, limit)
+        items = list_after(self._table, _payout_key(key, ""), after, limit)
         return [to_payout(item) for item in items]
 
     def add(

@@ -25,7 +25,6 @@ from billing import config
 from billing.domain.credit_notes import Creditable
 from billing.domain.errors import (
     CycleMovedError,
-    NotFoundError,
     RefundNotPendingError,
 )
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
@@ -57,6 +56,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     delete,
+    existing,
     get_item,
     get_items,
     joined,
@@ -85,10 +85,7 @@ class RefundRepository:
     # ---------------------------------------------------------------- read
 
     def get(self, key: RefundKey) -> Refund:
-        refund = self.find(key)
-        if refund is None:
-            raise NotFoundError
-        return refund
+        return to_refund(existing(get_item(self._table, _refund_key(key))))
 
     def find(self, key: RefundKey) -> Refund | None:
         item = get_item(self._table, _refund_key(key))
@@ -96,8 +93,7 @@ class RefundRepository:
 
     def list_page(self, key: MovementKey, after: str | None, limit: int) -> list[Refund]:
         """List a movement's refunds, newest first, from the one after `after` on."""
-        pk, sk = _refund_key(RefundKey(key, after or ""))
-        items = list_after(self._table, pk, joined("refund", ""), sk if after else None, limit)
+        items = list_after(self._table, _refund_key(RefundKey(key, "")), after, limit)
         return [to_refund(item) for item in items]
 
     def list_of_cycle(self, org_id: str, account_id: str, ends_on: date) -> Iterator[Refund]:
@@ -113,10 +109,8 @@ class RefundRepository:
         found = get_items(
             {self._movements: [movement], **({self._table: [taken]} if taken else {})}
         )
-        if (self._movements, *movement) not in found:
-            raise NotFoundError
         return (
-            to_movement(found[self._movements, *movement]),
+            to_movement(existing(found.get((self._movements, *movement)))),
             to_idempotency_record(found.get((self._table, *taken))) if taken else None,
         )
 
@@ -124,10 +118,9 @@ class RefundRepository:
         """Read a refund and its movement."""
         movement, refund = movement_key(key.movement), _refund_key(key)
         found = get_items({self._movements: [movement], self._table: [refund]})
-        if (self._table, *refund) not in found:
-            raise NotFoundError
-        return to_refund(found[self._table, *refund]), to_movement(
-            found[self._movements, *movement]
+        return (
+            to_refund(existing(found.get((self._table, *refund)))),
+            to_movement(found[self._movements, *movement]),
         )
 
     # ---------------------------------------------------------------- write

@@ -12,10 +12,10 @@ Both are written in one transaction: when a subscription is registered, or with 
 from typing import Any
 
 from billing import config
-from billing.domain.errors import NotFoundError
 from billing.persistence.accounts import account_key, account_of
 from billing.persistence.dynamodb import (
     Key,
+    existing,
     get_items,
     get_items_of,
     joined,
@@ -49,9 +49,7 @@ class SubscriptionRepository:
     def get_owner(self, org_id: str, subscription_id: str) -> str:
         """Read the owner of a subscription. Raise NotFoundError if it has none."""
         owner = owner_key(org_id, subscription_id)
-        item = get_items_of(self._movements, owner).get(owner)
-        if item is None:
-            raise NotFoundError
+        item = existing(get_items_of(self._movements, owner).get(owner))
         return str(item["account_id"]["S"])
 
     def add(self, org_id: str, account_id: str, subscription_id: str) -> None:
@@ -63,9 +61,9 @@ class SubscriptionRepository:
     def list_page(self, org_id: str, account_id: str, after: str | None, limit: int) -> list[str]:
         """List an account's subscriptions by their ids, from the one after `after` on."""
         pk, _ = account_key(org_id, account_id)
-        last = joined(_KIND, after) if after else None
-        items = list_after(self._accounts, pk, joined(_KIND, ""), last, limit, newest_first=False)
-        return [item["sk"]["S"].removeprefix(joined(_KIND, "")) for item in items]
+        prefix = joined(_KIND, "")
+        items = list_after(self._accounts, (pk, prefix), after, limit, newest_first=False)
+        return [item["sk"]["S"].removeprefix(prefix) for item in items]
 
 
 def put_subscription(

@@ -26,7 +26,7 @@ from billing.persistence.dynamodb import (
     joined,
     list_after,
     put,
-    query,
+    query_beginning,
     transact,
 )
 
@@ -71,16 +71,12 @@ class TokenRepository:
 
     def list_page(self, org_id: str, after: str | None, limit: int) -> list[Grant]:
         """Return at most `limit` grants of an org, newest first, from the one before `after` on."""
-        pk, prefix = _id_key(org_id, "")
-        sk = _id_key(org_id, after)[1] if after else None
-        return [_to_grant(item) for item in list_after(self._table, pk, prefix, sk, limit)]
+        items = list_after(self._table, _id_key(org_id, ""), after, limit)
+        return [_to_grant(item) for item in items]
 
     def list_grants(self, org_id: str) -> Iterator[Grant]:
         """Return all grants of an org, oldest first."""
-        pk, prefix = _id_key(org_id, "")
-        values = {":pk": {"S": pk}, ":prefix": {"S": prefix}}
-        items = query(self._table, "pk = :pk AND begins_with(sk, :prefix)", values)
-        return map(_to_grant, items)
+        return map(_to_grant, query_beginning(self._table, _id_key(org_id, "")))
 
     def revoke(self, org_id: str, token_id: str, reach: Reach = EVERY_ACCOUNT) -> None:
         """

@@ -24,7 +24,6 @@ from botocore.exceptions import ClientError
 
 from billing import config
 from billing.aws import call, dynamodb
-from billing.domain.errors import NotFoundError
 from billing.domain.events import EventType, PublishedEvent
 from billing.domain.records import instant, to_instant, to_json
 from billing.domain.webhooks import Delivery, DeliveryStatus, Endpoint
@@ -32,6 +31,7 @@ from billing.persistence.dynamodb import (
     Item,
     Key,
     delete,
+    existing,
     expiring,
     get_item,
     get_items,
@@ -40,6 +40,7 @@ from billing.persistence.dynamodb import (
     list_after,
     put,
     query,
+    query_beginning,
     transact,
 )
 from billing.persistence.events import STAYS, event_of, position_key
@@ -58,15 +59,11 @@ class WebhookRepository:
 
     def list_endpoints(self, org_id: str) -> list[Endpoint]:
         """List the endpoints of an org, oldest first."""
-        pk, prefix = _endpoint_key(org_id, "")
-        values = {":pk": {"S": pk}, ":prefix": {"S": prefix}}
-        items = query(self._table, "pk = :pk AND begins_with(sk, :prefix)", values)
+        items = query_beginning(self._table, _endpoint_key(org_id, ""))
         return [to_endpoint(org_id, item) for item in items]
 
     def get_endpoint(self, org_id: str, endpoint_id: str) -> Endpoint:
-        item = get_item(self._table, _endpoint_key(org_id, endpoint_id))
-        if item is None:
-            raise NotFoundError
+        item = existing(get_item(self._table, _endpoint_key(org_id, endpoint_id)))
         return to_endpoint(org_id, item)
 
     def add_endpoint(self, endpoint: Endpoint) -> None:
@@ -152,15 +149,13 @@ class WebhookRepository:
         self, org_id: str, endpoint_id: str, after: str | None, limit: int
     ) -> list[Delivery]:
         """List the deliveries of an endpoint, newest first, from the one after `after` on."""
-        pk, prefix = _deliveries(org_id, endpoint_id), joined("delivery", "")
-        last = prefix + after if after else None
-        return [to_delivery(item) for item in list_after(self._table, pk, prefix, last, limit)]
+        beginning = _deliveries(org_id, endpoint_id), joined("delivery", "")
+        items = list_after(self._table, beginning, after, limit)
+        return [to_delivery(item) for item in items]
 
     def get_delivery(self, org_id: str, endpoint_id: str, position: int) -> Delivery:
-        item = get_item(self._table, _place_key(org_id, endpoint_id, position))
-        if item is None:
-            raise NotFoundError
-        return to_delivery(item)
+        key = _place_key(org_id, endpoint_id, position)
+        return to_delivery(existing(get_item(self._table, key)))
 
     def list_due(self, now: datetime, limit: int) -> list[Delivery]:
         """List deliveries that no queue holds and that are to be tried now."""
