@@ -43,8 +43,8 @@ def measure(workers: Workers, run: str) -> str:
         movements(with_body(made, external_movement_unique_id=f"run-{account_id}"), expect=201)
 
     sqs: Any = boto3.client("sqs")
-    fifo = {"QueueName": f"{org_id}.fifo", "Attributes": {"FifoQueue": "true"}}
-    asked = {"RUNS_QUEUE": {"QueueName": org_id}, "BATCHES_QUEUE": fifo}
+    fifo: Json = {"QueueName": f"{org_id}.fifo", "Attributes": {"FifoQueue": "true"}}
+    asked: dict[str, Json] = {"RUNS_QUEUE": {"QueueName": org_id}, "BATCHES_QUEUE": fifo}
     queues = {name: sqs.create_queue(**what)["QueueUrl"] for name, what in asked.items()}
     workers.settings |= queues
     runs, bill = workers.of("BillingRun"), workers.of("BillAccounts")

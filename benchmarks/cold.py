@@ -11,6 +11,7 @@ import re
 import subprocess
 import time
 from collections.abc import Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ def measure(workers: Workers, run: str) -> str:
         issue(workers.of(what), org_id, 1)
 
     def started(turns: Sequence[tuple[Artifact, Json]], rounds: int) -> list[list[Start]]:
-        return in_turns([lambda t=turn: _start(t[0], settings, t[1]) for turn in turns], rounds)
+        return in_turns([partial(_start, settings, *turn) for turn in turns], rounds)
 
     ours, twin, bare = artifacts.function("InvoicesFunction"), artifacts.TWIN, artifacts.BARE
     get = event("invoices_get", org_id)
@@ -95,7 +96,7 @@ def _times(starts: list[Start]) -> list[str]:
     return [milliseconds(starts, what, 0) for what in ("cpu", "wall")]
 
 
-def _start(artifact: Artifact, settings: dict[str, str], event: Json) -> Start:
+def _start(settings: dict[str, str], artifact: Artifact, event: Json) -> Start:
     """Start a process with its first request, and end it."""
     answers: list[Any] = []
 

@@ -42,10 +42,15 @@ NUMBERS = (f"F2026-{number:06}" for number in count(1))
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
 
+class Time(NamedTuple):
+    wall: float
+
+
 def main() -> None:
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     subsets = {"HarfBuzz": HARFBUZZ, "fontTools": None} if HARFBUZZ else {"fontTools": None}
-    steps = [_whole, _typst, *(partial(_weasyprint, subset) for subset in subsets.values())]
+    weasy = (partial(_weasyprint, subset) for subset in subsets.values())
+    steps: list[Callable[[], Time]] = [_whole, _typst, *weasy]
     whole, typst, *others = in_turns(steps, ROUNDS)
     [cold] = in_turns([lambda: _timed(_new_process, "render(TWELVE_LINES)")], 5)
     of_typst = ratio(whole, typst, "wall")
@@ -68,10 +73,6 @@ def main() -> None:
 
 
 _ms = partial(milliseconds, what="wall", digits=1)
-
-
-class Time(NamedTuple):
-    wall: float
 
 
 def _timed(work: Callable[..., object], *arguments: Any) -> Time:

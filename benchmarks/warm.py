@@ -50,14 +50,14 @@ def measure(workers: Workers, run: str) -> str:
         "credit note": (pair, [many_of_invoices("invoices_credit", org_id) for org_id in orgs]),
         "refund": (refunds, refunded),
     }
-    for name, (both, made) in operations.items():
-        sent = [list(islice(each, WARM_UP + rounds)) for each in made]
+    for name, (both, requests_of) in operations.items():
+        sent = [list(islice(each, WARM_UP + rounds)) for each in requests_of]
         turns = [(worker, iter(each)) for worker, each in zip(both, sent, strict=True)]
         ours, twins = called_in_turns(turns, rounds, expect=201)
         for our_call, twins_call in zip(ours, twins, strict=True):
             likeness.check(name, our_call.answer, twins_call.answer, *orgs)
-        for worker, done, requests in zip(both, (ours, twins), sent, strict=True):
-            likeness.check_replay(name, done[-1], requests[-1], worker)
+        for worker, done, all_sent in zip(both, (ours, twins), sent, strict=True):
+            likeness.check_replay(name, done[-1], all_sent[-1], worker)
         rows.append(_row(name, ours, twins))
     likeness.check_reads(pair, orgs)
     likeness.check_refusals(pair, orgs)

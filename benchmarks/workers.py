@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,5 +95,8 @@ def called_in_turns(
     pairs: list[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
 ) -> list[list[Call]]:
     """Call workers in turns, each with the next of its events."""
-    steps = [lambda call=call, of=of: call(next(of), expect) for call, of in pairs]
-    return figures.in_turns(steps, rounds, warm_up=WARM_UP)
+
+    def step(call: Worker, events: Iterator[Json]) -> Call:
+        return call(next(events), expect)
+
+    return figures.in_turns([partial(step, *each) for each in pairs], rounds, warm_up=WARM_UP)

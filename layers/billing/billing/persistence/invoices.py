@@ -43,6 +43,7 @@ from billing.persistence.dynamodb import (
     padded,
     put,
     query,
+    query_beginning,
     transact,
     update,
 )
@@ -353,14 +354,8 @@ class InvoiceRepository:
 
     def _all_heads(self, org_id: str, account_id: str) -> Iterator[InvoiceSummary]:
         """Read the heads of all documents; what only records know is read from them."""
-        items = query(
-            self._table,
-            "pk = :pk AND begins_with(sk, :invoice)",
-            {
-                ":pk": {"S": account_pk(org_id, account_id)},
-                ":invoice": {"S": joined("invoice", "")},
-            },
-        )
+        beginning = account_pk(org_id, account_id), joined("invoice", "")
+        items = query_beginning(self._table, beginning)
         for some in batched(items, 25, strict=False):
             heads = [
                 to_summary(InvoiceKey(org_id, account_id, int_of(item, "ordinal")), item)
@@ -511,12 +506,8 @@ class InvoiceRepository:
 
         Return the newest ordinal of its block, how many to skip there, and the total of all.
         """
-        blocks = query(
-            self._table,
-            "pk = :pk AND begins_with(sk, :block)",
-            {":pk": {"S": account}, ":block": {"S": joined("unpaid-block", "")}},
-            ScanIndexForward=False,
-        )
+        beginning = account, joined("unpaid-block", "")
+        blocks = query_beginning(self._table, beginning, ScanIndexForward=False)
         total, newest, skipped = 0, padded(0), 0
         for item in blocks:
             unpaid = int_of(item, "unpaid")
