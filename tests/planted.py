@@ -37,7 +37,8 @@ BUGS = [
     Bug(
         1, "refunds are not held against what is left of the movement",
         f"{BILLING}/persistence/refunds.py",
-        '                "refunded": movement.amount.gross.minor - gross,\n', "",
+        '                "refunded": movement.amount.gross.minor - gross,\n'
+        '                "refunded_net": movement.amount.net.minor - net,\n', "",
         "tests/integration/test_refund_races.py::test_gives_back_exactly_what_fits",
     ),
     Bug(
@@ -45,7 +46,7 @@ BUGS = [
         f"{BILLING}/persistence/movements.py",
         ', expected={"refunded": 0, "refunded_net": 0}', "",
         "tests/integration/test_movement_deletion.py"
-        "::test_either_the_movement_is_deleted_or_some_of_it_is_refunded",
+        "::test_stays_where_it_is_refunded_just_after_it_was_read",
     ),
     Bug(
         2, "a transaction that met another is taken for done",
@@ -109,7 +110,7 @@ BUGS = [
         7, "a refund is found under another account",
         f"{BILLING}/api/access.py",
         "        if not self.reach.includes(account_id):\n            raise NotFoundError\n", "",
-        "tests/integration/test_refund_reach.py::test_hides_another_account",
+        "tests/integration/test_foreign_ids.py::test_an_id_of_another_is_as_one_that_nobody_has",
     ),
     Bug(
         7, "a subscription that is nobody's is anybody's",

@@ -16,7 +16,7 @@ from billing.domain.errors import (
     NotFoundError,
 )
 from billing.domain.idempotency import Created
-from billing.domain.movements import MovementKey
+from billing.domain.movements import Movement, MovementKey
 from billing.domain.tokens import EVERY_ACCOUNT
 from billing.persistence.cycles import list_members
 from billing.persistence.exchange_rates import ExchangeRateRepository
@@ -126,6 +126,22 @@ def test_either_the_movement_is_deleted_or_some_of_it_is_refunded(billed: Invoke
         assert errors <= {MovementRefundedError, NotFoundError}
         if kept:
             assert kept.refunded.minor == 121 * len(refunds)
+
+
+def test_stays_where_it_is_refunded_just_after_it_was_read(billed: Invoker) -> None:
+    hands = Hands(billed)
+
+    class Late(MovementRepository):
+        def find(self, key: MovementKey) -> Movement | None:
+            movement = super().find(key)
+            if movement and not movement.refunded:
+                hands.issue("meanwhile")
+            return movement
+
+    with pytest.raises(MovementRefundedError):
+        withdraw_movement(hands.movement, reach=EVERY_ACCOUNT, movements=Late())
+
+    assert hands.read().refunded.minor > 0
 
 
 @pytest.mark.faults
