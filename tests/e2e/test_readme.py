@@ -51,7 +51,7 @@ def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path, 
     assert {status[0] for status in statuses} == {"2"}, session.stderr + session.stdout
     assert '"remaining": 0' in session.stdout
     assert '"kind": "CREDIT_NOTE"' in session.stdout
-    assert '"type": "credit_note.issued"' in session.stdout
+    assert '"type":"invoice.issued"' in session.stdout
     assert "VATEX-EU-AE" in session.stdout
     assert "Reverse charge (art. 196, Directive 2006/112/EC)" in session.stdout
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
