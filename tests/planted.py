@@ -59,7 +59,7 @@ BUGS = [
     Bug(
         3, "an invoice does not take its external id",
         f"{BILLING}/persistence/issuing.py",
-        "writes.append(put_external(self._table, key, str(first.key.ordinal), external))", "pass",
+        "writes.append(put_external(self._table, key, thing_id, external, account_id))", "pass",
         "tests/integration/test_invoices.py::test_issues_an_invoice_once_for_one_external_id",
     ),
     Bug(
@@ -111,6 +111,14 @@ BUGS = [
         f"{BILLING}/api/access.py",
         "        if not self.reach.includes(account_id):\n            raise NotFoundError\n", "",
         "tests/integration/test_foreign_ids.py::test_an_id_of_another_is_as_one_that_nobody_has",
+    ),
+    Bug(
+        7, "a reused external id names what another account has",
+        f"{BILLING}/api/app.py",
+        "if error.existing and not _caller.get().may_find(error.existing.account_id):",
+        "if error.existing is None:",
+        "tests/integration/test_reused_external_ids.py"
+        "::test_it_names_what_another_account_has_only_to_who_reaches_that",
     ),
     Bug(
         7, "a subscription that is nobody's is anybody's",

@@ -15,6 +15,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from http import HTTPStatus
 from types import ModuleType
 from typing import Any
 
@@ -64,7 +65,8 @@ its accounts, and has a role. It ends, at the latest, with the token that create
 
 **Idempotency.** Requests that create something take an external id, which you choose. The same
 request sent again returns the first id, with the header `idempotent-replayed`; a different request
-with the same external id is refused with 409. So after any failure, send the same request again.
+with the same external id is refused with 409, and `Location` is the path of what the first one
+created. So after any failure, send the same request again.
 
 **Texts** are printed on documents, in Latin, Greek, Cyrillic, Hebrew, Arabic, Thai, Armenian,
 Georgian, Chinese, Japanese and Korean letters. A text with a character that no font of documents
@@ -117,7 +119,10 @@ HEADERS: dict[str, tuple[str, Json]] = {
         "The request was sent before; this is its first result.",
         {"type": "string", "enum": ["true"]},
     ),
-    "Location": ("Path of the resource that was created.", {"type": "string"}),
+    "Location": (
+        "Path of the resource that was created; on a 409, of what the external id created before.",
+        {"type": "string"},
+    ),
     "Allow": ("Methods that the path has.", {"type": "string"}),
     "ETag": ("Version, for `If-Match`; of a PDF, its hash.", {"type": "string"}),
     "RANGED-DATA": (
@@ -383,6 +388,8 @@ def _failures() -> Json:
             headers = ["x-request-id"]
             if error.retry_after is not None:
                 headers.append("Retry-After")
+            if name == "v1" and status is HTTPStatus.CONFLICT:
+                headers.append("Location")
             found[f"{name}-{status.value}"] = {
                 "description": description,
                 "headers": {header: _header(header) for header in headers},

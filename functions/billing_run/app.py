@@ -11,6 +11,7 @@ from billing.adapters.queues import RunsQueue
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_READER
 from billing.api.app import BillingApp, created
+from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import BillingRunId, Cursor, Limit, OrgId
 from billing.dialects.v1.billing_runs import (
@@ -45,7 +46,7 @@ def create_billing_run(
     return created(
         GenericCreatedResponseDTO(id=started.id),
         started,
-        f"/v1/orgs/{org_id}/billing_runs/{started.id}",
+        location(org_id, "billing_run", started.id),
     )
 
 

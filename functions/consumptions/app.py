@@ -13,6 +13,7 @@ from billing import clock
 from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp
+from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import Cursor, Limit, OrgId, SubscriptionId
 from billing.dialects.fields import Date
@@ -56,8 +57,7 @@ def create_consumptions(
         rates=ExchangeRateRepository(),
     )
     receipt = ConsumptionReceiptDTO(accepted=accepted, duplicates=len(request.records) - accepted)
-    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/consumptions"
-    headers = {"Location": location}
+    headers = {"Location": location(org_id, "consumption", subscription_id)}
     return Response(HTTPStatus.CREATED, content_types.APPLICATION_JSON, receipt, headers)
 
 

@@ -25,6 +25,7 @@ from billing.api import cursors
 from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.etags import KEPT_BY_CLIENT
+from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import (
     AccountId,
@@ -203,9 +204,8 @@ def create_invoice(
         rates=ExchangeRateRepository(),
         issuing=IssuingRepository(),
     )
-    return created(
-        GenericCreatedResponseDTO(id=issued.id), issued, _path(org_id, account_id, issued.id)
-    )
+    path = location(org_id, "invoice", account_id, issued.id)
+    return created(GenericCreatedResponseDTO(id=issued.id), issued, path)
 
 
 @app.get(V1_INVOICES, security=READER, tags=["v1 invoices"])
@@ -338,10 +338,8 @@ def create_payment(
         org_time=app.org_time(),
         payments=PaymentRepository(),
     )
-    path = _path(org_id, account_id, invoice_id)
-    return created(
-        GenericCreatedResponseDTO(id=received.id), received, f"{path}/payments/{received.id}"
-    )
+    path = location(org_id, "payment", account_id, invoice_id, received.id)
+    return created(GenericCreatedResponseDTO(id=received.id), received, path)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/payments", security=READER, tags=["v1 invoices"])
@@ -399,10 +397,8 @@ def create_payment_reversal(
         now=app.org_time(),
         payments=PaymentRepository(),
     )
-    path = _path(org_id, account_id, invoice_id)
-    return created(
-        GenericCreatedResponseDTO(id=reversed_.id), reversed_, f"{path}/payments/{reversed_.id}"
-    )
+    path = location(org_id, "payment_reversal", *where)
+    return created(GenericCreatedResponseDTO(id=reversed_.id), reversed_, path)
 
 
 @app.post(
@@ -426,10 +422,8 @@ def create_payout(
         org_time=app.org_time(),
         payouts=PayoutRepository(),
     )
-    path = _path(org_id, account_id, invoice_id)
-    return created(
-        GenericCreatedResponseDTO(id=returned.id), returned, f"{path}/payouts/{returned.id}"
-    )
+    path = location(org_id, "payout", account_id, invoice_id, returned.id)
+    return created(GenericCreatedResponseDTO(id=returned.id), returned, path)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/payouts", security=READER, tags=["v1 invoices"])
@@ -516,9 +510,8 @@ def create_credit_note(
         profiles=AccountRepository(),
         issuing=IssuingRepository(),
     )
-    return created(
-        GenericCreatedResponseDTO(id=issued.id), issued, _path(org_id, account_id, issued.id)
-    )
+    path = location(org_id, "credit_note", account_id, invoice_id, issued.id)
+    return created(GenericCreatedResponseDTO(id=issued.id), issued, path)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
@@ -567,10 +560,6 @@ def _link_seconds() -> int:
     if expires_at is None:
         return LINK_SECONDS
     return max(1, min(LINK_SECONDS, int((expires_at - clock.now()).total_seconds())))
-
-
-def _path(org_id: str, account_id: str, invoice_id: str) -> str:
-    return f"/v1/orgs/{org_id}/accounts/{account_id}/invoices/{invoice_id}"
 
 
 def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:

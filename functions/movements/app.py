@@ -12,6 +12,7 @@ from billing import clock
 from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created, no_content
+from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import (
     AccountId,
@@ -71,8 +72,8 @@ def create_movement(
         movements=MovementRepository(),
         rates=ExchangeRateRepository(),
     )
-    location = f"/v1/orgs/{org_id}/subscription/{subscription_id}/movement/{recorded.id}"
-    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)
+    path = location(org_id, "movement", subscription_id, recorded.id)
+    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, path)
 
 
 @app.get(MOVEMENTS, security=READER, tags=["v1 movements"])
@@ -161,8 +162,8 @@ def create_adjustment(
         adjustments=AdjustmentRepository(),
         rates=ExchangeRateRepository(),
     )
-    location = f"/v1/orgs/{org_id}/account/{account_id}/adjustment/{recorded.id}"
-    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, location)
+    path = location(org_id, "adjustment", account_id, recorded.id)
+    return created(GenericCreatedResponseDTO(id=recorded.id), recorded, path)
 
 
 @app.get(ADJUSTMENTS, security=READER, tags=["v1 movements"])

@@ -11,6 +11,7 @@ from billing import clock
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, created, no_content
 from billing.api.etags import etag, versions_in
+from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import IfMatch, MovementId, OrgId, RefundId, SubscriptionId
 from billing.dialects.v1.common import GenericCreatedResponseDTO
@@ -138,18 +139,9 @@ def _issue(
         cycles=CycleRepository(),
         invoices=InvoiceRepository(),
     )
-    return created(
-        GenericCreatedResponseDTO(id=issued.id), issued, _path(RefundKey(movement, issued.id))
-    )
+    path = location(movement.org_id, "refund", movement.subscription_id, movement.id, issued.id)
+    return created(GenericCreatedResponseDTO(id=issued.id), issued, path)
 
 
 def _key(org_id: str, subscription_id: str, movement_id: str, refund_id: str) -> RefundKey:
     return RefundKey(MovementKey(org_id, subscription_id, movement_id), refund_id)
-
-
-def _path(key: RefundKey) -> str:
-    movement = key.movement
-    return (
-        f"/v1/orgs/{movement.org_id}/subscription/{movement.subscription_id}"
-        f"/movement/{movement.id}/refund/{key.id}"
-    )

@@ -76,10 +76,10 @@ class Story:
         known = self.known | own
         return {each: known[each] for each in parameters(name) & known.keys()}
 
-    def tell(self, name: str) -> Answer:
-        """Send an event."""
+    def tell(self, name: str, body: Json | None = None) -> Answer:
+        """Send an event, with other fields if a body says so."""
         self.prepare(name)
-        answer = self.invoke(name, **self._path(name, self._own.get(OWN.get(name, ()), {})))
+        answer = self.invoke(name, body, **self._path(name, self._own.get(OWN.get(name, ()), {})))
         if answer.status == 201:
             for parameter in gives_out(name):
                 self.known.setdefault(parameter, answer.json["id"])

@@ -366,6 +366,7 @@ def test_an_external_id_is_taken_within_one_org(
         assert (answer.status, answer.json["code"]) == (409, "EXTERNAL_ID_REUSED")
         known = [theirs.ids["accountId"], *re.findall(ID, first.text)]
         assert [each for each in known if each in answer.text] == []
+        assert "location" not in answer.headers
 
 
 def _told(answer: Answer, named: Mapping[Place, Any]) -> tuple[int, str, str]:

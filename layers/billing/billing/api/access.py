@@ -65,6 +65,10 @@ class Caller:
         if not self.reach.includes(account_id):
             raise AccessDeniedError("The token may not use this account.")
 
+    def may_find(self, account_id: str | None) -> bool:
+        """Return whether it reaches an account; what is the org's own (None), all accounts."""
+        return self.reach.is_all if account_id is None else self.reach.includes(account_id)
+
     def must_find(self, account_id: str) -> None:
         """Check the account of what was found: one out of reach is treated as missing."""
         if not self.reach.includes(account_id):

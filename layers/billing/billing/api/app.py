@@ -30,9 +30,11 @@ from billing.api.authentication import authenticate
 from billing.api.errors import render, status_of
 from billing.api.etags import etag, is_named
 from billing.api.json_body import as_json, parse_json
+from billing.api.locations import location
 from billing.api.logger import kind_of, logger, report
 from billing.domain.errors import (
     BillingError,
+    ConflictError,
     FieldError,
     InvalidRequestError,
     MethodNotAllowedError,
@@ -75,6 +77,7 @@ class BillingApp(APIGatewayHttpResolver):
         # Our own models need no second validation on the way out.
         self._response_validation_middleware = _serialise  # type: ignore[assignment]
         self.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_refuse)
+        self.exception_handler(ConflictError)(_hide_what_is_others)
         self.exception_handler(Exception)(_pass_on)
         self.not_found(_not_found)
         snapshots.prepare()
@@ -166,9 +169,9 @@ class BillingApp(APIGatewayHttpResolver):
             _caller.reset(known)
 
 
-def created[T: BaseModel](body: T, what: Created, location: str) -> Response[T]:
+def created[T: BaseModel](body: T, what: Created, path: str) -> Response[T]:
     """Return a 201 with the path of what was created; a replay of an earlier request is marked."""
-    headers = {"Location": location}
+    headers = {"Location": path}
     if what.replayed:
         headers["idempotent-replayed"] = "true"
     if what.version is not None:
@@ -196,14 +199,21 @@ def _refuse(error: RequestValidationError) -> Response[Any]:
     raise InvalidRequestError("The request is not well-formed.", *details) from None
 
 
-def _field(location: tuple[str | int, ...]) -> str:
-    """Return the name of a field from its location: ('body', 'tax', 'type') is tax.type."""
-    part, *where = location
+def _field(path: tuple[str | int, ...]) -> str:
+    """Return the name of a field from where it is: ('body', 'tax', 'type') is tax.type."""
+    part, *where = path
     name = ".".join(map(str, where)) or str(part)
     return name.upper() if part == "header" else name
 
 
 def _pass_on(error: Exception) -> Response[Any]:
+    raise error
+
+
+def _hide_what_is_others(error: ConflictError) -> Response[Any]:
+    """Pass a conflict on; it does not name what the caller may not see."""
+    if error.existing and not _caller.get().may_find(error.existing.account_id):
+        error.existing = None
     raise error
 
 
@@ -227,6 +237,8 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowedError):
         headers["allow"] = error.allow
+    if isinstance(error, ConflictError) and (existing := error.existing):
+        headers["location"] = location(existing.org_id, existing.kind, *existing.ids)
     body = render(event["rawPath"], error, message, _request_id(event))
     return {"statusCode": status.value, "headers": headers, "body": body}
 

@@ -52,16 +52,16 @@ class Dto(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    def external_id(self, value: str, *scope: str) -> ExternalId:
+    def external_id(self, value: str, *parents: str) -> ExternalId:
         """
         Return the external id of what this request creates.
 
-        Its fingerprint is of all that the request says, and of where (`scope`), by value: `12.1`
+        Its fingerprint is of all that the request says, and of where (`parents`), by value: `12.1`
         and `12.10` are the same, and so are two spellings of an instant. A field that is left out
         does not count, so that requests stay the same when a later release knows more fields.
         """
-        said = json.dumps([*scope, self], default=_by_value, sort_keys=True)
-        return ExternalId(value, sha256(said.encode()).hexdigest())
+        said = json.dumps([*parents, self], default=_by_value, sort_keys=True)
+        return ExternalId(value, sha256(said.encode()).hexdigest(), parents)
 
 
 def _by_value(value: Any) -> Any:

@@ -131,8 +131,10 @@ def untaken(
         elif fingerprints[value] != fingerprint:
             reused.append(record)
     if reused:
+        first = reused[0].external.value
         raise ExternalIdReusedError(
-            reused[0].external.value,
+            first,
+            taken[first].existing if first in taken else None,
             *(
                 FieldError(
                     f"{record.field}.external_consumption_unique_id",

@@ -53,6 +53,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
+from billing.domain.ids import ResourceName
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -123,16 +125,21 @@ class MethodNotAllowedError(BillingError):
 
 class ConflictError(BillingError):
     code = "CONFLICT"
+    existing: ResourceName | None = None
+    """What an earlier request with the same external id created, as far as it is known."""
 
 
 class ExternalIdReusedError(ConflictError):
     code = "EXTERNAL_ID_REUSED"
 
-    def __init__(self, external_id: str, *details: FieldError) -> None:
+    def __init__(
+        self, external_id: str, existing: ResourceName | None, *details: FieldError
+    ) -> None:
         super().__init__(
             f"The external id {external_id!r} was used with a different request. Use a new one.",
             *details,
         )
+        self.existing = existing
 
 
 class ExternalIdChangedError(ConflictError):
@@ -258,11 +265,12 @@ class PaymentExceedsInvoiceError(ConflictError):
 class PaymentReversedError(ConflictError):
     code = "PAYMENT_REVERSED"
 
-    def __init__(self) -> None:
+    def __init__(self, existing: ResourceName | None = None) -> None:
         super().__init__(
             "This payment was reversed, which can be done once. Use a new external id for a new "
             "payment."
         )
+        self.existing = existing
 
 
 class PayoutExceedsCreditError(ConflictError):

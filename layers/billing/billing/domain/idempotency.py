@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from billing.domain.errors import ExternalIdReusedError
+from billing.domain.ids import ResourceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,12 +11,19 @@ class IdempotencyRecord:
     """
     The record of an external id: the id of the thing, and the fingerprint of its request.
 
-    `withdrawn` says that the thing, which can be deleted, is gone.
+    `name` is the whole name of the thing; version 1.0 did not keep it. `withdrawn` says that the
+    thing, which can be deleted, is gone.
     """
 
     id: str
     fingerprint: str
+    name: ResourceName | None = None
     withdrawn: bool = False
+
+    @property
+    def existing(self) -> ResourceName | None:
+        """Return the name of the thing, if it is known and the thing still there."""
+        return None if self.withdrawn else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +38,15 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ExternalId:
-    """The caller's id for a new thing, and a fingerprint of all that the request says."""
+    """
+    The caller's id for a new thing, and a fingerprint of all that the request says.
+
+    `parents` are the ids of what the thing becomes part of, the outermost first.
+    """
 
     value: str
     fingerprint: str
+    parents: tuple[str, ...] = ()
 
     def replay(self, record: IdempotencyRecord | None) -> Created | None:
         """
@@ -44,5 +57,5 @@ class ExternalId:
         if record is None:
             return None
         if record.fingerprint != self.fingerprint:
-            raise ExternalIdReusedError(self.value)
+            raise ExternalIdReusedError(self.value, record.existing)
         return Created(record.id, replayed=True)

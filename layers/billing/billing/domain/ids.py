@@ -1,10 +1,25 @@
-"""Ids that sort by the time they were made, and the one that no account can have."""
+"""Ids: new ones, the one that no account can have, and what names a resource whole."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 ALL_ACCOUNTS = "all"
 """The word for all accounts of an org, wherever accounts are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceName:
+    """
+    What names a resource: its org, its kind, and ids from that of its outermost parent to its own.
+
+    `account_id` is the account it belongs to, None if it belongs to the org itself.
+    """
+
+    org_id: str
+    account_id: str | None
+    kind: str
+    ids: tuple[str, ...]
 
 
 def new_id(now: datetime) -> str:

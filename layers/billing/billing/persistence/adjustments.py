@@ -90,10 +90,14 @@ class AdjustmentRepository:
             joined("adjustment", key.id),
         )
         writes = [
-            put(table, _adjustment_key(key), item),
+            put(table, adjustment_key(key), item),
             put(table, copy_key, item),
             put_external(
-                table, external_key(key.org_id, "adjustment", external.value), key.id, external
+                table,
+                external_key(key.org_id, "adjustment", external.value),
+                key.id,
+                external,
+                key.account_id,
             ),
             check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
             if to.cycle
@@ -107,18 +111,18 @@ class AdjustmentRepository:
             # nobody else makes this id: an earlier try went through
 
     def get(self, key: AdjustmentKey) -> Adjustment:
-        return to_adjustment(existing(get_item(self._table, _adjustment_key(key))))
+        return to_adjustment(existing(get_item(self._table, adjustment_key(key))))
 
     def list_page(
         self, org_id: str, account_id: str, after: str | None, limit: int
     ) -> list[Adjustment]:
         """List an account's adjustments, newest first, from the one after `after` on."""
-        beginning = _adjustment_key(AdjustmentKey(org_id, account_id, ""))
+        beginning = adjustment_key(AdjustmentKey(org_id, account_id, ""))
         items = list_after(self._table, beginning, after, limit)
         return [to_adjustment(item) for item in items]
 
 
-def _adjustment_key(key: AdjustmentKey) -> Key:
+def adjustment_key(key: AdjustmentKey) -> Key:
     return joined("adjustment", key.org_id, key.account_id), joined("adjustment", key.id)
 
 

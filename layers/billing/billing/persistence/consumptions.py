@@ -145,7 +145,7 @@ class ConsumptionRepository:
             for each, external in some:
                 key = external_key(org_id, "consumption", external.value)
                 writes += [
-                    put_external(self._table, key, each.id, external),
+                    put_external(self._table, key, each.id, external, to.account.id),
                     put(self._table, _consumption_key(org_id, subscription_id, each), _item(each)),
                 ]
             transact(writes)

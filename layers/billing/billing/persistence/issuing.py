@@ -142,7 +142,8 @@ class IssuingRepository:
         if external:
             first = journal.issued[0].invoice
             key = external_key(journal.org.id, _EXTERNAL_KINDS[first.kind], external.value)
-            writes.append(put_external(self._table, key, str(first.key.ordinal), external))
+            thing_id, account_id = str(first.key.ordinal), first.key.account_id
+            writes.append(put_external(self._table, key, thing_id, external, account_id))
         transact_documents(writes)
 
     def writes(self, journal: Journal) -> list[Any]:

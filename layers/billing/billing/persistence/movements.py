@@ -121,7 +121,11 @@ class MovementRepository:
             put(table, movement_key(key), item),
             put(table, _copy_key(movement), item),
             put_external(
-                table, external_key(key.org_id, "movement", external.value), key.id, external
+                table,
+                external_key(key.org_id, "movement", external.value),
+                key.id,
+                external,
+                movement.account_id,
             ),
             check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
             if to.cycle

@@ -104,7 +104,7 @@ class PaymentRepository:
         transact(
             [
                 recorded,
-                put_external(self._table, taken, payment.id, external),
+                put_external(self._table, taken, payment.id, external, summary.key.account_id),
                 *settlement_writes(self._table, summary, settlement),
             ]
         )
@@ -138,7 +138,7 @@ class PaymentRepository:
         transact(
             [
                 reversed_,
-                put_external(self._table, taken, payment.id, external),
+                put_external(self._table, taken, payment.id, external, summary.key.account_id),
                 *settlement_writes(self._table, summary, settlement),
             ]
         )

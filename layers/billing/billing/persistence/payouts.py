@@ -85,7 +85,7 @@ class PayoutRepository:
         transact(
             [
                 put(self._table, _payout_key(summary.key, payout.id), attributes),
-                put_external(self._table, taken, payout.id, external),
+                put_external(self._table, taken, payout.id, external, summary.key.account_id),
                 *settlement_writes(self._table, summary, settlement),
             ]
         )

@@ -240,24 +240,28 @@ class RefundRepository:
 
     def _take(self, refund: Refund, external: ExternalId | None) -> list[Any]:
         key = _external_key(refund.key.movement.org_id, external)
-        return [put_external(self._table, key, refund.key.id, external)] if key and external else []
+        if key is None or external is None:
+            return []
+        return [put_external(self._table, key, refund.key.id, external, refund.account_id)]
 
     def _copy(self, refund: Refund) -> list[Any]:
         if not refund.request.billable:
             return []
-        return [put(self._movements, _copy_key(refund), _item(refund), new=False)]
+        return [put(self._movements, refund_copy_key(refund), _item(refund), new=False)]
 
     def _forget_copy(self, refund: Refund) -> list[Any]:
-        return [delete(self._movements, _copy_key(refund))] if refund.request.billable else []
+        return [delete(self._movements, refund_copy_key(refund))] if refund.request.billable else []
 
 
 def _refund_key(key: RefundKey) -> Key:
-    movement = key.movement
-    pk = joined("movement", movement.org_id, movement.subscription_id, movement.id)
-    return pk, joined("refund", key.id)
+    return refunds_pk(key.movement), joined("refund", key.id)
 
 
-def _copy_key(refund: Refund) -> Key:
+def refunds_pk(key: MovementKey) -> str:
+    return joined("movement", key.org_id, key.subscription_id, key.id)
+
+
+def refund_copy_key(refund: Refund) -> Key:
     movement = refund.key.movement
     return (
         members(movement.org_id, refund.account_id, refund.cycle),

@@ -69,11 +69,12 @@ def issue_refund(
         movement, record = refunds.get_for_issue(movement_key, external)
         if not reach.includes(movement.account_id):
             raise NotFoundError
-        if external and (known := external.replay(record)):
-            refund = refunds.find(RefundKey(movement_key, known.id))
-            if refund is None:
-                raise RefundWithdrawnError
-            return replace(known, version=refund.version)
+        if external and record:
+            first = refunds.find(_refund_of(record, movement_key))
+            known = external.replay(replace(record, withdrawn=first is None))
+            if known and first:
+                return replace(known, version=first.version)
+            raise RefundWithdrawnError
         cycle, original = movement.cycle, None
         if not is_open or movement.likely_cycle(org_time) != movement.cycle:
             opened, closed = cycles.get_open(
@@ -94,3 +95,11 @@ def issue_refund(
         return Created(key.id, version=refund.version)
 
     return deadline.retry(issue)
+
+
+def _refund_of(record: IdempotencyRecord, movement: MovementKey) -> RefundKey:
+    """Return the key of the refund that has an external id; version 1.0 kept its own id alone."""
+    if record.name:
+        subscription_id, movement_id, _ = record.name.ids
+        movement = MovementKey(movement.org_id, subscription_id, movement_id)
+    return RefundKey(movement, record.id)

@@ -64,7 +64,7 @@ def receive_payment(
         summary, record = payments.get_for_payment(key, external)
         if known := external.replay(record):
             if payments.get(key, known.id).reversal:
-                raise PaymentReversedError
+                raise PaymentReversedError(record.existing if record else None)
             return known
         check_not_ahead(paid_at, org_time, "paid_datetime")
         owed_in = summary.gross.currency
