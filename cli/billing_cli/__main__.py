@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -25,12 +25,15 @@ from billing.domain.ids import ALL_ACCOUNTS
 from billing.domain.tokens import Grant, Role, new_token
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
+from billing.persistence.charge_texts import ChargeTextRepository
+from billing.persistence.cycles import CycleRepository
 from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.tokens import TokenRepository
 from billing.persistence.upgrades import UpgradeRepository
 from billing.persistence.webhooks import WebhookRepository
 from billing.services.check_vat_numbers import check_vat_number
+from billing.services.erase_charges import erase_charges
 from billing.services.erase_documents import erase_documents
 from billing.services.issue_token import issue_token
 from billing.services.read_events import read_events
@@ -246,7 +249,7 @@ def vat_check(org: str, account: str | None) -> None:
 @cli.command()
 @org_option
 @click.option("--quick", is_flag=True, help="Do not read and check the PDFs.")
-@click.option("--list-erased", is_flag=True, help="Print each document that was erased.")
+@click.option("--list-erased", is_flag=True, help="Print each document and movement erased.")
 def audit(org: str, quick: bool, list_erased: bool) -> None:
     """
     Verify the stored data of an org.
@@ -265,6 +268,7 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
     check_org(org)
     documents = charges = 0
     erased: list[str] = []
+    without_texts: list[str] = []
     found: list[tuple[str, str]] = []
     with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
         for each in audited:
@@ -273,15 +277,19 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
             found += [(each.number, fault) for fault in each.faults]
     for number in erased if list_erased else ():
         click.echo(f"{number}: its personal data was erased")
-    for movement_id, faulty in audits.movements(org):
+    for movement in audits.movements(org):
         charges += 1
-        found += [(f"movement {movement_id}", fault) for fault in faulty]
+        without_texts += [movement.id] if movement.erased else []
+        found += [(f"movement {movement.id}", fault) for fault in movement.faults]
+    for movement_id in without_texts if list_erased else ():
+        click.echo(f"movement {movement_id}: its texts were erased")
     for name, faulty in audits.settlements(org):
         found += [(name, fault) for fault in faulty]
     for name, fault in found:
         click.secho(f"{name}: {fault}", fg="red")
-    counted = f"{documents} documents, {len(erased)} erased" if erased else f"{documents} documents"
-    click.echo(f"{counted}, {charges} movements, {len(found)} faults")
+    counted = f"{documents} documents" + _erased(erased)
+    counted += f", {charges} movements" + _erased(without_texts)
+    click.echo(f"{counted}, {len(found)} faults")
     raise SystemExit(1 if found else 0)
 
 
@@ -312,8 +320,9 @@ def erase(org: str, account: str, before: datetime) -> None:
     """
     Erase the personal data of an account's old documents, and their PDFs.
 
-    Numbers, amounts and hashes stay, and the chain still verifies. Documents within their
-    legal retention period are refused.
+    The texts of the movements, adjustments, refunds and usage that they billed go too. Numbers,
+    amounts, ids and hashes stay, and the chain still verifies. Documents within their legal
+    retention period are refused.
     """
     check_org(org)
     erased = erase_documents(
@@ -331,6 +340,18 @@ def erase(org: str, account: str, before: datetime) -> None:
             click.echo(number)
     except NotFoundError as error:
         raise click.ClickException(f"{org} has no account {account}.") from error
+    charges = erase_charges(
+        org,
+        account,
+        before.date(),
+        now=clock.now(),
+        profiles=AccountRepository(),
+        cycles=CycleRepository(),
+        invoices=InvoiceRepository(),
+        texts=ChargeTextRepository(),
+    )
+    if charges:
+        click.echo(f"{charges} movements, adjustments, refunds and usage records")
 
 
 @cli.command()
@@ -510,6 +531,10 @@ def _told[T](items: Iterable[T], length: int) -> Iterator[T]:
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             click.echo(f"{number} of {length} documents", err=True)
             said = time.monotonic()
+
+
+def _erased(them: Sequence[str]) -> str:
+    return f", {len(them)} erased" if them else ""
 
 
 def _grant(org: str, token_id: str) -> Grant:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -54,9 +55,18 @@ def documents(org_id: str, *, pdfs: bool) -> Iterator[Audited]:
     return audit_invoices(org_id, chains=ChainRepository(), pdfs=Pdfs() if pdfs else None)
 
 
-def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:
+@dataclass(frozen=True, slots=True)
+class AuditedMovement:
+    """A movement that was verified, and what is wrong about it."""
+
+    id: str
+    faults: list[str]
+    erased: bool = False
+
+
+def movements(org_id: str) -> Iterator[AuditedMovement]:
     """
-    Verify all movements of an org; return each id, with what is wrong about it.
+    Verify all movements of an org.
 
     The tables know movements by subscription and cycle only, and what an audit is to find may be
     in neither: so it reads both tables whole.
@@ -68,9 +78,10 @@ def movements(org_id: str) -> Iterator[tuple[str, list[str]]]:
     for item in _scan(config.movements_table(), joined("subscription", org_id, "")):
         if "record" in item:
             movement = to_movement(item)
-            yield movement.key.id, audit_refunds(movement, refunds.pop(repr(movement.key), []))
+            faults = audit_refunds(movement, refunds.pop(repr(movement.key), []))
+            yield AuditedMovement(movement.key.id, faults, "erased_at" in item)
     for orphans in refunds.values():
-        yield orphans[0].key.movement.id, ["it is missing, but has refunds"]
+        yield AuditedMovement(orphans[0].key.movement.id, ["it is missing, but has refunds"])
 
 
 def settlements(org_id: str) -> Iterator[tuple[str, list[str]]]:

@@ -736,7 +736,7 @@ class World:
             if each.faults
         ]
         must(faults == [], f"the audit found {faults}")
-        wrong = [(each, found) for each, found in audit.movements(self.org_id) if found]
+        wrong = [each for each in audit.movements(self.org_id) if each.faults]
         must(wrong == [], f"the audit found {wrong}")
         for each in self.passes:
             status = each.client.get(f"{self._org}/tokens").status

@@ -296,7 +296,7 @@ def test_what_was_interrupted_is_done_by_the_next_run(
     kills = 0
     while True:
         try:
-            with _Kill(kills + 1, sent):
+            with Kill(kills + 1, sent):
                 last = erase()
         except Killed:
             kills += 1
@@ -329,7 +329,7 @@ def test_whom_nobody_knows_is_an_error(
     assert said in refused.output
 
 
-class _Kill:
+class Kill:
     """Ends what runs at the nth call to AWS: before it is sent, or once it was answered."""
 
     def __init__(self, nth: int, sent: bool) -> None:

@@ -88,6 +88,12 @@ class CycleDocuments:
     parts: tuple[Part, ...] = ()
     credit_notes: Mapping[int, int] = field(default_factory=dict)
 
+    @property
+    def ordinals(self) -> list[int]:
+        """Return the ordinals of those that are issued."""
+        parts = [part.ordinal for part in self.parts if part.ordinal is not None]
+        return [*parts, *self.credit_notes.values()]
+
     def part_of(self, currency: str, line_key: str) -> Part | None:
         """Return the part that a line of the cycle is in, None where nothing was billed."""
         key = self.planned(line_key)
@@ -117,6 +123,10 @@ class ClosedCycle:
 
     ends_on: date
     documents: CycleDocuments | None
+
+    def is_billed_up_to(self, ordinal: int) -> bool:
+        """Return whether all its documents are issued, none of them after that one."""
+        return self.documents is not None and max(self.documents.ordinals, default=0) <= ordinal
 
     def part_of(self, currency: str, line_key: str) -> Part | None:
         """Return the document that bills a line of the cycle, None where none does (yet)."""

@@ -69,6 +69,17 @@ class CycleRepository:
         cycles = [_to_closed_cycle(item) for item in found.values()]
         return {cycle.ends_on: cycle for cycle in cycles}
 
+    def list_closed(self, org_id: str, account_id: str, before: date) -> list[ClosedCycle]:
+        """List the closed cycles of an account that ended before a day."""
+        pk, sk = closed_cycle_key(org_id, account_id, before)
+        closed = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :first AND :end",
+            {":pk": {"S": pk}, ":first": {"S": joined("cycle", "")}, ":end": {"S": sk}},
+        )
+        cycles = map(_to_closed_cycle, closed)
+        return [each for each in cycles if each.ends_on < before]
+
     def is_empty(self, org_id: str, account_id: str, ends_on: date) -> bool:
         """Return whether nothing falls into a cycle (yet)."""
         table = config.movements_table()

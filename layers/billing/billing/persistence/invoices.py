@@ -436,6 +436,23 @@ class InvoiceRepository:
                     key = InvoiceKey(org_id, account_id, int_of(item, "ordinal"))
                     yield to_summary(key, item)
 
+    def last_before(self, org_id: str, account_id: str, before: date) -> int:
+        """Return the ordinal of an account's last document issued before a day, 0 for none."""
+        end = joined("day", before.isoformat())
+        days = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :first AND :end",
+            {
+                ":pk": {"S": account_pk(org_id, account_id)},
+                ":first": {"S": joined("day", "")},
+                ":end": {"S": end},
+            },
+            ScanIndexForward=False,
+            Limit=2,
+        )
+        earlier = (int_of(day, "last_ordinal") for day in days if day["sk"]["S"] != end)
+        return next(earlier, 0)
+
     def erase(self, key: InvoiceKey, now: datetime) -> None:
         """Erase the personal part of a document everywhere it stands, all or nothing."""
         at = {":at": {"S": instant(now)}}

@@ -163,6 +163,8 @@ def _movement(change: Change) -> list[Event]:
 
 def _refund(change: Change) -> list[Event]:
     refund = to_refund(change.after or change.before)
+    if change.before and change.after and refund.version == to_refund(change.before).version:
+        return []  # its texts were erased
     if change.is_gone:
         type_ = EventType.REFUND_WITHDRAWN
     else:

@@ -30,6 +30,17 @@ class Store(Protocol):
     def delete(self, key: InvoiceKey) -> None: ...
 
 
+def check_retention(org: Org, before: date, now: datetime) -> None:
+    """Raise ConflictError where the law still asks for documents issued before a day."""
+    years = retention_years(org.address.country)
+    latest = years_before(local_date(now, org.time_zone), years)
+    if before > latest:
+        raise ConflictError(
+            f"Documents are kept for {years} years in {org.address.country}: "
+            f"only those issued before {latest} can be erased."
+        )
+
+
 def erase_documents(
     org_id: str,
     account_id: str,
@@ -50,13 +61,7 @@ def erase_documents(
     seller's country is not over.
     """
     org, _ = profiles.get_both(org_id, account_id)
-    years = retention_years(org.address.country)
-    latest = years_before(local_date(now, org.time_zone), years)
-    if before > latest:
-        raise ConflictError(
-            f"Documents are kept for {years} years in {org.address.country}: "
-            f"only those issued before {latest} can be erased."
-        )
+    check_retention(org, before, now)
     erased = []
     for summary in invoices.list_unerased(org_id, account_id, before):
         # First, and recorded or not: while the document is listed, this is done again.
