@@ -133,6 +133,8 @@ lock: .venv/ready
 		--output-file layers/billing/requirements.txt
 	$(COMPILE) --group documents --constraint requirements-dev.txt \
 		--output-file functions/documents/requirements.txt
+	$(COMPILE) --group presentation --constraint requirements-dev.txt \
+		--output-file functions/shared_page/requirements.txt
 	$(COMPILE) --group local --output-file local/requirements.txt
 	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt

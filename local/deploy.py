@@ -114,6 +114,7 @@ def deploy(stack: Stack) -> None:
             f"ExchangeRatesUrl={stack.endpoint}{stand_ins.EXCHANGE_RATES}",
             f"ViesUrl={stack.endpoint}{stand_ins.VAT_NUMBERS}",
             "WebhooksToLoopback=true",
+            f"PublicUrl={stack.base_url}",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip

@@ -71,6 +71,7 @@ def _tables(backend: str) -> Settings:
     made = resources.settings(resources.create(NAME))
     others = {
         "DOCUMENTS_FUNCTION": DocumentsHere.NAME,
+        "PUBLIC_URL": "",
         "WEBHOOKS_TO_LOOPBACK": "true",
         "EVENT_BUS": "events-of-tests",
     }

@@ -136,13 +136,17 @@ WEBHOOK = Operation(
     messages=3,
     out_kb=1,
 )
+SHARE = Operation("share a document by a link", writes=4, reads=2, milliseconds=WRITE_MS)
+SHARED_PAGE = Operation(
+    "open a shared page", writes=1, reads=3, milliseconds=WRITE_MS, s3_gets=1, out_kb=20
+)
 PAGE = Operation("list 25 invoices", reads=8, out_kb=10)
 DETAIL = Operation("fetch an invoice", reads=2, out_kb=3)
 LINK = Operation("link to a PDF, and open it", reads=2, s3_gets=1, out_kb=1 + PDF_KB)
 
 OPERATIONS = (
     MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, WEBHOOK, PAGE, DETAIL,
-    LINK,
+    LINK, SHARE, SHARED_PAGE,
 )  # fmt: skip
 
 MONTH: dict[Operation, float] = {

@@ -1,8 +1,6 @@
 """Invoices: issue, list, fetch, link to, pay and credit them, in three dialects."""
 
-import re
 from datetime import timedelta
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -15,16 +13,15 @@ from billing import clock
 from billing.adapters.documents import (
     LINK_SECONDS,
     PDF,
-    XML,
     DocumentsFunction,
     DocumentStore,
     content_disposition,
-    object_key,
 )
 from billing.api import cursors
 from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.etags import KEPT_BY_CLIENT
+from billing.api.files import BODY_LIMIT, Syntax, e_invoice, redirect
 from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import (
@@ -36,6 +33,7 @@ from billing.api.params import (
     OrgId,
     PaymentId,
     PayoutId,
+    invoice_key,
 )
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
@@ -59,12 +57,11 @@ from billing.dialects.v1.invoices import (
 from billing.dialects.v2 import InvoiceInfoList
 from billing.dialects.v3.invoices import Invoice, InvoiceDetails, Range, RangedData
 from billing.domain.errors import (
-    ErasedError,
     InvalidRequestError,
     NotFoundError,
     TooLargeError,
 )
-from billing.domain.invoices import InvoiceKey, StoredDocument
+from billing.domain.invoices import InvoiceKey
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.exchange_rates import ExchangeRateRepository
@@ -85,8 +82,6 @@ app = BillingApp()
 V1_INVOICES = "/v1/orgs/<orgId>/accounts/<accountId>/invoices"
 ORG_INVOICES = "/v1/orgs/<orgId>/invoices"
 V3_INVOICES = "/v3/account/invoice"
-BODY_LIMIT = 4_000_000
-"""Bytes that fit into the answer of a function (6 MB) once they are base64, or escaped in JSON."""
 
 Filter = Annotated[
     str | None,
@@ -150,10 +145,9 @@ def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
     headers = {"Cache-Control": KEPT_BY_CLIENT, "ETag": f'"{pdf.sha256}"'}
     if app.has_cached(headers["ETag"]):
         return Response(HTTPStatus.NOT_MODIFIED, body=b"", headers=headers)
-    store = DocumentStore()
-    body = store.get(pdf)
+    body = DocumentStore().get(pdf)
     if len(body) > BODY_LIMIT:
-        return _redirect(store, pdf)
+        return redirect(pdf, _link_seconds())
     headers["Content-Disposition"] = content_disposition(pdf)
     return Response(HTTPStatus.OK, PDF, body, headers)
 
@@ -271,7 +265,7 @@ def get_whole_invoice(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
 ) -> InvoiceResponseDTO:
     """Get an invoice or a credit note whole, with its payments and what corrects it"""
-    return _whole(_key(org_id, account_id, invoice_id))
+    return _whole(invoice_key(org_id, account_id, invoice_id))
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/public_link", security=READER, tags=["v1 invoices"])
@@ -279,7 +273,7 @@ def get_public_link(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
 ) -> InvoicePublicLinkResponseDTO:
     """Get a link to the PDF of an invoice that works without a token for 15 minutes"""
-    key = _key(org_id, account_id, invoice_id)
+    key = invoice_key(org_id, account_id, invoice_id)
     pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
     seconds = _link_seconds()
     return InvoicePublicLinkResponseDTO(
@@ -296,7 +290,7 @@ def get_e_invoice(
     account_id: AccountId,
     invoice_id: InvoiceId,
     syntax: Annotated[
-        Literal["cii", "ubl"],
+        Syntax,
         Query(alias="format", description="`cii` (as in the PDF), or `ubl` (UBL 2.1)."),
     ],
 ) -> Response[str]:
@@ -305,19 +299,8 @@ def get_e_invoice(
     It claims XRechnung 3.0, or in UBL Peppol BIS 3, if nothing is missing for that: see
     `e_invoice_readiness` of the account.
     """
-    # Imported by the one route that needs it: every cold start would wait for it.
-    from billing.einvoice.cii import to_cii
-    from billing.einvoice.ubl import to_ubl
-
-    key = _key(org_id, account_id, invoice_id)
-    invoice, _ = InvoiceRepository().get(key)
-    if invoice.erased:
-        raise ErasedError
-    document = to_cii(invoice) if syntax == "cii" else to_ubl(invoice)
-    if len(document) > BODY_LIMIT:
-        name, store = object_key(key, invoice.number, f"{syntax}.xml"), DocumentStore()
-        return _redirect(store, store.put_once(name, document, sha256(document).hexdigest()))
-    return Response(HTTPStatus.OK, XML, document.decode())
+    invoice, _ = InvoiceRepository().get(invoice_key(org_id, account_id, invoice_id))
+    return e_invoice(invoice, syntax, _link_seconds())
 
 
 @app.post(
@@ -328,7 +311,7 @@ def create_payment(
 ) -> Response[GenericCreatedResponseDTO]:
     """Record money received against an invoice"""
     received = receive_payment(
-        _key(org_id, account_id, invoice_id),
+        invoice_key(org_id, account_id, invoice_id),
         request.amount,
         request.currency,
         request.paid_datetime,
@@ -351,7 +334,7 @@ def list_payments(
     limit: Limit = 25,
 ) -> PaymentListDTO:
     """List the payments of an invoice, newest first"""
-    key = _key(org_id, account_id, invoice_id)
+    key = invoice_key(org_id, account_id, invoice_id)
     scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payments")
     after = cursors.decode(cursor, *scope)
     rows = PaymentRepository().list_page(key, after, limit + 1)
@@ -365,7 +348,7 @@ def get_payment(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payment_id: PaymentId
 ) -> PaymentResponseDTO:
     """Get a payment that was recorded against an invoice"""
-    key = _key(org_id, account_id, invoice_id)
+    key = invoice_key(org_id, account_id, invoice_id)
     return PaymentResponseDTO.from_domain(PaymentRepository().get(key, payment_id))
 
 
@@ -389,7 +372,7 @@ def create_payment_reversal(
     """
     where = (account_id, invoice_id, payment_id)
     reversed_ = reverse_payment(
-        _key(org_id, account_id, invoice_id),
+        invoice_key(org_id, account_id, invoice_id),
         payment_id,
         request.reason,
         request.reversed_datetime,
@@ -413,7 +396,7 @@ def create_payout(
     zero that corrects no invoice, at most its amount.
     """
     returned = pay_out(
-        _key(org_id, account_id, invoice_id),
+        invoice_key(org_id, account_id, invoice_id),
         request.amount,
         request.paid_datetime,
         request.method,
@@ -435,7 +418,7 @@ def list_payouts(
     limit: Limit = 25,
 ) -> PayoutListDTO:
     """List the payouts of a document, newest first"""
-    key = _key(org_id, account_id, invoice_id)
+    key = invoice_key(org_id, account_id, invoice_id)
     scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payouts")
     after = cursors.decode(cursor, *scope)
     rows = PayoutRepository().list_page(key, after, limit + 1)
@@ -449,7 +432,7 @@ def get_payout(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payout_id: PayoutId
 ) -> PayoutResponseDTO:
     """Get a payout"""
-    payout = PayoutRepository().get(_key(org_id, account_id, invoice_id), payout_id)
+    payout = PayoutRepository().get(invoice_key(org_id, account_id, invoice_id), payout_id)
     return PayoutResponseDTO.from_domain(payout)
 
 
@@ -502,7 +485,7 @@ def create_credit_note(
 ) -> Response[GenericCreatedResponseDTO]:
     """Credit an invoice as a whole, or in part"""
     issued = credit_invoice(
-        _key(org_id, account_id, invoice_id),
+        invoice_key(org_id, account_id, invoice_id),
         request.description,
         request.to_domain(),
         request.external_id(request.external_credit_note_unique_id, account_id, invoice_id),
@@ -547,23 +530,9 @@ def _whole(key: InvoiceKey) -> InvoiceResponseDTO:
     return InvoiceResponseDTO.from_whole(whole, app.org_time())
 
 
-def _redirect(store: DocumentStore, document: StoredDocument) -> Response[Any]:
-    """Return a 307 to a link, for what is too large for an answer."""
-    return Response(
-        HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": store.link(document, _link_seconds())}
-    )
-
-
 def _link_seconds() -> int:
     """Return how long a link works: no longer than the token that asked for it."""
     expires_at = app.caller.grant.expires_at
     if expires_at is None:
         return LINK_SECONDS
     return max(1, min(LINK_SECONDS, int((expires_at - clock.now()).total_seconds())))
-
-
-def _key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:
-    """Read an invoice id; one that is no ordinal names no invoice."""
-    if not re.fullmatch("[1-9][0-9]{0,9}", invoice_id):
-        raise NotFoundError
-    return InvoiceKey(org_id, account_id, int(invoice_id))

@@ -26,6 +26,7 @@ USES = {
     "billing.einvoice": {"invoices", "documents"},
     "billing.dialects.v2": {"invoices"},
     "billing.dialects.v3": {"invoices"},
+    "billing.presentation": {"documents", "shared_page"},
     "typst": {"documents"},
     "stdnum": set[str](),
 }

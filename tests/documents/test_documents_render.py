@@ -17,10 +17,10 @@ from pypdf.generic import DictionaryObject, IndirectObject
 
 from billing.domain.invoices import IssuedInvoice
 from billing.einvoice.cii import to_factur_x
-from functions.documents.pdf.accent import luminance, readable
-from functions.documents.pdf.epc_qr import epc_payload
+from billing.presentation.accent import luminance, readable
+from billing.presentation.epc_qr import epc_payload
+from billing.presentation.text import shown
 from functions.documents.pdf.render import render
-from functions.documents.pdf.text import shown
 from functions.documents.pdf.view import view
 from tests.sample_invoices import (
     BHD,
@@ -433,7 +433,7 @@ def test_what_the_qr_code_says(sample: IssuedInvoice, payload: str | None) -> No
     if payload is None:
         assert payment is None or payment["qr"] is None
     else:
-        written = epc_payload(sample, sample.seller.iban or "")
+        written = epc_payload(sample.seller, sample.gross, sample.number)
         assert written == payload.encode()
         assert payment["qr"].startswith("<svg")
 

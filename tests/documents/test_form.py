@@ -13,7 +13,7 @@ import pytest
 from billing.domain.countries import COUNTRIES
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Account, Address, Language
-from functions.documents.pdf import formats
+from billing.presentation import formats
 from functions.documents.pdf.address_formats import FORMATS
 from functions.documents.pdf.addresses import lines_of
 from functions.documents.pdf.view import view

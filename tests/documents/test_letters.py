@@ -15,9 +15,9 @@ import pytest
 
 from billing.domain.invoices import IssuedInvoice
 from billing.domain.letters import EVERYDAY, check_printable, is_printable
+from billing.presentation.text import shown
 from functions.documents.pdf.families import INTER, families, files
 from functions.documents.pdf.render import inputs, render
-from functions.documents.pdf.text import shown
 from tests.sample_invoices import (
     BUYER,
     KYOTO,
@@ -85,7 +85,8 @@ def test_each_country_has_its_shapes_of_the_same_characters() -> None:
 
 def test_a_document_with_everyday_letters_loads_the_first_font_alone() -> None:
     script = (
-        "import sys; from functions.documents.pdf import render, text;"
+        "import sys; from billing.presentation import text;"
+        "from functions.documents.pdf import render;"
         "from tests.sample_invoices import TWELVE_LINES;"
         "render.render(TWELVE_LINES);"
         "print(render._compiler.cache_info().currsize, 'billing.domain.glyphs' in sys.modules)"

@@ -21,6 +21,9 @@ EVENTS = Path(__file__).parents[2] / "events"
 
 type Json = dict[str, Any]
 
+HAND_OUT_ACCESS = {"share", "tokens", "webhooks"}
+"""Functions that read the token of a call anew."""
+
 
 class Context(LambdaContext):
     """What Lambda tells a function about its invocation."""
@@ -79,7 +82,7 @@ class Invoker:
             known = {"org_id": self.org_id, "sandbox": sandbox}
             token = callers.token_of(**{**known, **asked, **(caller or {})})
             event["headers"]["private-token"] = token
-            if self._written or function_of(name) in {"tokens", "webhooks"}:
+            if self._written or function_of(name) in HAND_OUT_ACCESS:
                 callers.write(event)
         return event
 

@@ -13,6 +13,7 @@ import pytest
 
 from billing import config
 from billing.adapters.documents import DocumentStore
+from billing.api.files import BODY_LIMIT
 from billing.api.json_body import MAX_CHARACTERS
 from billing.aws import s3
 from billing.dialects.v2 import (
@@ -24,7 +25,6 @@ from billing.dialects.v2 import (
 )
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.invoices import MAX_LISTED
-from functions.invoices.app import BODY_LIMIT
 from tests.integration import callers
 from tests.integration.conftest import Answer, Context, Invoker, Json, function_of
 
@@ -76,7 +76,7 @@ def test_a_smaller_one_is_the_answer(billed: Invoker) -> None:
 def test_what_is_stored_of_an_invoice_is_erased_with_it(
     billed: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.invoices.app.BODY_LIMIT", 1000)
+    monkeypatch.setattr("billing.api.files.BODY_LIMIT", 1000)
     for external_id in ("one", "another"):
         body = {"external_invoice_unique_id": external_id}
         assert billed("invoices_create", body).status == 201

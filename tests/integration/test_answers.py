@@ -28,6 +28,7 @@ SHOWN = {
     "token": "bil_000000000000000000000000000000002wjyrI",
     "url": "https://documents.s3.eu-west-1.amazonaws.com/demo/100001/1/F2026-000001.pdf?X-Amz-…",
 }
+SHOWN_PAGE = "https://api.example.com/p/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 """What stands in for secrets."""
 
 
@@ -78,6 +79,8 @@ def _shown(answer: Answer) -> Json:
 
 
 def _harmless(body: Any) -> Any:
+    if isinstance(body, dict) and "/p/" in body.get("url", ""):
+        return {**body, "url": SHOWN_PAGE}
     if isinstance(body, dict):
         return {**body, **{name: SHOWN[name] for name in SHOWN if name in body}}
     return body

@@ -69,6 +69,17 @@ def test_operations_write_what_they_are_reckoned_with(runs: Runs, written: Writt
     assert written() == costs.CREDIT.writes
 
 
+def test_a_shared_page_writes_what_it_is_reckoned_with(billed: Invoker, written: Written) -> None:
+    assert billed("invoices_create").status == 201
+    written()
+
+    answer = billed("share_create", {"expires_at": None})
+
+    assert written() == costs.SHARE.writes
+    assert billed("shared_page_get", token=answer.json["url"].rpartition("/")[2]).status == 200
+    assert written() == costs.SHARED_PAGE.writes
+
+
 def test_an_event_writes_what_it_is_reckoned_with(invoke: Invoker, written: Written) -> None:
     now = clock.now()
     event = Event(EventType.ACCOUNT_CHANGED, invoke.org_id, {"account_id": "100001"}, 1, now)

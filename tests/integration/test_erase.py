@@ -112,6 +112,21 @@ def test_no_trace_of_a_person_is_left_in_old_documents(erase: Erase, old: Invoke
     assert len(_pdfs(old, 3)) == 1
 
 
+def test_a_link_to_an_erased_document_says_so_and_gives_nothing(erase: Erase, old: Invoker) -> None:
+    made = old("share_create", {"expires_at": None})
+    secret = made.json["url"].rpartition("/")[2]
+    pages = ("get", "get_pdf", "get_cii", "get_ubl")
+    assert "Secret line" in old("shared_page_get_ubl", token=secret).text
+
+    assert erase().exit_code == 0
+
+    answers = [old(f"shared_page_{page}", token=secret) for page in pages]
+    assert [each.status for each in answers] == [410] * len(pages)
+    assert len({each.text for each in answers}) == 1
+    assert "Este documento ya no está disponible" in answers[0].text
+    assert old("share_create", {"expires_at": None}).status == 410
+
+
 def test_every_version_of_a_pdf_goes(erase: Erase, old: Invoker) -> None:
     bucket = config.documents_bucket()
     [first] = _pdfs(old, 1)

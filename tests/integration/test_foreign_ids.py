@@ -73,6 +73,7 @@ NOBODYS: Mapping[str, Callable[[], Any]] = {
     "tokenId": _hex,
     "endpointId": _hex,
     "deliveryId": lambda: "000000000099",
+    "linkId": _hex,
     "filter": _hex,
     "cursor": lambda: cursors.encode(_hex(), _hex()),
     "after": lambda: cursors.encode(_hex(), _hex()),
@@ -190,6 +191,7 @@ class Tenant:
         tenant.make("invoices_credit")
         for _ in range(count):
             ids["payoutId"] = tenant.make("invoices_pay_out")
+            ids["linkId"] = tenant.make("share_create")
         [details] = tenant("invoices_get").json
         ids["invoiceNumber"] = details["invoiceNumber"]
         for _ in range(count):

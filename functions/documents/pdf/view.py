@@ -1,8 +1,5 @@
 """All that the template shows, written out: every text, number and date of a document."""
 
-import re
-from contextlib import suppress
-from datetime import date
 from typing import Any
 
 from babel import Locale
@@ -14,15 +11,13 @@ from billing.domain.tax import Tax, TaxType
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, texts
 from billing.domain.vat import exemption
-from functions.documents.pdf import formats
-from functions.documents.pdf.accent import DEFAULT_ACCENT, readable
+from billing.presentation import formats
+from billing.presentation.accent import DEFAULT_ACCENT, readable
+from billing.presentation.epc_qr import compact, epc_qr, grouped
+from billing.presentation.text import shown
 from functions.documents.pdf.addresses import lines_of
-from functions.documents.pdf.epc_qr import epc_qr
 from functions.documents.pdf.logo import room
-from functions.documents.pdf.text import shown
 
-_DAYS = re.compile(r"((?:\S+: )?)(\d{4}-\d\d-\d\d) – (\d{4}-\d\d-\d\d)")
-"""The first and the last day of a cycle, behind the number of the invoice that a note credits."""
 _LONG = 1500
 """Characters of a line's text that surely fit on a page."""
 
@@ -86,7 +81,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "total": formats.with_currency(invoice.gross, locale, sign),
         "national": _national_tax(invoice, locale, sign),
         "payment": None if is_credit else _payment(invoice, locale),
-        "note": _heading(invoice, locale),
+        "note": formats.heading(invoice.description, locale),
     }
 
 
@@ -142,17 +137,6 @@ def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
     return [shown(line) for line in (*lines_of(address), country) if line.strip()]
 
 
-def _heading(invoice: IssuedInvoice, locale: Locale) -> str:
-    """Return the description; days that are all of it, as of a run, are written as others are."""
-    days = _DAYS.fullmatch(invoice.description)
-    if days:
-        credited, *names = days.groups()
-        with suppress(ValueError):  # no such day: somebody else's words
-            period = LinePeriod(*map(date.fromisoformat, names))
-            return shown(credited + formats.period(period, locale))
-    return shown(invoice.description)
-
-
 def _national_tax(invoice: IssuedInvoice, locale: Locale, sign: int) -> dict[str, str] | None:
     """Return the VAT in the national currency, as art. 230 asks, and the rate it comes from."""
     conversion = invoice.conversion
@@ -170,13 +154,13 @@ def _national_tax(invoice: IssuedInvoice, locale: Locale, sign: int) -> dict[str
 
 
 def _payment(invoice: IssuedInvoice, locale: Locale) -> dict[str, Any] | None:
-    iban = re.sub(r"\s", "", invoice.seller.iban or "")
+    iban = compact(invoice.seller.iban or "")
     if not iban or invoice.gross.minor <= 0:
         return None
     total = formats.with_currency(invoice.gross, locale)
     return {
-        "iban": "\N{NO-BREAK SPACE}".join(iban[n : n + 4] for n in range(0, len(iban), 4)),
+        "iban": grouped(iban),
         "bic": invoice.seller.bic,
-        "qr": epc_qr(invoice, iban),
+        "qr": epc_qr(invoice.seller, invoice.gross, invoice.number),
         "summary": f"{shown(invoice.seller.legal_name)}, {iban}, {total}, {invoice.number}",
     }

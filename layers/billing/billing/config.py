@@ -39,6 +39,15 @@ def webhooks_table() -> str:
     return os.environ["WEBHOOKS_TABLE"]
 
 
+def links_table() -> str:
+    return os.environ["LINKS_TABLE"]
+
+
+def public_url() -> str:
+    """Return where customers reach the API, with its scheme; "" for the host that was called."""
+    return os.environ["PUBLIC_URL"]
+
+
 def webhooks_queue() -> str:
     return os.environ["WEBHOOKS_QUEUE"]
 

@@ -7,7 +7,7 @@ in the dialect of the path.
 
 import time
 from base64 import b64decode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -56,6 +56,9 @@ MAX_DETAILS = 100
 """Wrong fields that an answer names; of a hundred thousand it would not fit into any."""
 
 
+type FailurePage = Callable[[BillingError, Mapping[str, str]], tuple[dict[str, str], str]]
+"""Says an error to people: returns headers and HTML, for an error and the headers of the call."""
+
 _caller: ContextVar[Caller] = ContextVar("caller")
 
 
@@ -64,13 +67,19 @@ class BillingApp(APIGatewayHttpResolver):
     Powertools' resolver, with this API's access rules and errors.
 
     One whose routes hand out access reads the caller's token anew for each call. Routes that take
-    files, by their keys, get the bodies of requests as they were sent; all others take JSON.
+    files, by their keys, get the bodies of requests as they were sent; all others take JSON. One
+    that answers people, and not programs, has a `failure_page` for them.
     """
 
     def __init__(
-        self, *, hands_out_access: bool = False, takes_files: Collection[str] = ()
+        self,
+        *,
+        hands_out_access: bool = False,
+        takes_files: Collection[str] = (),
+        failure_page: FailurePage | None = None,
     ) -> None:
         self._hands_out_access = hands_out_access
+        self._failure_page = failure_page
         # Nobody reads what comes without a route either: whatever it is, the answer is 404 or 405.
         self._unread = {UNROUTED, *takes_files}
         super().__init__(enable_validation=True, json_body_deserializer=parse_json)
@@ -93,10 +102,12 @@ class BillingApp(APIGatewayHttpResolver):
                 is_json = event["routeKey"] not in self._unread
                 answer = super().resolve(as_json(event) if is_json else event, context)
         except Exception as error:
-            answer = _failure(event, error)
+            answer = _failure(event, error, self._failure_page)
             facts["code"] = getattr(error, "code", BillingError.code)
         finally:
             deadline.clear()
+        if event["requestContext"]["http"]["method"] == "HEAD":
+            answer["body"] = ""
         answer["headers"] = {**SHARED, **answer["headers"], "x-request-id": _request_id(event)}
         _log(event, answer, began, facts)
         return answer
@@ -221,7 +232,9 @@ def _not_found(_: Exception) -> Response[Any]:
     raise NotFoundError
 
 
-def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+def _failure(
+    event: Mapping[str, Any], error: Exception, page: FailurePage | None
+) -> dict[str, Any]:
     """Return the answer to an error; an unforeseen one is logged and not described to clients."""
     if not isinstance(error, BillingError):
         report("unforeseen", error)
@@ -239,7 +252,11 @@ def _failure(event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         headers["allow"] = error.allow
     if isinstance(error, ConflictError) and (existing := error.existing):
         headers["location"] = location(existing.org_id, existing.kind, *existing.ids)
-    body = render(event["rawPath"], error, message, _request_id(event))
+    if page:
+        of_page, body = page(error, event["headers"])
+        headers |= of_page
+    else:
+        body = render(event["rawPath"], error, message, _request_id(event))
     return {"statusCode": status.value, "headers": headers, "body": body}
 
 

@@ -36,7 +36,10 @@ All errors, named by meaning.
     │   ├── DocumentNotReadyError
     │   ├── EndpointDisabledError
     │   └── TooManyEndpointsError
-    ├── ErasedError                it was erased, for ever
+    ├── GoneError                  it was there, and will not be again
+    │   ├── ErasedError
+    │   ├── LinkExpiredError
+    │   └── LinkRevokedError
     ├── PreconditionFailedError    the caller's If-Match is out of date
     ├── TooLargeError              more than one request may carry
     └── UpstreamError              a service behind us
@@ -354,13 +357,31 @@ class TooManyEndpointsError(ConflictError):
         super().__init__(f"An org has at most {most} webhook endpoints. Delete one first.")
 
 
-class ErasedError(BillingError):
+class GoneError(BillingError):
+    code = "GONE"
+
+
+class ErasedError(GoneError):
     code = "ERASED"
 
     def __init__(self) -> None:
         super().__init__(
             "The personal data of this document was erased after its legal retention period."
         )
+
+
+class LinkExpiredError(GoneError):
+    code = "LINK_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Ask whoever sent it for a new one.")
+
+
+class LinkRevokedError(GoneError):
+    code = "LINK_REVOKED"
+
+    def __init__(self) -> None:
+        super().__init__("This link was revoked. Ask whoever sent it for a new one.")
 
 
 class PreconditionFailedError(BillingError):

@@ -95,6 +95,52 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "sample": {"en": "SAMPLE", "es": "MUESTRA"},
     "page": {"en": "Page", "es": "Página"},
     "of": {"en": "of", "es": "de"},
+    # The page to share: what has become of a document, in one word or two.
+    "is_unpaid": {"en": "To be paid", "es": "Pendiente de pago"},
+    "is_partly_paid": {"en": "Partly paid", "es": "Pagada en parte"},
+    "is_overdue": {"en": "Overdue", "es": "Vencida"},
+    "is_paid": {"en": "Paid", "es": "Pagada"},
+    "is_credited": {"en": "Credited", "es": "Abonada"},
+    "is_issued": {"en": "Issued", "es": "Emitida"},
+    # The page to share, from its top to its end.
+    "as_of": {"en": "As of", "es": "A fecha de"},
+    "nothing_due": {"en": "Nothing to pay", "es": "Nada que pagar"},
+    "paid": {"en": "Paid", "es": "Pagado"},
+    "credited": {"en": "Credited", "es": "Abonado"},
+    "files": {"en": "Downloads", "es": "Descargas"},
+    "pdf_file": {"en": "Download PDF", "es": "Descargar PDF"},
+    "e_invoice_file": {"en": "E-invoice", "es": "Factura electrónica"},
+    "questions": {"en": "Any questions? Write to", "es": "¿Alguna duda? Escriba a"},
+    # The page to share, where there is nothing to show: a heading, and what to do.
+    "link_expired": {"en": "This link has expired", "es": "Este enlace ha caducado"},
+    "link_revoked": {"en": "This link was withdrawn", "es": "Este enlace se ha retirado"},
+    "ask_for_link": {
+        "en": "Please ask whoever sent it to you for a new one.",
+        "es": "Pida uno nuevo a quien se lo envió.",
+    },
+    "erased": {
+        "en": "This document is no longer available",
+        "es": "Este documento ya no está disponible",
+    },
+    "why_erased": {
+        "en": "It was deleted, as the law no longer asks for it to be kept.",
+        "es": "Se ha eliminado, pues la ley ya no exige conservarlo.",
+    },
+    "no_such_page": {"en": "This page does not exist", "es": "Esta página no existe"},
+    "check_address": {
+        "en": "Please check that you have opened the whole address.",
+        "es": "Compruebe que ha abierto la dirección completa.",
+    },
+    "not_ready": {"en": "The PDF is being prepared", "es": "El PDF se está preparando"},
+    "in_seconds": {
+        "en": "Please try again in a few seconds.",
+        "es": "Vuelva a intentarlo en unos segundos.",
+    },
+    "failed": {"en": "Something went wrong", "es": "Algo ha ido mal"},
+    "in_minutes": {
+        "en": "It is not your fault. Please try again in a few minutes.",
+        "es": "No es culpa suya. Vuelva a intentarlo en unos minutos.",
+    },
     "data": {
         "en": "This invoice as data: Factur-X, EN 16931",
         "es": "Esta factura en datos: Factur-X, EN 16931",

@@ -14,9 +14,11 @@ from billing.domain.invoices import LinePeriod
 from billing.domain.money import CURRENCIES, Money
 from billing.domain.parties import Account
 from billing.domain.texts import language_of
-from functions.documents.pdf.epc_qr import SEPA
-from functions.documents.pdf.text import shown
+from billing.presentation.epc_qr import SEPA
+from billing.presentation.text import shown
 
+_DAYS = re.compile(r"((?:\S+: )?)(\d{4}-\d\d-\d\d) – (\d{4}-\d\d-\d\d)")
+"""The first and the last day of a cycle, behind the number of the invoice that a note credits."""
 _WHOSE_YEN = re.compile(r"\b[A-Z]{2}¥")
 
 
@@ -44,6 +46,17 @@ def day(value: date, locale: Locale) -> str:
 def period(value: LinePeriod, locale: Locale) -> str:
     """Write the first and the last day of a period, naming month and year once if they agree."""
     return format_interval(value.start, value.end, "yMMMd", locale=locale)
+
+
+def heading(description: str, locale: Locale) -> str:
+    """Write a description; days that are all of it, as of a run, are written as others are."""
+    days = _DAYS.fullmatch(description)
+    if days:
+        credited, *names = days.groups()
+        with suppress(ValueError):  # no such day: somebody else's words
+            between = LinePeriod(*map(date.fromisoformat, names))
+            return shown(credited + period(between, locale))
+    return shown(description)
 
 
 def amount(money: Money, locale: Locale, sign: int = 1) -> str:

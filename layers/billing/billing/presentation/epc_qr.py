@@ -4,7 +4,8 @@ import re
 
 import segno
 
-from billing.domain.invoices import IssuedInvoice
+from billing.domain.money import Money
+from billing.domain.parties import Org
 from billing.domain.regimes.eu import MEMBER_STATES
 
 EEA = MEMBER_STATES | {"IS", "LI", "NO"}
@@ -18,9 +19,18 @@ _SVG = "http://www.w3.org/2000/svg"
 _DARK = re.compile(rb"\x01+")
 
 
-def epc_qr(invoice: IssuedInvoice, iban: str) -> str | None:
+def epc_qr(seller: Org, amount: Money, reference: str) -> str | None:
     """Create the QR code that banking apps read, as SVG; None if there can be none."""
-    payload = epc_payload(invoice, iban)
+    drawn = epc_shape(seller, amount, reference)
+    if drawn is None:
+        return None
+    box, path = drawn
+    return f'<svg xmlns="{_SVG}" viewBox="{box}"><path d="{path}"/></svg>'
+
+
+def epc_shape(seller: Org, amount: Money, reference: str) -> tuple[str, str] | None:
+    """Return the view box and the path of the QR code, as SVG has them; None if there is none."""
+    payload = epc_payload(seller, amount, reference)
     if payload is None:
         return None
     # Readers take any of the eight masks; to rate them costs more than all else here together.
@@ -31,22 +41,21 @@ def epc_qr(invoice: IssuedInvoice, iban: str) -> str | None:
         for y, row in enumerate(code.matrix)
         for run in _DARK.finditer(row)
     )
-    return f'<svg xmlns="{_SVG}" viewBox="0 0 {size} {size}"><path d="{path}"/></svg>'
+    return f"0 0 {size} {size}", path
 
 
-def epc_payload(invoice: IssuedInvoice, iban: str) -> bytes | None:
+def epc_payload(seller: Org, amount: Money, reference: str) -> bytes | None:
     """
     Return the content of the QR code, by EPC069-12, version 002.
 
     It takes euros, from 0.01 to 999,999,999.99, to an account that SEPA reaches, with its BIC
     where that is outside the EEA; up to 70 characters of a name, and 331 bytes in all.
     """
-    seller = invoice.seller
+    iban = compact(seller.iban or "")
     reached = iban[:2] in (SEPA if seller.bic else EEA)
-    if invoice.currency != "EUR" or not reached or invoice.gross.minor > 999_999_999_99:
+    if amount.currency != "EUR" or not reached or not 0 < amount.minor <= 999_999_999_99:
         return None
     name = " ".join(seller.legal_name.split())[:70]
-    amount = f"EUR{invoice.gross.major}"
     elements = (
         "BCD",
         "002",
@@ -55,10 +64,20 @@ def epc_payload(invoice: IssuedInvoice, iban: str) -> bytes | None:
         seller.bic or "",
         name,
         iban,
-        amount,
+        f"EUR{amount.major}",
         "",
         "",
-        invoice.number,
+        reference,
     )
     payload = "\n".join(elements).encode(errors="replace")
     return payload if len(payload) <= 331 else None
+
+
+def compact(iban: str) -> str:
+    """Return an IBAN without spaces."""
+    return re.sub(r"\s", "", iban)
+
+
+def grouped(iban: str) -> str:
+    """Write an IBAN in groups of four, as ISO 13616 prints it, that stay on one line."""
+    return "\N{NO-BREAK SPACE}".join(iban[n : n + 4] for n in range(0, len(iban), 4))

@@ -1,0 +1,1 @@
+"""What people read of documents: amounts, days, QR codes. It takes babel and segno."""
