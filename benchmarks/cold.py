@@ -8,6 +8,7 @@ start: interpreter, runtime client, imports, clients, one call of AWS.
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -103,17 +104,25 @@ def _start(settings: dict[str, str], artifact: Artifact, event: Json) -> Start:
     class RuntimeApi(BaseHTTPRequestHandler):
         """What the runtime client asks for its next request, and tells the answer."""
 
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Lambda-Runtime-Aws-Request-Id", "first")
-            self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() + 60) * 1000))
-            self.end_headers()
-            self.wfile.write(json.dumps(event).encode())
+            deadline = str(int(time.time() + TIMEOUT_SECONDS) * 1000)
+            ids = {"Aws-Request-Id": "first", "Deadline-Ms": deadline}
+            headers = {f"Lambda-Runtime-{name}": value for name, value in ids.items()}
+            self._answer(200, json.dumps(event).encode(), headers)
 
         def do_POST(self) -> None:
             answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(202)
+            self._answer(202)
+
+        def _answer(self, status: int, body: bytes = b"", headers: Json | None = None) -> None:
+            self.send_response(status)
+            kind = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            for name, value in {**kind, "Connection": "close", **(headers or {})}.items():
+                self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
@@ -130,7 +139,7 @@ def _start(settings: dict[str, str], artifact: Artifact, event: Json) -> Start:
         server.handle_request()
         server.handle_request()
         wall = time.perf_counter() - began
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)
         used = os.wait4(process.pid, 0)[2]
         process.returncode = 0  # as it was waited for
     [answer] = answers

@@ -149,7 +149,10 @@ def create_invoice(
     org_id: Id, account_id: Id, request: InvoiceRequest, response: Response
 ) -> Created:
     now = datetime.now(UTC)
-    return until_it_holds(lambda: issuing.issue(request, org_id, account_id, now), response)
+    invoices = INVOICES.format(org_id=org_id, account_id=account_id)
+    return until_it_holds(
+        lambda: issuing.issue(request, org_id, account_id, now), response, invoices
+    )
 
 
 @app.get(f"{INVOICES}/{{invoice_id}}/public_link", dependencies=REACH)
@@ -177,7 +180,12 @@ def get_e_invoice(
 def create_payment(
     org_id: Id, account_id: Id, invoice_id: Ordinal, request: PaymentRequest, response: Response
 ) -> Created:
-    return until_it_holds(lambda: issuing.pay(request, org_id, account_id, invoice_id), response)
+    invoices = INVOICES.format(org_id=org_id, account_id=account_id)
+    return until_it_holds(
+        lambda: issuing.pay(request, org_id, account_id, invoice_id),
+        response,
+        f"{invoices}/{invoice_id}/payments",
+    )
 
 
 @app.post(f"{INVOICES}/{{invoice_id}}/credit_note", status_code=201, dependencies=REACH)
@@ -185,8 +193,9 @@ def create_credit_note(
     org_id: Id, account_id: Id, invoice_id: Ordinal, request: CreditNoteRequest, response: Response
 ) -> Created:
     now = datetime.now(UTC)
+    invoices = INVOICES.format(org_id=org_id, account_id=account_id)
     return until_it_holds(
-        lambda: issuing.credit(request, org_id, account_id, invoice_id, now), response
+        lambda: issuing.credit(request, org_id, account_id, invoice_id, now), response, invoices
     )
 
 

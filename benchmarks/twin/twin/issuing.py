@@ -64,7 +64,7 @@ def pay(request: PaymentRequest, org_id: str, account_id: str, ordinal: int) -> 
         raise RefusedError(409, f"The invoice has {owed} cents left to pay.")
     kept = {"amount": amount, "paid_at": request.paid_datetime.isoformat()}
     transact(
-        *settle(row, item, amount, 0, request.paid_datetime),
+        *settle(row, item, amount, 0, kept["paid_at"]),
         put((account, f"payment#{payment_id}"), {**kept, "method": request.method or ""}),
         external.take(payment_id),
     )
@@ -93,7 +93,7 @@ def credit(
     unpaid = -1 if remaining(original, head_of(original)) else 0
     transact(
         *document(ends, request.description, items, profile, now, unpaid, is_credit=1),
-        *settle(row, original, 0, gross, now, counted=False),
+        *settle(row, original, 0, gross, counted=False),
         external.take(str(ends.ordinal)),
     )
     return str(ends.ordinal), False
@@ -207,7 +207,7 @@ def document(
         "head": to_json(head),
         "paid": 0,
         "credited": 0,
-        "settled_at": now.isoformat() if is_credit else "",
+        "paid_at": "",
     }
     yield put(
         (account_at, at("invoice", ordinal)), row if is_credit else {**row, "unpaid_of": account_at}
@@ -217,21 +217,25 @@ def document(
 
 
 def settle(
-    row: Key, item: Item, paid: int, credited: int, now: datetime, *, counted: bool = True
+    row: Key, item: Item, paid: int, credited: int, paid_at: str = "", *, counted: bool = True
 ) -> Iterator[Write]:
-    """Add to what was paid and credited of an invoice; a settled one leaves the unpaid."""
+    """
+    Add to what was paid and credited of an invoice; a settled one leaves the unpaid.
+
+    It was paid at the time of its latest payment.
+    """
     owed = remaining(item, head_of(item))
     closes = 0 < owed <= paid + credited
     values = {
+        ":paid_at": max(item["paid_at"], paid_at),
         ":paid": item["paid"] + paid,
         ":credited": item["credited"] + credited,
         ":paid_before": item["paid"],
         ":credited_before": item["credited"],
-        ":settled_at": now.isoformat() if closes else item["settled_at"],
     }
     yield update(
         row,
-        "SET paid = :paid, credited = :credited, settled_at = :settled_at"
+        "SET paid = :paid, credited = :credited, paid_at = :paid_at"
         + (" REMOVE unpaid_of" if closes else ""),
         values,
         "paid = :paid_before AND credited = :credited_before",

@@ -55,6 +55,7 @@ class InvoiceLineRequest(RequestModel):
 class InvoiceRequest(RequestModel):
     external_invoice_unique_id: Text
     description: Text
+    buyer_reference: Text | None = None
     lines: Annotated[list[InvoiceLineRequest], Field(min_length=1, max_length=1000)]
 
 

@@ -39,13 +39,11 @@ def create_refund(
     def step() -> Done:
         return refund(request, subscription_id, movement_id, who)
 
-    done = until_it_holds(step, response)
     movement = MOVEMENT.format(
         org_id=org_id, subscription_id=subscription_id, movement_id=movement_id
     )
-    response.headers["Location"] = f"{movement}/refund/{done.id}"
     response.headers["ETag"] = '"1"'
-    return done
+    return until_it_holds(step, response, f"{movement}/refund")
 
 
 def refund(request: RefundRequest, subscription_id: str, movement_id: str, who: Caller) -> Done:

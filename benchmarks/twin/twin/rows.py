@@ -26,9 +26,9 @@ def remaining(item: Item, head: Item) -> int:
 
 
 def payment(item: Item, owed: int) -> dict[str, Any]:
-    """Write what both dialects of an invoice say of its payment."""
+    """Write what both forms of an invoice say of its payment."""
     status = 1 if not owed else 2 if item["paid"] else 0
-    return {"paymentStatus": status, "paymentDate": seconds(item["settled_at"])}
+    return {"paymentStatus": status, "paymentDate": seconds("" if owed else item["paid_at"])}
 
 
 def to_invoice(item: Item) -> Invoice:
@@ -54,7 +54,8 @@ def to_invoice(item: Item) -> Invoice:
 
 def to_info(item: Item) -> InvoiceInfoDetail:
     head = head_of(item)
-    settled = {"pay_date": item["settled_at"]} if item["settled_at"] else {}
+    is_paid = item["paid_at"] and not remaining(item, head)
+    settled = {"pay_date": item["paid_at"]} if is_paid else {}
     return InvoiceInfoDetail(
         value=head["gross"] / 100,
         delivery_mode=head["delivery_mode"],

@@ -101,7 +101,7 @@ class External:
         return put(self.key, {"id": made, "fingerprint": self.fingerprint})
 
 
-def until_it_holds(step: Callable[[], tuple[str, bool]], response: Response) -> Created:
+def until_it_holds(step: Callable[[], tuple[str, bool]], response: Response, where: str) -> Created:
     """Read, decide and write again where somebody else wrote in between."""
     for _ in range(TRIES):
         try:
@@ -110,6 +110,7 @@ def until_it_holds(step: Callable[[], tuple[str, bool]], response: Response) -> 
             continue
         if replayed:
             response.headers["idempotent-replayed"] = "true"
+        response.headers["Location"] = f"{where}/{made}"
         return Created(id=made)
     raise RefusedError(503, "Others write at the same time; try again.")
 
