@@ -1,9 +1,10 @@
 """
 Demo data, sent through the API as a client would.
 
-A telecom company with six customers and a year of their invoices, and a second company, for
-seeing that nothing crosses. What is there is left as it is, so that seeding again on the same day
-changes nothing, and on a later day adds the months that have passed.
+A telecom company with seven customers and two years of their invoices, some of them credited, paid
+in part or overdue, and a second company, for seeing that nothing crosses. What is there is left as
+it is, so that seeding again on the same day changes nothing, and on a later day adds the months
+that have passed.
 """
 
 import calendar
@@ -30,6 +31,7 @@ type Json = dict[str, Any]
 TIMEOUT_SECONDS = 30
 MONTHS_TO_PAY = 2
 """Invoices of older months are paid, of younger ones open, and of this very one half paid."""
+MONTHS_TO_CREDIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Customer:
     lines: tuple[tuple[str, int, str], ...]
     months: int
     pays: bool = True
+    credited: str | None = None
+    """What is credited on the first line of each third invoice, without tax."""
 
 
 DEMO_ORG: Json = {
@@ -119,7 +123,7 @@ DEMO_CUSTOMERS = (
             ("Línea móvil 30 GB", 2, "12.3967"),
             ("Llamadas internacionales, minutos", 17, "0.1653"),
         ),
-        months=12,
+        months=24,
     ),
     Customer(
         "100002",
@@ -133,7 +137,8 @@ DEMO_CUSTOMERS = (
             ("Centralita virtual, extensiones", 4, "6.50"),
             ("TV Bares, fútbol", 1, "189.90"),
         ),
-        months=12,
+        months=24,
+        credited="4.50",
     ),
     Customer(
         "100003",
@@ -180,6 +185,17 @@ DEMO_CUSTOMERS = (
         (("Wholesale roaming data, GB", 350, "1.85"), ("Interconnection, minutes", 9120, "0.0061")),
         months=3,
     ),
+    Customer(
+        "100007",
+        _profile(
+            "Jürgen Beispiel", "rechnung@beispiel.example", "Unter den Linden 1", "10117",
+            "Berlin", "DE", company_name="Beispiel GmbH", tax_id="DE136695976",
+            time_zone="Europe/Berlin", language="en", payment_term_days=30,
+        ),
+        (("SIM cards for machines", 240, "1.15"), ("Data of machines, GB", 96, "0.85")),
+        months=6,
+        credited="23.00",
+    ),
 )  # fmt: skip
 
 OTHER_CUSTOMER = Customer(
@@ -202,12 +218,13 @@ def fill(facts: Json) -> None:
     demo.put("billing_info", DEMO_ORG)
     for customer in DEMO_CUSTOMERS:
         demo.put(f"accounts/{customer.id}/billing_details", customer.profile)
-    _bill(demo, DEMO_CUSTOMERS, today, facts["accounts"])
+    _bill(demo, DEMO_CUSTOMERS, today)
+    _use(demo, DEMO_CUSTOMERS[0], today)
 
     client = Client(facts["base_url"], other["org_id"], other["admin_token"])
     client.put("billing_info", OTHER_ORG)
     client.put(f"accounts/{OTHER_CUSTOMER.id}/billing_details", OTHER_CUSTOMER.profile)
-    _bill(client, (OTHER_CUSTOMER,), today, {other["account_id"]: other["account_token"]})
+    _bill(client, (OTHER_CUSTOMER,), today)
 
 
 def make_tokens() -> Json:
@@ -248,12 +265,12 @@ class Client:
     def create(self, path: str, body: Json) -> str | None:
         """Create, and return the id; None where an earlier seed made it otherwise."""
         created = self._send("POST", f"{self._org}/{path}", self._token, body)
-        return created and str(created["id"])
+        return created and str(created.get("id"))
 
-    def gross(self, invoice_id: str, account_token: str) -> Decimal:
-        """Return the total of an invoice."""
-        invoice = self._send("GET", f"/v3/account/invoice/{invoice_id}", account_token)[0]
-        return Decimal(invoice["amountIncVat"]) / 100
+    def remaining(self, account_id: str, invoice_id: str) -> Decimal:
+        """Return what is left to pay of an invoice."""
+        path = f"{self._org}/accounts/{account_id}/invoices/{invoice_id}"
+        return Decimal(str(self._send("GET", path, self._token)["remaining"]))
 
     def _send(self, method: str, path: str, token: str, body: Json | None = None) -> Any:
         """Send a request and return the answer; None where what is there forbids it (409)."""
@@ -277,18 +294,17 @@ class Client:
         return json.loads(content) if content else None
 
 
-def _bill(
-    client: Client, customers: tuple[Customer, ...], today: date, tokens: dict[str, str]
-) -> None:
+def _bill(client: Client, customers: tuple[Customer, ...], today: date) -> None:
     """Issue the invoices of the last months, each on the first day behind its month; then pay."""
     issued = list[tuple[date, Customer, str]]()
     for month, customer in _in_order_of_issue(customers, today):
         client.live_at(_end(month) + timedelta(days=1))
         if invoice_id := _issue(client, customer, month):
             issued.append((month, customer, invoice_id))
+            _credit(client, customer, month, invoice_id)
     client.live_at(None)
     for month, customer, invoice_id in issued:
-        _pay(client, customer, month, today, invoice_id, tokens[customer.id])
+        _pay(client, customer, month, today, invoice_id)
 
 
 def _end(month: date) -> date:
@@ -320,22 +336,65 @@ def _issue(client: Client, customer: Customer, month: date) -> str | None:
     )
 
 
-def _pay(
-    client: Client,
-    customer: Customer,
-    month: date,
-    today: date,
-    invoice_id: str,
-    account_token: str,
-) -> None:
+def _credit(client: Client, customer: Customer, month: date, invoice_id: str) -> None:
+    """Credit a part of the invoice of each third month, to whom it is done for."""
+    if customer.credited and month.month % MONTHS_TO_CREDIT == 0:
+        client.create(
+            f"accounts/{customer.id}/invoices/{invoice_id}/credit_note",
+            {
+                "external_credit_note_unique_id": f"demo-{customer.id}-{month:%Y-%m}",
+                "description": f"{customer.lines[0][0]}: three days out of order, {month:%Y-%m}",
+                "lines": [{"line": 1, "amount_without_taxes": float(customer.credited)}],
+            },
+        )
+
+
+def _use(client: Client, customer: Customer, today: date) -> None:
+    """Charge a subscription for the current cycle, and record what was used yesterday."""
+    subscription, yesterday = f"6{customer.id}01", today - timedelta(days=1)
+    tax = {"type": "IVA", "percentage": 21}
+    client.create(
+        f"subscription/{subscription}/movement",
+        {
+            "account_id": customer.id,
+            "movement_datetime": f"{today:%Y-%m}-01T00:00:00Z",
+            "amount": {"value_with_taxes": 30.0, "value_without_taxes": 24.79, "tax": tax},
+            "operation_type": "DEBIT",
+            "kind": "recurring",
+            "description": f"Fibra 600 Mb, {today:%Y-%m}",
+            "external_movement_unique_id": f"demo-{subscription}-{today:%Y-%m}",
+        },
+    )
+    client.create(
+        f"subscription/{subscription}/consumptions",
+        {
+            "records": [
+                {
+                    "external_consumption_unique_id": f"demo-{subscription}-{yesterday}-{hour}",
+                    "type": "voice",
+                    "consumed_datetime": f"{yesterday}T{hour:02}:15:00Z",
+                    "units": 60 * hour,
+                    "unit": "seconds",
+                    "amount": {"value_with_taxes": 0.24, "value_without_taxes": 0.2, "tax": tax},
+                    "destination": f"+3460000000{hour % 10}",
+                }
+                for hour in range(8, 20, 2)
+            ]
+        },
+    )
+
+
+def _pay(client: Client, customer: Customer, month: date, today: date, invoice_id: str) -> None:
     """Pay the invoice of one month, as this customer pays."""
     # The same draw for the same invoice, whenever it is made.
     draw, label = random.Random(f"{customer.id} {month} paid"), f"{month:%Y-%m}"
     age = (today.year - month.year) * 12 + today.month - month.month
     if not customer.pays or age < MONTHS_TO_PAY:
         return
-    gross = client.gross(invoice_id, account_token)
-    amount = gross if age > MONTHS_TO_PAY else (gross / 2).quantize(Decimal("0.01"))
+    remaining = client.remaining(customer.id, invoice_id)
+    if not remaining:  # an earlier seed paid it
+        return
+    amount = remaining if age > MONTHS_TO_PAY else (remaining / 2).quantize(Decimal("0.01"))
     client.create(
         f"accounts/{customer.id}/invoices/{invoice_id}/payments",
         {

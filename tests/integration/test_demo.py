@@ -5,7 +5,7 @@ import json
 import re
 import urllib.request
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.message import Message
 from typing import Any
 from urllib.error import HTTPError
@@ -17,6 +17,7 @@ from billing_cli import demo
 from tests.integration.conftest import Invoker, Json, function_of
 
 ORG = r"/v1/orgs/(?P<orgId>\w+)"
+SUBSCRIPTION = ORG + r"/subscription/(?P<subscriptionId>\w+)"
 ACCOUNT = ORG + r"/accounts/(?P<accountId>\w+)"
 EVENTS = {
     f"PUT {ORG}/billing_info": "billing_info_put_org",
@@ -24,7 +25,10 @@ EVENTS = {
     f"PUT {ACCOUNT}/billing_details": "billing_info_put_account",
     f"POST {ACCOUNT}/invoices": "invoices_create",
     rf"POST {ACCOUNT}/invoices/(?P<invoiceId>\w+)/payments": "invoices_pay",
-    r"GET /v3/account/invoice/(?P<invoiceId>\w+)": "invoices_get",
+    rf"POST {ACCOUNT}/invoices/(?P<invoiceId>\w+)/credit_note": "invoices_credit",
+    rf"GET {ACCOUNT}/invoices/(?P<invoiceId>\w+)": "invoices_get_whole",
+    rf"POST {SUBSCRIPTION}/movement": "movements_create",
+    rf"POST {SUBSCRIPTION}/consumptions": "consumptions_create",
 }
 """The events of what the seed sends."""
 
@@ -67,21 +71,30 @@ def documents(facts: Json) -> dict[str, list[Any]]:
     return found
 
 
+def invoices(documents: dict[str, list[Any]]) -> dict[str, int]:
+    """Count the invoices of each account, without credit notes."""
+    return {
+        account: sum(not each["isCredit"] for each in issued)
+        for account, issued in documents.items()
+    }
+
+
 def test_is_seeded_again_on_any_later_day(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = seed(monkeypatch, "2026-11-26")
     first = documents(facts)
-    assert {account: len(issued) for account, issued in first.items()} == {
-        each.id: each.months for each in demo.DEMO_CUSTOMERS
-    }
+    assert invoices(first) == {each.id: each.months for each in demo.DEMO_CUSTOMERS}
+    shown = [each for issued in first.values() for each in issued]
+    assert {each["paymentStatus"] for each in shown} == {0, 1, 2}
+    assert sum(each["isCredit"] for each in shown) == 10
+    oldest = min(each["creationDate"] for each in shown)
+    assert datetime.fromtimestamp(oldest, UTC).date() == date(2024, 12, 1)
 
     seed(monkeypatch, "2026-11-26", facts)
     assert documents(facts) == first
 
     seed(monkeypatch, "2026-12-01", facts)
     december = documents(facts)
-    assert {account: len(issued) for account, issued in december.items()} == {
-        each.id: each.months + 1 for each in demo.DEMO_CUSTOMERS
-    }
+    assert invoices(december) == {each.id: each.months + 1 for each in demo.DEMO_CUSTOMERS}
 
     others = tuple(replace(each, lines=(("Other", 1, "1.00"),)) for each in demo.DEMO_CUSTOMERS)
     monkeypatch.setattr(demo, "DEMO_CUSTOMERS", others)  # a later release sells something else
