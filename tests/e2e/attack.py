@@ -95,7 +95,7 @@ type Story = list[list[Step]]
 WEIGHTS = {
     "charge": 20, "use": 8, "refund": 16, "replace": 8, "withdraw": 5, "issue": 6, "pay": 8,
     "credit": 6, "again": 8, "wrong": 8, "stranger": 5, "token": 3, "revoke": 2, "read": 3,
-    "profile": 3, "seller": 2, "rate": 3,
+    "profile": 3, "seller": 2, "rate": 3, "delete": 5, "adjust": 6, "reverse": 6, "return": 6,
 }  # fmt: skip
 
 
@@ -127,6 +127,7 @@ class Charge:
     net: int
     gross: int
     percentage: int
+    deleted: bool = False
 
 
 @dataclass
@@ -151,6 +152,17 @@ class OneOff:
 
 
 @dataclass
+class Received:
+    """A payment of a document, and whether it was reversed."""
+
+    id: str
+    document: str
+    path: str
+    cents: int
+    reversed: bool = False
+
+
+@dataclass
 class Holder:
     """An account: its client, and what the API accepted for it."""
 
@@ -159,8 +171,12 @@ class Holder:
     charges: list[Charge] = field(default_factory=list)
     refunds: list[GivenBack] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
+    adjustments: dict[str, int] = field(default_factory=dict)
+    """Their nets, by their descriptions."""
     one_offs: list[OneOff] = field(default_factory=list)
-    paid: dict[str, int] = field(default_factory=dict)
+    payments: list[Received] = field(default_factory=list)
+    payouts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What was returned, by document and id."""
     seen: dict[str, str] = field(default_factory=dict)
     """The hashes of documents, as they were when they were first listed."""
     pdfs: dict[str, str] = field(default_factory=dict)
@@ -168,6 +184,11 @@ class Holder:
     @property
     def subscription(self) -> str:
         return f"s-{self.client.account_id}"
+
+    def paid(self, document: str) -> int:
+        """Return what was paid of a document and not reversed."""
+        payments = [each for each in self.payments if each.document == document]
+        return sum(each.cents for each in payments if not each.reversed)
 
     @property
     def movements(self) -> str:
@@ -351,6 +372,37 @@ class World:
 
         return self._post(holder.client, holder.movements, body, "", taken, dice)
 
+    def _delete(self, holder: Holder, dice: random.Random) -> Plan:
+        """Delete a charge, most of them new ones: their cycle is open."""
+        if not holder.charges:
+            return self._charge(holder, dice)
+        of = dice.choice(holder.charges[-STEPS:])
+
+        def taken(answer: Answer) -> None:
+            of.deleted |= answer.status in (204, 404)
+
+        allowed = frozenset(
+            {"204", "404 NOT_FOUND", "409 MOVEMENT_NOT_PENDING", "409 MOVEMENT_REFUNDED"}
+        )
+        return Plan(holder.client, "DELETE", of.path, None, allowed, taken)
+
+    def _adjust(self, holder: Holder, dice: random.Random) -> Plan:
+        net, percentage = dice.randint(1, 3_000), dice.choice([0, 10, 21])
+        sign, external = dice.choice([1, -1]), _external(dice)
+        body = {
+            "adjustment_datetime": "2026-11-02T10:00:00Z",
+            "amount": _amount(net, percentage),
+            "operation_type": "DEBIT" if sign > 0 else "CREDIT",
+            "external_adjustment_unique_id": external,
+            "description": f"adjustment {external}",
+        }
+
+        def taken(_: Answer) -> None:
+            holder.adjustments[f"adjustment {external}"] = sign * net
+
+        path = f"{self._org}/account/{holder.client.account_id}/adjustment"
+        return self._post(holder.client, path, body, "", taken, dice)
+
     def _use(self, holder: Holder, dice: random.Random) -> Plan:
         records: list[Json] = [
             {
@@ -388,6 +440,7 @@ class World:
             holder.refunds.append(GivenBack(answer.json["id"], path, of, body, [body]))
 
         refused = "409 MOVEMENT_NOT_REFUNDABLE" if of.net < 0 else NOT_GIVEN_BACK
+        refused += ",404 NOT_FOUND"  # where it is deleted
         return self._post(holder.client, f"{of.path}/refund", body, refused, taken, dice)
 
     @staticmethod
@@ -467,11 +520,49 @@ class World:
             "external_payment_unique_id": _external(dice),
         }
 
-        def taken(_: Answer) -> None:
-            holder.paid[document] = holder.paid.get(document, 0) + cents
-
         path = f"{holder.client.account}/invoices/{document}/payments"
+
+        def taken(answer: Answer) -> None:
+            id_ = answer.json["id"]
+            holder.payments.append(Received(id_, document, f"{path}/{id_}", cents))
+
         refused = "409 PAYMENT_EXCEEDS_INVOICE"
+        return self._post(holder.client, path, body, refused, taken, dice)
+
+    def _reverse(self, holder: Holder, dice: random.Random) -> Plan:
+        if not holder.payments:
+            return self._pay(holder, dice)
+        payment = dice.choice(holder.payments)
+        body = {
+            "reason": "returned",
+            "reversed_datetime": "2026-11-21T10:00:00Z",
+            "external_reversal_unique_id": _external(dice),
+        }
+
+        def taken(_: Answer) -> None:
+            payment.reversed = True
+
+        path, refused = f"{payment.path}/reversal", "409 PAYMENT_REVERSED"
+        return self._post(holder.client, path, body, refused, taken, dice)
+
+    def _return(self, holder: Holder, dice: random.Random) -> Plan:
+        """Return money, if any is owed: mostly of a document that was paid and credited."""
+        credited = {each.original for each in holder.one_offs}
+        owing = sorted({each.document for each in holder.payments} & credited)
+        document = dice.choice(owing) if owing else self._document(holder, dice)
+        if document is None:
+            return self._issue(holder, dice)
+        cents = dice.randint(1, 6_000)
+        body = {
+            "amount": cents / 100,
+            "paid_datetime": "2026-11-22T10:00:00Z",
+            "external_payout_unique_id": _external(dice),
+        }
+
+        def taken(answer: Answer) -> None:
+            holder.payouts.setdefault(document, {})[answer.json["id"]] = cents
+
+        path, refused = f"{holder.client.account}/invoices/{document}/payouts", OWED_LESS
         return self._post(holder.client, path, body, refused, taken, dice)
 
     def _credit(self, holder: Holder, dice: random.Random) -> Plan:
@@ -513,14 +604,22 @@ class World:
                     must(answer.json["id"] == known, f"{plan.path}: {known} became {answer.json}")
                     must(answer.headers.get("idempotent-replayed"), f"{plan.path}: made anew")
 
-            allowed = frozenset({"201", *(["409 REFUND_WITHDRAWN"] if _is_refund(plan) else [])})
+            kind = plan.path.rpartition("/")[2]
+            allowed = frozenset({"201", *WITHDRAWN.get(kind, ())})
             return replace(plan, allowed=allowed, taken=same, again=False)
-        other = "method" if "paid_datetime" in plan.body else "description"
+        [other, *_] = [each for each in ("reason", "description") if each in plan.body] or [
+            "method"
+        ]
         body = {**plan.body, other: f"another {uuid4().hex}"}
+
+        def named(answer: Answer) -> None:
+            location = answer.headers.get("location")
+            must(location is None or known in location, f"{plan.path}: {known} is at {location}")
+
         allowed = frozenset({"409 EXTERNAL_ID_REUSED"})
-        if _is_refund(plan):
-            allowed |= {"409 REFUND_WITHDRAWN"}
-        return replace(plan, body=body, allowed=allowed, taken=lambda _: None, again=False)
+        # The movement of a refund that was withdrawn can be gone.
+        allowed |= {"404 NOT_FOUND"} if plan.path.endswith("/refund") else set()
+        return replace(plan, body=body, allowed=allowed, taken=named, again=False)
 
     def _wrong(self, holder: Holder, dice: random.Random) -> Plan:
         """Send what can never be right."""
@@ -738,6 +837,8 @@ class World:
         must(faults == [], f"the audit found {faults}")
         wrong = [each for each in audit.movements(self.org_id) if each.faults]
         must(wrong == [], f"the audit found {wrong}")
+        unsettled = [each for each in audit.settlements(self.org_id) if each[1]]
+        must(unsettled == [], f"the audit found {unsettled}")
         for each in self.passes:
             status = each.client.get(f"{self._org}/tokens").status
             must(status == (401 if each.ended else 200), f"token {each.id} is answered {status}")
@@ -749,9 +850,14 @@ class World:
         lines = _lines_of_runs(holder, documents)
         refunds = {each.id: self._check_refund(holder, each) for each in holder.refunds}
         for charge in holder.charges:
-            told = self._done(holder.client.get(charge.path), 200).json
             given_back = [(each, refunds[each.id]) for each in holder.refunds if each.of is charge]
             live = [body for _, body in given_back if body]
+            if charge.deleted:
+                self._done(holder.client.get(charge.path), 404)
+                must(not live, f"{charge} is deleted under {live}")
+                must(charge.id not in lines, f"{charge} is deleted, and billed")
+                continue
+            told = self._done(holder.client.get(charge.path), 200).json
             total = sum(_cents(body["amount"]["value_with_taxes"]) for body in live)
             must(total <= max(charge.gross, 0), f"{charge}: {total} are given back")
             must(_cents(told["refunded"]) == total, f"{charge}: {told['refunded']} of {total}")
@@ -767,11 +873,15 @@ class World:
             )
             found = sorted(lines.pop(charge.id, []))
             must(found == expected, f"{charge}: billed {found}, accepted {expected}")
+        for description, net in holder.adjustments.items():
+            billed = [each for _, each in lines.pop(description, [])]
+            must(billed == [net], f"{description}: billed {billed}, accepted {net}")
         usage = sum(net for _, net in lines.pop(None, []))
         must(usage == sum(holder.usage.values()), f"usage {usage}, not {holder.usage}")
         must(not lines, f"nobody asked for {lines}")
         for id_, document in documents.items():
             self._check_document(holder, document, rows[id_], documents)
+        self._check_money(holder, documents)
         path = f"{holder.client.account}/billing_details"
         self._check_put_back(holder.client, path, has_etag=True)
 
@@ -822,7 +932,7 @@ class World:
             must(credited == returned, f"credit notes of {id_} are {credited}, not {returned}")
         if gross >= 0:
             credited = -sum(each.gross.minor for each in corrections)
-            paid = holder.paid.get(id_, 0)
+            paid = holder.paid(id_)
             must(credited <= gross, f"{credited} of {gross} are credited on {id_}")
             told = (int(row["totalPaidAmount"]), int(row["remainingAmount"]))
             owed = (paid, max(0, gross - paid - credited))
@@ -852,6 +962,48 @@ class World:
             must(is_it, f"document {id_} corrects {original.number}, not {document.corrects}")
         owed = (int(row["totalPaidAmount"]), int(row["remainingAmount"]))
         must(owed == (0, 0), f"document {id_} says {owed}")
+
+    def _check_money(self, holder: Holder, documents: dict[str, IssuedInvoice]) -> None:
+        """Compare payments and payouts with what was accepted, and add up what is owed."""
+        unpaid = credit = 0
+        for id_, document in documents.items():
+            gross, invoice = document.gross.minor, f"{holder.client.account}/invoices/{id_}"
+            payments = [each for each in holder.payments if each.document == id_]
+            payouts = holder.payouts.get(id_, {})
+            if payments:
+                listed = self._done(holder.client.get(f"{invoice}/payments?limit=100"), 200).json
+                told = {
+                    each["id"]: (_cents(each["amount"]), "reversal" in each)
+                    for each in listed["payments"]
+                }
+                accepted = {each.id: (each.cents, each.reversed) for each in payments}
+                must(told == accepted, f"{invoice} has {told}, accepted {accepted}")
+            if payouts:
+                listed = self._done(holder.client.get(f"{invoice}/payouts?limit=100"), 200).json
+                returned = {each["id"]: _cents(each["amount"]) for each in listed["payouts"]}
+                must(returned == payouts, f"{invoice} has {returned}, accepted {payouts}")
+            credited = -sum(
+                each.gross.minor
+                for each in documents.values()
+                if each.corrects and str(each.corrects.ordinal) == id_
+            )
+            if document.corrects:
+                owed = most = 0
+            elif gross < 0:
+                owed = most = -gross
+            else:
+                settled = holder.paid(id_) + credited
+                unpaid += max(0, gross - settled)
+                owed = max(0, settled - gross)
+                most = max(0, sum(each.cents for each in payments) + credited - gross)
+            paid_out = sum(payouts.values())
+            must(paid_out <= most, f"{paid_out} of at most {most} were returned on {invoice}")
+            credit += owed - paid_out
+        path = f"{holder.client.account}/balance"
+        balances = self._done(holder.client.get(path), 200).json["balances"]
+        told_of = [(_cents(each["unpaid"]), _cents(each["credit"])) for each in balances]
+        must(told_of in ([(unpaid, credit)], []), f"{path}: {balances}, not {unpaid}, {credit}")
+        must(balances or not unpaid + abs(credit), f"{path}: {unpaid}, {credit} are missing")
 
     def _check_links(self) -> None:
         """Open links: each opens its own PDF, and nothing else or otherwise than it was signed."""
@@ -897,6 +1049,13 @@ class World:
 
 
 NOT_GIVEN_BACK = "409 REFUND_EXCEEDS_MOVEMENT,409 REFUND_NOT_CREDITABLE,409 CYCLE_BEING_BILLED"
+OWED_LESS = "409 PAYOUT_EXCEEDS_CREDIT"
+WITHDRAWN = {
+    "refund": ("409 REFUND_WITHDRAWN", "404 NOT_FOUND"),
+    "movement": ("409 MOVEMENT_DELETED",),
+    "payments": ("409 PAYMENT_REVERSED",),
+}
+"""What is answered to the body of something that was taken back, by the end of the path."""
 
 
 def _issued(org_id: str, holder: Holder) -> list[IssuedInvoice]:
@@ -910,7 +1069,11 @@ def _issued(org_id: str, holder: Holder) -> list[IssuedInvoice]:
 def _lines_of_runs(
     holder: Holder, documents: dict[str, IssuedInvoice]
 ) -> dict[str | None, list[tuple[str, int]]]:
-    """Collect what runs have billed, by movement; check the documents that were asked for."""
+    """
+    Collect what runs have billed, by movement, adjustments by what they say, and usage under None.
+
+    Check the documents that were asked for.
+    """
     asked = {each.id: each for each in holder.one_offs}
     must(asked.keys() <= documents.keys(), f"{asked.keys() - documents.keys()} are missing")
     found: dict[str | None, list[tuple[str, int]]] = {}
@@ -923,7 +1086,9 @@ def _lines_of_runs(
                 must(nets == one_off.nets, f"document {id_} has {nets}, not {one_off.nets}")
             continue
         for line in document.lines:
-            found.setdefault(line.movement_id, []).append((id_, line.net.minor))
+            is_adjustment = not line.movement_id and not line.subscription_id
+            what = line.description if is_adjustment else line.movement_id
+            found.setdefault(what, []).append((id_, line.net.minor))
     return found
 
 
@@ -967,10 +1132,6 @@ def _said(answer: Answer) -> str:
 
 def _external(dice: random.Random) -> str:
     return f"{dice.getrandbits(96):x}"
-
-
-def _is_refund(plan: Plan) -> bool:
-    return plan.path.endswith("/refund")
 
 
 def _cents(major: float) -> int:
