@@ -118,6 +118,16 @@ def test_v2_has_a_405_without_a_body(document: Any) -> None:
     assert "content" not in document["components"]["responses"]["v2-405"]
 
 
+def test_no_schema_hides_its_fields(document: Any) -> None:
+    hidden = [
+        name
+        for name, schema in document["components"]["schemas"].items()
+        if schema.get("type") == "object" and not schema.get("properties")
+    ]
+
+    assert hidden == []
+
+
 def test_every_property_and_parameter_is_described_by_a_full_phrase(document: Any) -> None:
     described = {
         f"{name}.{field}": each.get("description", "")

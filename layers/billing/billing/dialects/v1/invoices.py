@@ -7,10 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
-    model_serializer,
 )
 
 from billing.dialects.fields import (
@@ -680,15 +678,10 @@ class UpcomingDocumentDTO(Dto):
     tax: Amount = Field(description="Total of all taxes, in major units.")
     gross: Amount = Field(description="Total with tax, in major units: net + tax.")
     corrects: CorrectedInvoiceDTO | None = Field(
-        None, description="The invoice that it would correct; left out where it corrects none."
+        None,
+        exclude_if=lambda corrects: corrects is None,
+        description="The invoice that it would correct; left out where it corrects none.",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        said: dict[str, Any] = serialize(self)
-        if self.corrects is None:
-            del said["corrects"]
-        return said
 
     @classmethod
     def from_domain(cls, draft: Draft) -> "UpcomingDocumentDTO":
