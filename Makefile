@@ -62,9 +62,10 @@ token: .venv/ready
 audit: .venv/ready
 	$(BIN)/python -m local exec $(BIN)/python -m billing_cli audit --org '$(or $(ORG),demo)'
 
-# Pages written from the code: the items that modules keep, the commands, the costs.
+# Pages written from the code: the items that modules keep, the commands, the costs; and those of /docs.
 docs: .venv/ready
 	$(BIN)/python -m tools.data_model
+	$(BIN)/python -m tools.pages
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.command_line
 	PYTHONPATH=layers/billing:cli:. $(BIN)/python -m tools.costs
 

@@ -14,7 +14,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from types import ModuleType
 from typing import Any
@@ -30,21 +30,8 @@ from billing.api.access import ALL_ACCOUNTS_SCOPE, BEARER, TOKEN
 from billing.api.app import BillingApp
 from billing.api.errors import render, status_of
 from billing.dialects.registry import NAMES, dialect
-from billing.domain.errors import (
-    AccessDeniedError,
-    BillingError,
-    DocumentNotReadyError,
-    FieldError,
-    InvalidRequestError,
-    NotFoundError,
-    PreconditionFailedError,
-    TooLargeError,
-    UnauthenticatedError,
-    UpstreamBusyError,
-    UpstreamFailedError,
-    UpstreamTimeoutError,
-)
 from local.stack import ROOT
+from tools.failures import EXAMPLES
 
 FILE = ROOT / "functions" / "front" / "openapi.json"
 EVENTS = ROOT / "events"
@@ -66,13 +53,16 @@ its accounts, and has a role. It ends, at the latest, with the token that create
 **Idempotency.** Requests that create something take an external id, which you choose. The same
 request sent again returns the first id, with the header `idempotent-replayed`; a different request
 with the same external id is refused with 409, and `Location` is the path of what the first one
-created. So after any failure, send the same request again.
+created. So after any failure, send the same request again: [retries](/docs#retries).
 
 **Texts** are printed on documents, in Latin, Greek, Cyrillic, Hebrew, Arabic, Thai, Armenian,
 Georgian, Chinese, Japanese and Korean letters. A text with a character that no font of documents
 has, such as an emoji, is refused with 400; external ids may have any character.
 
-**Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`.
+**Lists** come in pages, each at the cost of its rows: [paging](/docs#paging).
+
+**Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`. What
+each code means, and what to do: [errors](/docs#errors).
 """
 SECURITY = """\
 A token: `bil_…`. Its role is what it may do, and includes the roles before it: `reader` reads,
@@ -84,30 +74,32 @@ SCHEMES: dict[str, SecurityScheme] = {
     BEARER: HTTPBearer(bearerFormat="bil_…", description=SECURITY),
 }
 
-WRONG_FIELD = FieldError("amount.value_with_taxes", "must be a JSON number")
-FAILURES: tuple[tuple[BillingError, str], ...] = (
-    (
-        InvalidRequestError("The request is not well-formed.", WRONG_FIELD),
-        "The request could not be processed because it was malformed",
-    ),
-    (
-        UnauthenticatedError("The token is unknown or was revoked."),
-        "The call carries no token, or one that is unknown, expired or revoked",
-    ),
-    (
-        AccessDeniedError("The token may not use this account."),
-        "The user does not have permission to access that resource",
-    ),
-    (NotFoundError(), "The specified resource was not found"),
-    (DocumentNotReadyError(), "The state of the resource forbids it"),
-    (PreconditionFailedError(), "`If-Match` does not name the current version"),
-    (TooLargeError("The invoice is too large; split it into several."), "The request is too large"),
-    (BillingError("Something went wrong on our side."), "The request failed to be processed"),
-    (UpstreamFailedError(), "A third party connection failed"),
-    (UpstreamBusyError(), "A third party is busy; try again"),
-    (UpstreamTimeoutError(), "The request timed out"),
+MEANINGS = {
+    400: "The request could not be processed because it was malformed",
+    401: "The call carries no token, or one that is unknown, expired or revoked",
+    403: "The user does not have permission to access that resource",
+    404: "The specified resource was not found",
+    409: "The state of the resource forbids it",
+    410: "What is asked for was erased, for ever",
+    412: "`If-Match` does not name the current version",
+    413: "The request is too large",
+    500: "The request failed to be processed",
+    502: "A third party connection failed",
+    503: "A third party is busy; try again",
+    504: "The request timed out",
+}
+"""What each status means to a client."""
+ALWAYS = (
+    "INVALID_REQUEST",
+    "UNAUTHENTICATED",
+    "ACCESS_DENIED",
+    "NOT_FOUND",
+    "INTERNAL_ERROR",
+    "UPSTREAM_FAILED",
+    "UPSTREAM_BUSY",
+    "UPSTREAM_TIMEOUT",
 )
-"""The answers of an operation, and what each means to a client."""
+"""The errors of every operation. Those of one alone are named in the docstring of its route."""
 NO_SUCH_METHOD = "The path does not have this method; the answer has no body"
 """What the publisher of v2 documents for each operation."""
 TOO_MANY = "Too many requests; answered by the gateway"
@@ -193,6 +185,7 @@ def document() -> Json:
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "responses": _failures(),
+            "examples": _examples(),
             "headers": {
                 name: {"description": description, "schema": schema}
                 for name, (description, schema) in HEADERS.items()
@@ -247,7 +240,7 @@ def _name(operation: Json, path: str, method: str, module: ModuleType) -> None:
     operation["operationId"] = name
     operation["summary"] = summary
     token = f"role `{role}`" + (" that reaches all accounts" if ALL_ACCOUNTS_SCOPE in reach else "")
-    operation["description"] = f"{said}\n\nTakes a token of the {token}.".strip()
+    operation["description"] = f"{said}\n\nTakes a token of the {token}."
 
 
 def _tag(tag: str, modules: dict[str, ModuleType]) -> str:
@@ -297,17 +290,19 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
         recorded = EVENTS / "answers" / f"{event}.json"
         if recorded.exists():
             _show(answers, event, json.loads(recorded.read_text()))
-    if request and _takes_external_id(request["schema"], schemas) and method == "post":
+    takes_external_id = bool(
+        request and method == "post" and _takes_external_id(request["schema"], schemas)
+    )
+    if takes_external_id:
         headers = answers["201"].setdefault("headers", {})
         headers["idempotent-replayed"] = _header("idempotent-replayed")
+    codes = _codes(operation, takes_external_id, takes_if_match=takes_if_match)
+    operation["x-error-codes"] = codes
     name = path.split("/")[1]
-    for error, _ in FAILURES:
-        status = str(status_of(error).value)
-        only_writes = status == "409" and "public_link" not in path and "pdf" not in path
-        if (only_writes or status == "413") and method == "get":
-            continue
-        if status != "412" or takes_if_match:
-            answers[status] = {"$ref": f"#/components/responses/{name}-{status}"}
+    answers |= _failed(name, codes)
+    retried = _retried(operation, method, takes_if_match=takes_if_match)
+    said = [operation["description"], retried, _expected(codes)]
+    operation["description"] = "\n\n".join(filter(None, said))
     if name == "v2":
         answers["405"] = {"$ref": "#/components/responses/v2-405"}
     answers["429"] = {"$ref": f"#/components/responses/{name}-429"}
@@ -377,28 +372,111 @@ def _links(whole: Json, path: str, method: str) -> Json:
     return links
 
 
+def _codes(operation: Json, takes_external_id: bool, *, takes_if_match: bool) -> list[str]:
+    """Return the codes of the errors that an operation can answer with, by status."""
+    named = re.findall("`([A-Z_]+)`", operation["description"])
+    found = {
+        *ALWAYS,
+        *(each for each in named if each in EXAMPLES),
+        *(["TOO_LARGE"] if "requestBody" in operation else []),
+        *(["EXTERNAL_ID_REUSED"] if takes_external_id else []),
+        *(["PRECONDITION_FAILED"] if takes_if_match else []),
+    }
+    return sorted(found, key=lambda code: (status_of(EXAMPLES[code]), code))
+
+
+def _by_status(codes: Iterable[str]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for code in codes:
+        found.setdefault(status_of(EXAMPLES[code]).value, []).append(code)
+    return found
+
+
+def _failed(name: str, codes: Iterable[str]) -> Json:
+    """Return the failures of an operation: those of all operations, and what is its own."""
+    return {
+        str(status): {"$ref": f"#/components/responses/{name}-{status}"}
+        if some == [_usual(status)]
+        else _failure(name, status, some)
+        for status, some in _by_status(codes).items()
+    }
+
+
+def _usual(status: int) -> str | None:
+    """Return the one code that most failures of a status have; of a 409 there is none."""
+    usual = [*ALWAYS, "TOO_LARGE", "PRECONDITION_FAILED", "ERASED"]
+    return next((code for code in usual if status_of(EXAMPLES[code]) == status), None)
+
+
+def _failure(name: str, status: int, codes: list[str]) -> Json:
+    """Return a failure with an example for each of its codes."""
+    headers = ["x-request-id"]
+    if any(EXAMPLES[code].retry_after is not None for code in codes):
+        headers.append("Retry-After")
+    if {"EXTERNAL_ID_REUSED", "PAYMENT_REVERSED"} & {*codes}:
+        headers.append("Location")
+    schema = {"$ref": f"#/components/schemas/{dialect(name).error_schema.__name__}"}
+    examples = {code: {"$ref": f"#/components/examples/{name}-{code}"} for code in codes}
+    return {
+        "description": MEANINGS[status],
+        "headers": {header: _header(header) for header in headers},
+        "content": {"application/json": {"schema": schema, "examples": examples}},
+    }
+
+
 def _failures() -> Json:
-    """Return the body of every failure in every dialect."""
+    """Return the failures that operations have in common, in every dialect."""
     found: Json = {}
     for name in NAMES:
-        worded = {"$ref": f"#/components/schemas/{dialect(name).error_schema.__name__}"}
-        for error, description in FAILURES:
-            status = status_of(error)
-            body = json.loads(render(f"/{name}/", error, error.message, "JKJaXmPLvHcESHA="))
-            headers = ["x-request-id"]
-            if error.retry_after is not None:
-                headers.append("Retry-After")
-            if name == "v1" and status is HTTPStatus.CONFLICT:
-                headers.append("Location")
-            found[f"{name}-{status.value}"] = {
-                "description": description,
-                "headers": {header: _header(header) for header in headers},
-                "content": {"application/json": {"schema": worded, "example": body}},
-            }
+        for status in MEANINGS:
+            if code := _usual(status):
+                found[f"{name}-{status}"] = _failure(name, status, [code])
         found[f"{name}-429"] = {"description": TOO_MANY}
     shown = {name: _header(name) for name in ("x-request-id", "Allow")}
     found["v2-405"] = {"description": NO_SUCH_METHOD, "headers": shown}
     return dict(sorted(found.items()))
+
+
+def _examples() -> Json:
+    """Return the body of every failure in every dialect."""
+    return {
+        f"{name}-{code}": {
+            "value": json.loads(render(f"/{name}/", error, error.message, "JKJaXmPLvHcESHA="))
+        }
+        for name in NAMES
+        for code, error in sorted(EXAMPLES.items())
+        if status_of(error) != HTTPStatus.METHOD_NOT_ALLOWED
+    }
+
+
+def _retried(operation: Json, method: str, *, takes_if_match: bool) -> str:
+    """Say what a request does that is sent again, unless the route says it."""
+    codes = operation["x-error-codes"]
+    if "Sent again" in operation["description"]:
+        return ""
+    if method == "get":
+        return "Sent again, it reads again, and changes nothing."
+    if method == "put":
+        same = ", also with the `If-Match` of the first time" if takes_if_match else ""
+        return f"Sent again, it changes nothing more{same}."
+    if method == "delete":
+        return "Sent again, it is a 404 `NOT_FOUND`, as it is gone."
+    if "EXTERNAL_ID_REUSED" in codes:
+        return (
+            "Sent again, it creates nothing more: the answer is the first one, with the header "
+            "`idempotent-replayed`."
+        )
+    return ""
+
+
+def _expected(codes: Iterable[str]) -> str:
+    """Say which errors an operation has."""
+    own = _by_status(code for code in codes if code not in ALWAYS)
+    named = "; ".join(
+        f"{status} {', '.join(f'`{code}`' for code in some)}" for status, some in own.items()
+    )
+    common = "[those of all operations](/docs#errors)"
+    return f"Errors: {named}, and {common}." if named else f"Errors: {common}."
 
 
 def _header(name: str) -> Json:
@@ -424,7 +502,7 @@ def _leave_out_unused(whole: Json) -> None:
         referred = set(re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(whole)))
         unused = [
             (kind, name)
-            for kind in ("schemas", "responses", "headers")
+            for kind in ("schemas", "responses", "headers", "examples")
             for name in whole["components"][kind]
             if (kind, name) not in referred
         ]

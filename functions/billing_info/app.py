@@ -45,7 +45,10 @@ SUBSCRIPTIONS = "/v1/orgs/<orgId>/accounts/<accountId>/subscriptions"
 
 @app.get(ORG, security=READER, tags=["v1 billing info"])
 def get_billing_info(org_id: OrgId) -> Response[BillingInfo]:
-    """Get the org's own billing profile"""
+    """Get the org's own billing profile
+
+    Use it to read the profile before you replace it; its `ETag` is for `If-Match`.
+    """
     org, version = OrgRepository().get(org_id)
     return _tagged(BillingInfo.from_domain(org), version)
 
@@ -54,7 +57,14 @@ def get_billing_info(org_id: OrgId) -> Response[BillingInfo]:
 def put_billing_info(
     org_id: OrgId, request: BillingInfo, if_match: IfMatch = None
 ) -> Response[None]:
-    """Create or replace the org's own billing profile"""
+    """Create or replace the org's own billing profile
+
+    Use it to set up an org, and whenever something of it changes. Documents that were issued keep
+    what they say.
+
+    Refused with 409 if the country would change, or the tax id after the first document
+    (`TAXPAYER_FIXED`), or a series numbers documents of the other kind (`SERIES_TAKEN`).
+    """
     org = request.to_domain(org_id, sandbox=app.caller.grant.sandbox)
     version = replace_org(org, versions=versions_in(if_match), orgs=OrgRepository())
     return no_content(ETag=etag(version))
@@ -62,7 +72,10 @@ def put_billing_info(
 
 @app.get(LOGO, security=READER, tags=["v1 billing info"])
 def get_logo(org_id: OrgId) -> Response[bytes]:
-    """Get the logo that is printed on the org's documents"""
+    """Get the logo that is printed on the org's documents
+
+    Use it to show the logo as it is printed.
+    """
     org, _ = OrgRepository().get(org_id)
     if org.logo is None:
         raise NotFoundError("The org has no logo.")
@@ -77,6 +90,8 @@ def get_logo(org_id: OrgId) -> Response[bytes]:
 def put_logo(org_id: OrgId) -> Response[None]:
     """Set the logo that is printed on the org's documents
 
+    Use it once, and when the logo changes.
+
     A PNG of at most 2000 × 2000 pixels, or an SVG of shapes, without letters, scripts and
     references to other files; at most 100 KB. Documents issued before keep the logo they were
     issued with.
@@ -90,6 +105,8 @@ def put_logo(org_id: OrgId) -> Response[None]:
 def delete_logo(org_id: OrgId) -> Response[None]:
     """Print no logo on the org's documents any more
 
+    Use it to go back to documents without a logo. Sent again, it is a 204.
+
     Documents issued before keep the logo they were issued with.
     """
     remove_logo(org_id, orgs=OrgRepository())
@@ -100,7 +117,11 @@ def delete_logo(org_id: OrgId) -> Response[None]:
 def get_billing_details(
     org_id: OrgId, account_id: AccountId
 ) -> Response[AccountBillingDetailsResponseDTO]:
-    """Get an account's next billing date and its billing profile"""
+    """Get an account's next billing date and its billing profile
+
+    Use it to read a profile before you replace it (its `ETag` is for `If-Match`), and to see when
+    the account is billed next.
+    """
     details = read_billing_details(
         org_id,
         account_id,
@@ -118,7 +139,11 @@ def put_billing_details(
     request: AccountBillingDetailsRequestDTO,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    """Create or replace an account's billing profile"""
+    """Create or replace an account's billing profile
+
+    Use it to open an account, and whenever something of it changes; with `closed` to close it. A
+    new billing day or time zone holds from the next cycle on.
+    """
     version = replace_account(
         org_id,
         request.to_domain(account_id),
@@ -132,6 +157,8 @@ def put_billing_details(
 @app.get(READINESS, security=READER, tags=["v1 billing info"])
 def get_e_invoice_readiness(org_id: OrgId, account_id: AccountId) -> EInvoiceReadinessDTO:
     """Get the networks that an account's e-invoices are ready for, and what is missing
+
+    Use it when you set up an account whose invoices go over a network.
 
     It is about the profiles as they are now. On an invoice of its own a `buyer_reference` counts
     too, and for Peppol an `order_id` that all lines share.
@@ -155,6 +182,8 @@ def list_accounts(
 ) -> AccountListDTO:
     """List the accounts of the org, in the order of their names
 
+    Use it to find an account by the beginning of its name.
+
     The list follows a new account or a new name within a second.
     """
     scope = (app.caller.token_id, org_id, "accounts", name)
@@ -167,7 +196,10 @@ def list_accounts(
 def list_subscriptions(
     org_id: OrgId, account_id: AccountId, cursor: Cursor = None, limit: Limit = 25
 ) -> SubscriptionListDTO:
-    """List an account's subscriptions, in the order of their ids"""
+    """List an account's subscriptions, in the order of their ids
+
+    Use it to see what can be charged to an account.
+    """
     scope = (app.caller.token_id, org_id, account_id, "subscriptions")
     after = cursors.decode(cursor, *scope)
     rows = SubscriptionRepository().list_page(org_id, account_id, after, limit + 1)
@@ -187,7 +219,11 @@ def put_subscription(
 ) -> Response[None]:
     """Register a subscription to an account, for ever
 
+    Use it before usage is sent, and before a token of some accounts charges a subscription.
+
     Tokens of some accounts use only subscriptions that are registered to these.
+
+    Refused with 409 if it belongs to another account (`SUBSCRIPTION_TAKEN`).
     """
     register_subscription(
         org_id, account_id, subscription_id, subscriptions=SubscriptionRepository()

@@ -33,7 +33,11 @@ TAGS = ["v1 billing runs"]
 def create_billing_run(
     org_id: OrgId, request: BillingRunRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Bill every cycle that ends on or before a day"""
+    """Bill every cycle that ends on or before a day
+
+    Use it to bill at once, or again after a failure was cured; a run of the schedule does the same
+    each night. It goes on after the answer: GET it until its status is `completed`.
+    """
     started = start_run(
         org_id,
         request.until,
@@ -52,7 +56,10 @@ def create_billing_run(
 
 @app.get(RUNS, security=ORG_READER, tags=TAGS)
 def list_billing_runs(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> BillingRunListDTO:
-    """List the billing runs of the org, those of the schedule too, newest first"""
+    """List the billing runs of the org, those of the schedule too, newest first
+
+    Use it to see what was billed when, and whether a run is under way.
+    """
     scope = (app.caller.token_id, org_id, "billing_runs")
     after = cursors.decode_text(cursor, *scope)
     page, last = BillingRunRepository().list_page(org_id, after, limit)
@@ -61,7 +68,11 @@ def list_billing_runs(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -
 
 @app.get(f"{RUNS}/<runId>", security=ORG_READER, tags=TAGS)
 def get_billing_run(org_id: OrgId, run_id: BillingRunId) -> BillingRunResponseDTO:
-    """Get the progress of a billing run, and the accounts it could not bill"""
+    """Get the progress of a billing run, and the accounts it could not bill
+
+    Use it to wait for the end of a run, and to see which accounts need something before they can be
+    billed.
+    """
     return BillingRunResponseDTO.with_failures(
         *BillingRunRepository().get_with_failures(org_id, run_id)
     )

@@ -45,7 +45,15 @@ MAX_DAYS = 366
 def create_consumptions(
     org_id: OrgId, subscription_id: SubscriptionId, request: ConsumptionRequestDTO
 ) -> Response[ConsumptionReceiptDTO]:
-    """Store usage records in the account's open cycle, each of them once"""
+    """Store usage records in the account's open cycle, each of them once
+
+    Use it to send usage in batches, as soon as it is measured. The subscription must be registered.
+
+    Refused as a whole with 409 if an external id was used for another record
+    (`EXTERNAL_ID_REUSED`), the account is closed (`ACCOUNT_CLOSED`), or no exchange rate is known
+    for a currency (`RATE_MISSING`). Sent again, each record is stored once: `duplicates` counts
+    those that were stored before. A request that broke off has stored some; send it again whole.
+    """
     accepted = record_consumptions(
         org_id,
         subscription_id,
@@ -65,7 +73,10 @@ def create_consumptions(
 def get_consumptions(
     org_id: OrgId, subscription_id: SubscriptionId
 ) -> ConsumptionTotalsResponseDTO:
-    """Get the usage of a subscription in the open cycle, by type"""
+    """Get the usage of a subscription in the open cycle, by type
+
+    Use it to show how much was used so far, and what it will cost.
+    """
     consumptions = ConsumptionRepository()
     account, cycle = _account_and_cycle(org_id, subscription_id)
     totals = consumptions.totals(org_id, account.id, cycle.ends_on, subscription_id)
@@ -95,7 +106,10 @@ def list_consumptions(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> ConsumptionDetailsResponseDTO:
-    """List usage records by the day they were consumed, in the account's time zone, newest first"""
+    """List usage records by the day they were consumed, in the account's time zone, newest first
+
+    Use it to show single usage records, such as the calls of a day.
+    """
     scope = (app.caller.token_id, org_id, subscription_id, str(kind), str(first), str(last))
     place = cursors.decode(cursor, *scope)
     consumptions = ConsumptionRepository()

@@ -66,4 +66,5 @@ def _docs() -> Static:
     page = (HERE / "docs.html").read_text()
     page = page.replace("/* style */", (assets / "swagger-ui.min.css").read_text())
     page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
+    page = page.replace("<!-- pages -->", (HERE / "pages.html").read_text())
     return Static.page(page)

@@ -107,7 +107,10 @@ Ordinal = Annotated[
 
 @app.get(V3_INVOICES, security=READER, tags=["v3 invoices"])
 def list_invoices(ranged_data: RangeHeader = None, text: Filter = None) -> Response[list[Invoice]]:
-    """Get all invoices of the account"""
+    """Get all invoices of the account
+
+    Use it in a customer's app. `RANGED-DATA` says which rows, and the answer's how many there are.
+    """
     return _list(ranged_data or Range(), text, unpaid=False)
 
 
@@ -115,13 +118,19 @@ def list_invoices(ranged_data: RangeHeader = None, text: Filter = None) -> Respo
 def list_unpaid_invoices(
     ranged_data: RangeHeader = None, text: Filter = None
 ) -> Response[list[Invoice]]:
-    """Get all unpaid invoices of the account, credit invoices excluded"""
+    """Get all unpaid invoices of the account, credit invoices excluded
+
+    Use it to show what a customer has to pay; partly paid and overdue ones are among them.
+    """
     return _list(ranged_data or Range(), text, unpaid=True)
 
 
 @app.get(f"{V3_INVOICES}/<invoiceId>", security=READER, tags=["v3 invoices"])
 def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
-    """Get invoice details by invoice ID"""
+    """Get invoice details by invoice ID
+
+    Use it to show an invoice with its lines in a customer's app. The answer is an array of one.
+    """
     return _details(InvoiceKey(app.caller.org_id, app.caller.account_id, ordinal))
 
 
@@ -129,7 +138,11 @@ def get_invoice(ordinal: Ordinal) -> list[InvoiceDetails]:
 def get_invoice_by_number(
     number: InvoiceNumber,
 ) -> list[InvoiceDetails]:
-    """Get invoice details by invoice number"""
+    """Get invoice details by invoice number
+
+    Use it where a customer names an invoice by what is printed on it. The answer is an array of
+    one.
+    """
     account_id = app.caller.account_id
     key = InvoiceRepository().find_number(app.caller.org_id, number)
     if key is None or key.account_id != account_id:
@@ -139,7 +152,13 @@ def get_invoice_by_number(
 
 @app.get(f"{V3_INVOICES}/<invoiceId>/pdf", security=READER, tags=["v3 invoices"])
 def get_invoice_pdf(ordinal: Ordinal) -> Response[bytes]:
-    """Get invoice as PDF"""
+    """Get invoice as PDF
+
+    Use it to let a customer download an invoice. Over 4 MB the answer is a 307 to a link.
+
+    Refused with 409 while it is being made (`DOCUMENT_NOT_READY`), and with 410 once it was erased
+    (`ERASED`).
+    """
     key = InvoiceKey(app.caller.org_id, app.caller.account_id, ordinal)
     pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
     headers = {"Cache-Control": KEPT_BY_CLIENT, "ETag": f'"{pdf.sha256}"'}
@@ -170,7 +189,10 @@ def list_invoices_of_period(
         Date | None, Query(description="Last day, yyyy-mm-dd; by default today.")
     ] = None,
 ) -> InvoiceInfoList:
-    """List the invoices of an account that were issued between two dates"""
+    """List the invoices of an account that were issued between two dates
+
+    Use it to list a customer's invoices by date, with whether each is paid.
+    """
     now, accounts = app.org_time(), AccountRepository()
     if end_date is None:
         end_date = local_date(now, accounts.get_org(org_id).time_zone)
@@ -189,7 +211,15 @@ def list_invoices_of_period(
 def create_invoice(
     org_id: OrgId, account_id: AccountId, request: InvoiceRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Issue a one-off invoice"""
+    """Issue a one-off invoice
+
+    Use it to bill something at once, outside of any cycle: it is numbered, dated and final.
+
+    Refused with 409 if the account is closed (`ACCOUNT_CLOSED`), no exchange rate is known for the
+    currency (`RATE_MISSING`), or the series numbers credit notes (`SERIES_TAKEN`); with 413
+    `TOO_LARGE` if it does not fit into one record; with 503 `SELLER_CHANGED` if the org's profile
+    was replaced at that moment.
+    """
     issued = issue_invoice(
         request.to_domain(org_id, account_id),
         request.external_id(request.external_invoice_unique_id, account_id),
@@ -213,7 +243,10 @@ def list_account_invoices(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> InvoiceListDTO:
-    """List the invoices and credit notes of an account, newest first"""
+    """List the invoices and credit notes of an account, newest first
+
+    Use it to show all documents of a customer, or with `status=unpaid` what there is to pay.
+    """
     scope = (app.caller.token_id, org_id, account_id, "invoices", str(status))
     than = cursors.decode_ordinal(cursor, *scope)
     invoices = InvoiceRepository()
@@ -240,6 +273,8 @@ def list_org_invoices(
 ) -> InvoiceListDTO:
     """List the invoices of all accounts that are not paid, the earliest due date first
 
+    Use it to chase what is owed to the org, account by account.
+
     The list follows a payment or a new invoice within a second.
     """
     scope = (app.caller.token_id, org_id, "owed", status)
@@ -252,7 +287,10 @@ def list_org_invoices(
 
 @app.get(f"{ORG_INVOICES}/number/<invoiceNumber>", security=READER, tags=["v1 invoices"])
 def get_whole_invoice_by_number(org_id: OrgId, number: InvoiceNumber) -> InvoiceResponseDTO:
-    """Get an invoice or a credit note whole, by its number"""
+    """Get an invoice or a credit note whole, by its number
+
+    Use it where somebody names a document by what is printed on it.
+    """
     key = InvoiceRepository().find_number(org_id, number)
     if key is None:
         raise NotFoundError
@@ -264,7 +302,10 @@ def get_whole_invoice_by_number(org_id: OrgId, number: InvoiceNumber) -> Invoice
 def get_whole_invoice(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
 ) -> InvoiceResponseDTO:
-    """Get an invoice or a credit note whole, with its payments and what corrects it"""
+    """Get an invoice or a credit note whole, with its payments and what corrects it
+
+    Use it to show a document with all that has become of it.
+    """
     return _whole(invoice_key(org_id, account_id, invoice_id))
 
 
@@ -272,7 +313,14 @@ def get_whole_invoice(
 def get_public_link(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId
 ) -> InvoicePublicLinkResponseDTO:
-    """Get a link to the PDF of an invoice that works without a token for 15 minutes"""
+    """Get a link to the PDF of an invoice that works without a token for 15 minutes
+
+    Use it to let a customer open an invoice in a browser, at once: the link is not revoked by
+    anything. Sent again, it is another link to the same PDF.
+
+    Refused with 409 while the PDF is being made (`DOCUMENT_NOT_READY`), and with 410 once it was
+    erased (`ERASED`).
+    """
     key = invoice_key(org_id, account_id, invoice_id)
     pdf = provide_pdf(key, invoices=InvoiceRepository(), maker=DocumentsFunction())
     seconds = _link_seconds()
@@ -296,8 +344,13 @@ def get_e_invoice(
 ) -> Response[str]:
     """Get an invoice as an e-invoice of EN 16931
 
+    Use it to hand an invoice to a network or to the buyer's software. Over 4 MB the answer is a 307
+    to a link.
+
     It claims XRechnung 3.0, or in UBL Peppol BIS 3, if nothing is missing for that: see
     `e_invoice_readiness` of the account.
+
+    Refused with 410 once the invoice was erased (`ERASED`).
     """
     invoice, _ = InvoiceRepository().get(invoice_key(org_id, account_id, invoice_id))
     return e_invoice(invoice, syntax, _link_seconds())
@@ -309,7 +362,13 @@ def get_e_invoice(
 def create_payment(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: PaymentRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Record money received against an invoice"""
+    """Record money received against an invoice
+
+    Use it for each amount that comes in, whole or in part.
+
+    Refused with 409 if less remains to be paid (`PAYMENT_EXCEEDS_INVOICE`), or the payment of this
+    request was reversed (`PAYMENT_REVERSED`).
+    """
     received = receive_payment(
         invoice_key(org_id, account_id, invoice_id),
         request.amount,
@@ -333,7 +392,10 @@ def list_payments(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> PaymentListDTO:
-    """List the payments of an invoice, newest first"""
+    """List the payments of an invoice, newest first
+
+    Use it to see how a document was paid, with payments that were reversed.
+    """
     key = invoice_key(org_id, account_id, invoice_id)
     scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payments")
     after = cursors.decode(cursor, *scope)
@@ -347,7 +409,10 @@ def list_payments(
 def get_payment(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payment_id: PaymentId
 ) -> PaymentResponseDTO:
-    """Get a payment that was recorded against an invoice"""
+    """Get a payment that was recorded against an invoice
+
+    Use it to look at one payment, such as the one that a 409 names.
+    """
     key = invoice_key(org_id, account_id, invoice_id)
     return PaymentResponseDTO.from_domain(PaymentRepository().get(key, payment_id))
 
@@ -367,8 +432,12 @@ def create_payment_reversal(
 ) -> Response[GenericCreatedResponseDTO]:
     """Reverse a payment, once, such as a direct debit that was returned
 
+    Use it when a payment did not last: a returned direct debit, a chargeback.
+
     The invoice is owed again what it would be owed without the payment: its total less the other
     payments and the credit notes, never less than zero. A reversal has the id of its payment.
+
+    Refused with 409 if the payment was reversed before (`PAYMENT_REVERSED`).
     """
     where = (account_id, invoice_id, payment_id)
     reversed_ = reverse_payment(
@@ -392,8 +461,12 @@ def create_payout(
 ) -> Response[GenericCreatedResponseDTO]:
     """Record money that was returned to the customer, or set off
 
+    Use it when money goes back to the customer, by a transfer or set off against another invoice.
+
     It is at most what was paid and credited of an invoice beyond its total; on a document below
     zero that corrects no invoice, at most its amount.
+
+    Refused with 409 if the document owes less (`PAYOUT_EXCEEDS_CREDIT`).
     """
     returned = pay_out(
         invoice_key(org_id, account_id, invoice_id),
@@ -417,7 +490,10 @@ def list_payouts(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> PayoutListDTO:
-    """List the payouts of a document, newest first"""
+    """List the payouts of a document, newest first
+
+    Use it to see what was returned of a document.
+    """
     key = invoice_key(org_id, account_id, invoice_id)
     scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payouts")
     after = cursors.decode(cursor, *scope)
@@ -431,7 +507,10 @@ def list_payouts(
 def get_payout(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, payout_id: PayoutId
 ) -> PayoutResponseDTO:
-    """Get a payout"""
+    """Get a payout
+
+    Use it to look at one payout, such as the one that a 409 names.
+    """
     payout = PayoutRepository().get(invoice_key(org_id, account_id, invoice_id), payout_id)
     return PayoutResponseDTO.from_domain(payout)
 
@@ -446,7 +525,13 @@ def get_upcoming_invoice(
 ) -> Response[UpcomingInvoiceResponseDTO]:
     """Get what the next billing run would issue for an account, if its cycle ended now
 
+    Use it to show a customer what the next invoice will be, or to check charges before they are
+    billed.
+
     It is drafted by the code of the run itself; nothing is written.
+
+    Refused with 409 if no exchange rate is known for a currency (`RATE_MISSING`), and with 413
+    `TOO_LARGE` if the documents do not fit into one answer.
     """
     # Imported by the one route that needs it: every cold start would wait for it.
     from billing.persistence.billing import BillingRepository
@@ -467,7 +552,10 @@ def get_upcoming_invoice(
 
 @app.get("/v1/orgs/<orgId>/accounts/<accountId>/balance", security=READER, tags=["v1 invoices"])
 def get_balance(org_id: OrgId, account_id: AccountId) -> AccountBalanceResponseDTO:
-    """Get what an account owes, and what is owed to it, in each currency"""
+    """Get what an account owes, and what is owed to it, in each currency
+
+    Use it to see what is unpaid, and what may be paid out.
+    """
     balances = InvoiceRepository().list_balances(org_id, account_id)
     if balances is None:
         AccountRepository().get_account(org_id, account_id)
@@ -483,7 +571,16 @@ def get_balance(org_id: OrgId, account_id: AccountId) -> AccountBalanceResponseD
 def create_credit_note(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: CreditNoteRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Credit an invoice as a whole, or in part"""
+    """Credit an invoice as a whole, or in part
+
+    Use it to correct an invoice that was issued, which itself never changes: without `lines` all
+    that is left of it is credited.
+
+    Refused with 409 if the document is a credit note (`INVOICE_NOT_CREDITABLE`), less is left of it
+    or of a line (`CREDIT_EXCEEDS_INVOICE`), or the series numbers invoices (`SERIES_TAKEN`); with
+    410 once the invoice was erased (`ERASED`); with 413 `TOO_LARGE` if it does not fit into one
+    record; with 503 `SELLER_CHANGED` if the org's profile was replaced at that moment.
+    """
     issued = credit_invoice(
         invoice_key(org_id, account_id, invoice_id),
         request.description,

@@ -62,6 +62,8 @@ def list_location_taxes(
 ) -> list[LocationTaxDTO]:
     """List today's tax of every country of the EU, of regions, and of the org's own places
 
+    Use it to see which rates charges get that name no tax.
+
     Regions are those with a tax of their own, and the provinces of Spain. Places outside the EU are
     listed if the org has set a rate for them.
     """
@@ -73,6 +75,8 @@ def list_location_taxes(
 @app.get(f"{LOCATION_TAXES}/<stateId>", security=READER, tags=TAGS)
 def get_location_tax(org_id: OrgId, state_id: StateIdInPath, day: Day = None) -> LocationTaxDTO:
     """Get the tax of a province on a day
+
+    Use it to see the rate of a province on the day of a supply.
 
     Our rates begin on 2016-01-01; earlier days are refused. Supplies before that day are charged
     the oldest rate, unless they name their tax or the org has set a rate of its own for their day.
@@ -95,7 +99,11 @@ def put_location_tax(
 ) -> Response[None]:
     """Set the org's own rate for a province, from a day on
 
+    Use it to charge another rate than ours in a province.
+
     The same as PUT `/v1/orgs/{orgId}/tax-rates/ES/{region}`, by the number of the province.
+
+    Refused with 409 `CONFLICT` if the province or the org has as many own rates as are kept.
     """
     _set(org_id, _province(state_id), request)
     return no_content()
@@ -103,7 +111,10 @@ def put_location_tax(
 
 @app.get(EXCHANGE_RATE, security=READER, tags=TAGS)
 def get_exchange_rate(org_id: OrgId, currency: CurrencyInPath, day: DayInPath) -> ExchangeRateDTO:
-    """Get the exchange rate that the org has set for a day"""
+    """Get the exchange rate that the org has set for a day
+
+    Use it to check a rate that you have set.
+    """
     rate = ExchangeRateRepository().get_own(org_id, _foreign(currency), day)
     return ExchangeRateDTO.from_domain(rate)
 
@@ -113,6 +124,9 @@ def put_exchange_rate(
     org_id: OrgId, currency: CurrencyInPath, day: DayInPath, request: ExchangeRateRequestDTO
 ) -> Response[None]:
     """Set the org's own exchange rate for a day
+
+    Use it where a contract or a tax office asks for another rate, or where a document was refused
+    for want of a rate.
 
     It is used instead of the reference rate of the European Central Bank for supplies of that day
     and of the ten days after it, until the org sets a later one. Documents that were issued keep
@@ -125,7 +139,10 @@ def put_exchange_rate(
 
 @app.delete(EXCHANGE_RATE, security=ORG_ADMIN, status_code=204, tags=TAGS)
 def delete_exchange_rate(org_id: OrgId, currency: CurrencyInPath, day: DayInPath) -> Response[None]:
-    """Delete the exchange rate that the org has set for a day, if it has"""
+    """Delete the exchange rate that the org has set for a day, if it has
+
+    Use it to go back to the reference rate. Sent again, it is a 204.
+    """
     ExchangeRateRepository().delete_own(org_id, _foreign(currency), day)
     return no_content()
 
@@ -142,8 +159,12 @@ def put_tax_rate(
 ) -> Response[None]:
     """Set the org's own rate for a country, from a day on
 
+    Use it to charge another rate than ours in a country, or to charge tax where we know no rate.
+
     It holds in the whole country, but for regions with a tax of their own. Outside the org's own
     territory it says that the org charges tax there.
+
+    Refused with 409 `CONFLICT` if the country or the org has as many own rates as are kept.
     """
     _set(org_id, named_place(country), request)
     return no_content()
@@ -158,7 +179,11 @@ def put_regional_tax_rate(
 ) -> Response[None]:
     """Set the org's own rate for a region, from a day on
 
+    Use it where a region has another rate than its country.
+
     It holds for accounts with this region in their address, or with a postal code of it.
+
+    Refused with 409 `CONFLICT` if the region or the org has as many own rates as are kept.
     """
     _set(org_id, _region(country, region), request)
     return no_content()
@@ -166,7 +191,10 @@ def put_regional_tax_rate(
 
 @app.delete(f"{TAX_RATES}/<country>", security=ORG_ADMIN, status_code=204, tags=TAGS)
 def delete_tax_rate(org_id: OrgId, country: CountryInPath, valid_from: ValidFrom) -> Response[None]:
-    """Delete the org's own rate for a country that is valid from a day, if there is one"""
+    """Delete the org's own rate for a country that is valid from a day, if there is one
+
+    Use it to take back a rate that was set by mistake. Sent again, it is a 204.
+    """
     remove_own_rate(org_id, named_place(country), valid_from, rates=OwnRatesRepository())
     return no_content()
 
@@ -175,7 +203,10 @@ def delete_tax_rate(org_id: OrgId, country: CountryInPath, valid_from: ValidFrom
 def delete_regional_tax_rate(
     org_id: OrgId, country: CountryInPath, region: RegionInPath, valid_from: ValidFrom
 ) -> Response[None]:
-    """Delete the org's own rate for a region that is valid from a day, if there is one"""
+    """Delete the org's own rate for a region that is valid from a day, if there is one
+
+    Use it to take back a rate that was set by mistake. Sent again, it is a 204.
+    """
     place = _region(country, region)
     remove_own_rate(org_id, place, valid_from, rates=OwnRatesRepository())
     return no_content()

@@ -57,8 +57,15 @@ def create_movement(
 ) -> Response[GenericCreatedResponseDTO]:
     """Charge something to a subscription, or allow it something, in the account's open cycle
 
+    Use it for each charge as it arises, recurring or not, and for each allowance: the next billing
+    run puts it on an invoice.
+
     A token of all accounts registers a new subscription with its first movement; any other uses
     those that are registered to its accounts.
+
+    Refused with 409 if the account is closed (`ACCOUNT_CLOSED`), the subscription belongs to
+    another account (`SUBSCRIPTION_TAKEN`), no exchange rate is known for the currency
+    (`RATE_MISSING`), or the movement of this request was deleted (`MOVEMENT_DELETED`).
     """
     app.caller.must_reach(request.account_id)
     recorded = record_movement(
@@ -80,7 +87,10 @@ def create_movement(
 def list_movements(
     org_id: OrgId, subscription_id: SubscriptionId, cursor: Cursor = None, limit: Limit = 25
 ) -> MovementListDTO:
-    """List a subscription's movements, newest first"""
+    """List a subscription's movements, newest first
+
+    Use it to show what a subscription was charged, billed or not.
+    """
     scope = (app.caller.token_id, org_id, subscription_id)
     after = cursors.decode(cursor, *scope)
     rows = MovementRepository().list_page(org_id, subscription_id, after, limit + 1)
@@ -98,7 +108,11 @@ def list_movements(
 def get_movement(
     org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId
 ) -> MovementResponseDTO:
-    """Get a movement, with its refunded and its refundable amount"""
+    """Get a movement, with its refunded and its refundable amount
+
+    Use it before a refund, to see how much can still be refunded, and to find the invoice that
+    charges it.
+    """
     movement = MovementRepository().get(MovementKey(org_id, subscription_id, movement_id))
     app.caller.must_find(movement.account_id)
     [response] = _responses([movement])
@@ -111,8 +125,12 @@ def delete_movement(
 ) -> Response[None]:
     """Delete a movement while its cycle is open and nothing of it is refunded
 
-    It is never billed then. Its external id stays used: the same body sent again is a 409
-    `MOVEMENT_DELETED`.
+    Use it for a charge that was a mistake, as long as it is not billed; later, refund it.
+
+    It is never billed then. Its external id stays used.
+
+    Refused with 409 if its cycle is closed (`MOVEMENT_NOT_PENDING`), or something of it is refunded
+    (`MOVEMENT_REFUNDED`).
     """
     withdraw_movement(
         MovementKey(org_id, subscription_id, movement_id),
@@ -130,7 +148,10 @@ def list_refunds(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> RefundListDTO:
-    """List a movement's refunds, newest first"""
+    """List a movement's refunds, newest first
+
+    Use it to see what was given back of a charge.
+    """
     key = MovementKey(org_id, subscription_id, movement_id)
     scope = (app.caller.token_id, org_id, subscription_id, movement_id)
     after = cursors.decode(cursor, *scope)
@@ -151,7 +172,14 @@ def list_refunds(
 def create_adjustment(
     org_id: OrgId, account_id: AccountId, request: AccountAdjustmentRequestDTO
 ) -> Response[GenericCreatedResponseDTO]:
-    """Charge something to an account itself, or allow it something, in its open cycle"""
+    """Charge something to an account itself, or allow it something, in its open cycle
+
+    Use it for what concerns the customer and no subscription, such as a discount or a fee: the next
+    billing run puts it behind the charges of all subscriptions.
+
+    Refused with 409 if the account is closed (`ACCOUNT_CLOSED`), or no exchange rate is known for
+    the currency (`RATE_MISSING`).
+    """
     recorded = record_adjustment(
         org_id,
         account_id,
@@ -171,6 +199,8 @@ def list_adjustments(
     org_id: OrgId, account_id: AccountId, cursor: Cursor = None, limit: Limit = 25
 ) -> Response[list[AccountAdjustmentResponseDTO]]:
     """List an account's adjustments, newest first
+
+    Use it to show what was charged to the account itself.
 
     The answer is an array. Where more follow, the header `next-cursor` has the `cursor` of the next
     page.
@@ -193,7 +223,10 @@ def list_adjustments(
 def get_adjustment(
     org_id: OrgId, account_id: AccountId, adjustment_id: AdjustmentId
 ) -> AccountAdjustmentResponseDTO:
-    """Get an adjustment of an account"""
+    """Get an adjustment of an account
+
+    Use it to look at one adjustment, such as the one that a 409 names.
+    """
     key = AdjustmentKey(org_id, account_id, adjustment_id)
     return AccountAdjustmentResponseDTO.from_domain(AdjustmentRepository().get(key))
 

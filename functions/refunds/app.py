@@ -44,7 +44,16 @@ def create_refund(
     movement_id: MovementId,
     request: RefundRequestDTO,
 ) -> Response[GenericCreatedResponseDTO]:
-    """Refund a movement, in whole or in part"""
+    """Refund a movement, in whole or in part
+
+    Use it to give money back for a charge. With `billable` a billing run credits it; without, you
+    have settled it elsewhere, and it only counts against the charge.
+
+    Refused with 409 if the movement is an allowance (`MOVEMENT_NOT_REFUNDABLE`), less is left of it
+    (`REFUND_EXCEEDS_MOVEMENT`) or of its invoice (`REFUND_NOT_CREDITABLE`), it is being invoiced at
+    this moment (`CYCLE_BEING_BILLED`), or the refund of this request was deleted
+    (`REFUND_WITHDRAWN`).
+    """
     external = request.external_id(request.external_refund_unique_id, subscription_id, movement_id)
     return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
 
@@ -56,7 +65,15 @@ def create_refund_of_non_subscribable_products(
     movement_id: MovementId,
     request: RefundNonSubscribableProductsRequestDTO,
 ) -> Response[GenericCreatedResponseDTO]:
-    """Refund products that cannot be subscribed to"""
+    """Refund products that cannot be subscribed to
+
+    Use it for goods and services that were sold once. `amount` says whether a billing run credits
+    it.
+
+    Refused with 409 as any refund is: `MOVEMENT_NOT_REFUNDABLE`, `REFUND_EXCEEDS_MOVEMENT`,
+    `REFUND_NOT_CREDITABLE`, `CYCLE_BEING_BILLED`, `REFUND_WITHDRAWN`. Sent again with an external
+    id, it creates nothing more; without one, each request creates a refund.
+    """
     value = request.external_refund_unique_id
     external = request.external_id(value, subscription_id, movement_id) if value else None
     return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)
@@ -66,7 +83,10 @@ def create_refund_of_non_subscribable_products(
 def get_refund(
     org_id: OrgId, subscription_id: SubscriptionId, movement_id: MovementId, refund_id: RefundId
 ) -> Response[RefundResponseDTO]:
-    """Retrieve a billing refund"""
+    """Retrieve a billing refund
+
+    Use it to see whether a refund was credited, and by which document.
+    """
     refund = RefundRepository().get(_key(org_id, subscription_id, movement_id, refund_id))
     app.caller.must_find(refund.account_id)
     closed = CycleRepository().find_closed(org_id, refund.account_id, [refund.cycle])
@@ -87,7 +107,14 @@ def put_refund(
     request: RefundReplacementDTO,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    """Replace a pending refund; its external id cannot change"""
+    """Replace a pending refund; its external id cannot change
+
+    Use it to correct a refund before it is billed.
+
+    Refused with 409 if its cycle is closed (`REFUND_NOT_PENDING`), less is left
+    (`REFUND_EXCEEDS_MOVEMENT`, `REFUND_NOT_CREDITABLE`), the movement is being invoiced
+    (`CYCLE_BEING_BILLED`), or the external id is another (`EXTERNAL_ID_CHANGED`).
+    """
     version = replace_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         request.to_domain(),
@@ -109,7 +136,12 @@ def delete_refund(
     refund_id: RefundId,
     if_match: IfMatch = None,
 ) -> Response[None]:
-    """Delete a pending refund, so that its amount can be refunded again"""
+    """Delete a pending refund, so that its amount can be refunded again
+
+    Use it for a refund that was a mistake, before it is billed.
+
+    Refused with 409 if its cycle is closed (`REFUND_NOT_PENDING`). Its external id stays used.
+    """
     withdraw_refund(
         _key(org_id, subscription_id, movement_id, refund_id),
         versions=versions_in(if_match),

@@ -24,7 +24,10 @@ TAGS = ["v1 sandbox clock"]
 
 @app.get(CLOCK, security=READER, tags=TAGS)
 def get_sandbox_clock(org_id: OrgId) -> SandboxClockDTO:
-    """Get the time on the clock of a sandbox org"""
+    """Get the time on the clock of a sandbox org
+
+    Use it in tests of your integration; null is the present.
+    """
     app.caller.must_be_in_sandbox()
     return SandboxClockDTO(now=get_clock(org_id).now)
 
@@ -33,7 +36,13 @@ def get_sandbox_clock(org_id: OrgId) -> SandboxClockDTO:
 def put_sandbox_clock(org_id: OrgId, request: SandboxClockDTO) -> Response[None]:
     """Set the clock of a sandbox org
 
+    Use it to play years of billing in minutes: move on to the day after a cycle, then start a
+    billing run.
+
     Its dates, cycles and billing runs use this time.
+
+    Refused with 409 if the org has issued documents, and the time is before that of its clock
+    (`CLOCK_BACKWARDS`).
     """
     app.caller.must_be_in_sandbox()
     set_sandbox_clock(org_id, request.now, present=clock.now(), clocks=SandboxClockRepository())

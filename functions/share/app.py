@@ -42,8 +42,12 @@ def create_share_link(
 ) -> Response[ShareLinkCreatedResponseDTO]:
     """Create a link to a page that shows the customer a document, and show its address once
 
+    Use it to send a customer something that needs no account: by mail, in a chat, printed.
+
     The page needs no token. It says what is owed by now and how to pay, and has the PDF and the
     e-invoice. Whoever has the link can open it, until it expires or is revoked.
+
+    Refused with 410 once the document was erased (`ERASED`). Sent again, it creates one more link.
     """
     link, secret = share_invoice(
         invoice_key(org_id, account_id, invoice_id),
@@ -72,7 +76,10 @@ def list_share_links(
     cursor: Cursor = None,
     limit: Limit = 25,
 ) -> ShareLinkListDTO:
-    """List the links of a document, newest first, also those that do not work any more"""
+    """List the links of a document, newest first, also those that do not work any more
+
+    Use it to see whether a customer has opened a link, and which links still work.
+    """
     key = invoice_key(org_id, account_id, invoice_id)
     scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "links")
     after = cursors.decode(cursor, *scope)
@@ -86,7 +93,10 @@ def list_share_links(
 def delete_share_link(
     org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, link_id: ShareLinkId
 ) -> Response[None]:
-    """Revoke a link: from now on its page says that it was revoked"""
+    """Revoke a link: from now on its page says that it was revoked
+
+    Use it when a link has come to somebody it is not for. Sent again, it is a 204.
+    """
     ShareLinkRepository().revoke(invoice_key(org_id, account_id, invoice_id), link_id)
     return no_content()
 

@@ -31,7 +31,12 @@ TOKENS = "/v1/orgs/<orgId>/tokens"
 def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreatedResponseDTO]:
     """Create a token with at most the rights of the caller's own, and show it once
 
+    Use it to give each client a token with no more rights than it needs.
+
     It ends with the caller's token at the latest: when that expires or is revoked.
+
+    Refused with 409 if the caller's token is at the end of a line of five (`TOKEN_LINE_TOO_LONG`).
+    Sent again, it creates one more: list the tokens, and revoke what is too much.
     """
     app.caller.must_reach_all(request.accounts)
     grant, token = issue_token(
@@ -54,7 +59,10 @@ def create_token(org_id: OrgId, request: TokenRequestDTO) -> Response[TokenCreat
 
 @app.get(TOKENS, security=ADMIN, tags=["v1 tokens"])
 def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> TokenListDTO:
-    """List the tokens with at most the rights of the caller's own, newest first, without secrets"""
+    """List the tokens with at most the rights of the caller's own, newest first, without secrets
+
+    Use it to see who has access, and since when.
+    """
     scope = (app.caller.token_id, org_id, "tokens")
     rows = TokenRepository().list_page(org_id, cursors.decode(cursor, *scope), limit + 1)
     page, next_cursor = cursors.page(rows, limit, lambda each: each.id, *scope)
@@ -71,6 +79,8 @@ def list_tokens(org_id: OrgId, cursor: Cursor = None, limit: Limit = 25) -> Toke
 @app.delete(f"{TOKENS}/<tokenId>", security=ADMIN, status_code=204, tags=["v1 tokens"])
 def delete_token(org_id: OrgId, token_id: TokenId) -> Response[None]:
     """Revoke a token, and all tokens created with it
+
+    Use it at once when a token is lost, and when a client does not need it any more.
 
     Token routes refuse it at once; all other routes within 60 seconds.
     """

@@ -58,8 +58,12 @@ After = Annotated[
 def list_events(org_id: OrgId, after: After = None, limit: Limit = 25) -> EventListDTO:
     """List what has happened, oldest first
 
+    Use it to follow what happens, as often as you like, instead of webhooks or beside them.
+
     The feed is complete and in a stable order: if you ask on with `next_after`, you miss no event
     and get none twice. Events are kept for 30 days.
+
+    Refused with 400 `EVENTS_EXPIRED` if `after` is too old: then read the resources anew.
     """
     scope = (org_id, "events")
     place = _to_place(cursors.decode(after, *scope, field="after"))
@@ -76,7 +80,12 @@ def create_webhook_endpoint(
 ) -> Response[WebhookEndpointCreatedResponseDTO]:
     """Create an endpoint that events are sent to, and show its secret once
 
+    Use it to be told of events within seconds.
+
     Deliveries are signed as Standard Webhooks 1.0.0 says. What happened before is not sent.
+
+    Refused with 409 if the org has as many as it may have (`TOO_MANY_ENDPOINTS`). Sent again, it
+    creates one more: list the endpoints, and delete what is too much.
     """
     url = check_url(request.url, loopback=config.webhooks_to_loopback())
     webhooks = WebhookRepository()
@@ -89,7 +98,10 @@ def create_webhook_endpoint(
 
 @app.get(ENDPOINTS, security=ORG_ADMIN, tags=TAGS)
 def list_webhook_endpoints(org_id: OrgId) -> WebhookEndpointListDTO:
-    """List the endpoints, without their secrets"""
+    """List the endpoints, without their secrets
+
+    Use it to see where events are sent, and whether an endpoint was disabled.
+    """
     endpoints = WebhookRepository().list_endpoints(org_id)
     shown = [WebhookEndpointResponseDTO.from_domain(each) for each in endpoints]
     return WebhookEndpointListDTO(webhook_endpoints=shown)
@@ -97,7 +109,10 @@ def list_webhook_endpoints(org_id: OrgId) -> WebhookEndpointListDTO:
 
 @app.delete(ENDPOINT, security=ORG_ADMIN, status_code=204, tags=TAGS)
 def delete_webhook_endpoint(org_id: OrgId, endpoint_id: WebhookEndpointId) -> Response[None]:
-    """Delete an endpoint, and send nothing more to it"""
+    """Delete an endpoint, and send nothing more to it
+
+    Use it when an endpoint is not there any more, and before you replace one that was disabled.
+    """
     webhooks = WebhookRepository()
     webhooks.delete_endpoint(webhooks.get_endpoint(org_id, endpoint_id))
     return no_content()
@@ -109,7 +124,11 @@ def rotate_webhook_secret(
 ) -> Response[WebhookEndpointCreatedResponseDTO]:
     """Replace the secret of an endpoint, and show the new one once
 
+    Use it when a secret may be known to others, or by habit once a year.
+
     For a day, deliveries are signed with the old one too.
+
+    Sent again, it makes one more secret, and deliveries are signed with the last two.
     """
     webhooks, key = WebhookRepository(), webhooks_key()
 
@@ -126,7 +145,10 @@ def rotate_webhook_secret(
 def list_webhook_deliveries(
     org_id: OrgId, endpoint_id: WebhookEndpointId, cursor: Cursor = None, limit: Limit = 25
 ) -> WebhookDeliveryListDTO:
-    """List what is delivered to an endpoint, and how far that is, newest first"""
+    """List what is delivered to an endpoint, and how far that is, newest first
+
+    Use it to see why an endpoint was not told of something.
+    """
     webhooks = WebhookRepository()
     webhooks.get_endpoint(org_id, endpoint_id)
     scope = (app.caller.token_id, org_id, endpoint_id, "deliveries")
@@ -143,7 +165,13 @@ def list_webhook_deliveries(
 def replay_webhook_delivery(
     org_id: OrgId, endpoint_id: WebhookEndpointId, delivery_id: WebhookDeliveryId
 ) -> Response[None]:
-    """Try a delivery again, now and, if it fails, by the whole schedule"""
+    """Try a delivery again, now and, if it fails, by the whole schedule
+
+    Use it once an endpoint works again, for what it missed meanwhile.
+
+    Refused with 409 if the endpoint was disabled (`ENDPOINT_DISABLED`). Sent again, the event is
+    delivered once more, with the same `webhook-id`.
+    """
     replay(
         org_id,
         endpoint_id,

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from billing.api.errors import status_of
 from local.stack import ROOT
 from tests import template
 from tools import openapi
+from tools.failures import EXAMPLES
 
 SPECTRAL = ROOT / "node_modules" / ".bin" / "spectral"
 
@@ -60,6 +62,48 @@ def test_every_operation_asks_for_a_role_and_says_what_it_does(document: Any) ->
         assert roles[1:] in ([], ["all_accounts"]), path
         assert f"role `{roles[0]}`" in operation["description"]
         assert re.match(r"[A-Z]", operation["summary"]), (method, path)
+
+
+def test_every_operation_says_when_to_use_it_and_what_a_retry_does(document: Any) -> None:
+    silent = [
+        f"{method.upper()} {path}: say in the docstring of its route {missing!r}"
+        for path, method, operation in openapi.operations(document)
+        for missing in ("Use it", "Sent again")
+        if not re.search(rf"\b{missing}\b", operation["description"])
+    ]
+
+    assert silent == []
+
+
+def test_every_operation_lists_its_errors_with_an_example_of_each(document: Any) -> None:
+    examples, common = document["components"]["examples"], document["components"]["responses"]
+    for path, _, operation in openapi.operations(document):
+        shown: dict[str, set[str]] = {}
+        for status, answer in operation["responses"].items():
+            whole = common[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+            if status >= "400" and status not in ("405", "429"):
+                [content] = whole["content"].values()
+                shown[status] = set(content["examples"])
+                for example in content["examples"].values():
+                    assert example["$ref"].rpartition("/")[2] in examples
+        codes = operation["x-error-codes"]
+        assert {(str(status_of(EXAMPLES[code]).value), code) for code in codes} == {
+            (status, code) for status, some in shown.items() for code in some
+        }, path
+        own = {code for code in codes if code not in openapi.ALWAYS}
+        assert own <= set(re.findall("`([A-Z_]+)`", operation["description"])), path
+        assert "/docs#errors" in operation["description"], path
+
+
+def test_what_creates_something_names_what_a_reused_external_id_made(document: Any) -> None:
+    refused = [
+        operation["responses"]["409"]
+        for _, _, operation in openapi.operations(document)
+        if "EXTERNAL_ID_REUSED" in operation["x-error-codes"]
+    ]
+
+    assert len(refused) >= 11
+    assert all("Location" in answer["headers"] for answer in refused)
 
 
 def test_every_body_has_an_example(document: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from botocore.retries.quota import RetryQuota
 from billing.api.access import ALL_ACCOUNTS_SCOPE
 from tests.integration import aws_model, callers, roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
+from tools import openapi
+from tools.failures import EXAMPLES
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -117,7 +120,28 @@ class Invoker:
         aws_model.measure("answer", len(json.dumps(answer).encode()))
         content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
         headers = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answer(int(answer["statusCode"]), headers, body, content)
+        answered = Answer(int(answer["statusCode"]), headers, body, content)
+        _check_code(event.get("routeKey", ""), answered)
+        return answered
+
+
+CODES: dict[str, list[str]] = {
+    f"{verb.upper()} {path}": operation["x-error-codes"]
+    for path, verb, operation in openapi.operations(json.loads(openapi.FILE.read_text()))
+}
+"""The codes of errors that routes have, as the OpenAPI document lists them."""
+
+
+def _check_code(route: str, answer: Answer) -> None:
+    """Check that the OpenAPI document lists the code of a failure for its route."""
+    if answer.status < HTTPStatus.BAD_REQUEST or route not in CODES:
+        return
+    body = answer.json
+    first = body["errors"][0]["message"] if "errors" in body else body.get("detailMsg")
+    code = body["code"] if isinstance(body.get("code"), str) else first
+    assert code in CODES[route] or code not in EXAMPLES, (
+        f"say in the docstring of {route} that it answers `{code}`"
+    )
 
 
 FUNCTIONS = sorted(
