@@ -169,6 +169,39 @@ BUGS = [
         "tests/integration/test_refund_kills.py::test_is_done_wholly_or_not_at_all",
     ),
     Bug(
+        4, "a series can be that of another lane",
+        f"{BILLING}/persistence/numbering.py",
+        "for lane in lanes_up_to(org.most_lanes)", "for lane in lanes_up_to(1)",
+        "tests/integration/test_lanes.py::test_what_one_lane_numbers_no_other_does",
+    ),
+    Bug(
+        4, "the clock of a sandbox looks at one lane only",
+        f"{BILLING}/persistence/sandbox_clocks.py",
+        "for letter in LETTERS}", "for letter in LETTERS[:1]}",
+        "tests/integration/test_lanes.py"
+        "::test_a_sandbox_clock_stays_behind_no_document_of_any_lane",
+    ),
+    Bug(
+        5, "a run issues in the lanes that its org has by then, with the group of its own",
+        f"{BILLING}/persistence/billing.py",
+        "originals, lanes=batch.lanes)", "originals)",
+        "tests/integration/test_lanes.py::test_a_run_keeps_the_lanes_that_it_began_with",
+    ),
+    Bug(
+        9, "a lane is counted over what was counted meanwhile",
+        f"{BILLING}/persistence/billing.py",
+        'values, expected=unchanged)]', "values)]",
+        "tests/integration/test_lanes.py"
+        "::test_batches_of_a_lane_that_end_at_once_are_all_counted",
+    ),
+    Bug(
+        12, "a run lists the accounts of its first lane only",
+        f"{BILLING}/domain/billing_runs.py",
+        "LETTERS[: org.most_lanes]", "LETTERS[:1]",
+        "tests/integration/test_lanes.py"
+        "::test_a_run_bills_each_account_once_however_lanes_change",
+    ),
+    Bug(
         12, "a run does not find adjustments",
         f"{BILLING}/persistence/adjustments.py",
         "            put(table, copy_key, item),\n", "",
@@ -179,8 +212,9 @@ BUGS = [
         f"{BILLING}/persistence/movements.py",
         "            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)\n"
         "            if to.cycle\n"
-        "            else put_open_cycle(self._accounts, cycle_key, cycle),\n",
-        "            *([] if to.cycle else [put_open_cycle(self._accounts, cycle_key, cycle)]),\n",
+        "            else put_open_cycle(self._accounts, to.org, movement.account_id, cycle),\n",
+        "            *([] if to.cycle else [put_open_cycle(\n"
+        "                self._accounts, to.org, movement.account_id, cycle)]),\n",
         "tests/integration/test_billing_exactly_once.py"
         "::test_while_movements_and_refunds_keep_arriving",
     ),

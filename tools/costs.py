@@ -116,7 +116,7 @@ CREDIT = Operation("credit an invoice", writes=28, reads=9, milliseconds=WRITE_M
 PAYMENT = Operation("record a payment", writes=8, reads=2, milliseconds=WRITE_MS)
 BILL = Operation(
     "bill an account's cycle",
-    writes=50,
+    writes=54,
     reads=20,
     calls=0,
     milliseconds=4 * WRITE_MS,

@@ -56,7 +56,7 @@ from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import CURRENCIES
 from billing.domain.movements import Movement, MovementKey, MovementKind, Surroundings
 from billing.domain.networks import Network
-from billing.domain.numbering import ChainEnd
+from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account, Org
 from billing.domain.refunds import Refund, RefundKey
 from billing.domain.tax import NO_TAX, Tax, TaxType
@@ -435,7 +435,7 @@ class Billed:
         request = AccountBillingDetailsRequestDTO.model_validate(account)
         self.account: Account = request.to_domain("100001")
         ends = Ends(ChainEnd(), {}, {self.account.id: AccountEnd()})
-        self.journal = Journal(self.org, "A", NOW, ends)
+        self.journal = Journal(self.org, LANE, NOW, ends)
         self.currency = self.account.currency or self.org.currency
         self.to = Surroundings(self.org, self.account, None, None)
         self.cycle = OpenCycle.first(self.account, NOW)

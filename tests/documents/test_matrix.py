@@ -25,7 +25,7 @@ from billing.domain.invoices import (
     draft_invoice,
 )
 from billing.domain.issuing import AccountEnd, Ends, Journal
-from billing.domain.numbering import ChainEnd
+from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account, Address, Org
 from billing.domain.tax import Tax, TaxType, VatCategory
 from billing.domain.tax_rates import NO_OWN_RATES
@@ -102,7 +102,7 @@ def _issued(
     org: Org, account: Account, lines: list[NewLine], currency: str
 ) -> Iterator[IssuedInvoice]:
     """Issue an invoice, a credit note for a part of it, and one for the rest."""
-    journal = Journal(org, "A", NOW, Ends(ChainEnd(), {}, {account.id: AccountEnd()}))
+    journal = Journal(org, LANE, NOW, Ends(ChainEnd(), {}, {account.id: AccountEnd()}))
     request = NewInvoice(org.id, account.id, "Hosting", currency, None, lines)
     draft = draft_invoice(request, org, account, NO_OWN_RATES, NOW)
     invoice = _as_read(journal.issue(with_national_tax(draft, NOW, _rate)))

@@ -359,6 +359,15 @@ def set_rate(org_id: str, currency: str, per_euro: int = 160) -> None:
     ExchangeRateRepository().put_own(org_id, rate)
 
 
+in_lanes = pytest.mark.parametrize("lanes", [1, 3], ids=["one lane", "three lanes"])
+"""Run a test of what uses the fixture `billed` with an org of one lane, and with one of three."""
+
+
+def have_lanes(invoke: "Invoker", lanes: int) -> None:
+    """Number the documents of the org in so many lanes from now on."""
+    assert invoke("billing_info_put_org", {"lanes": lanes}).status == 204
+
+
 def audited(org_id: str) -> int:
     """Check that the numbers of an org have no gap and its chains verify; tell how many."""
     found = list(audit_invoices(org_id, chains=ChainRepository()))

@@ -190,9 +190,16 @@ def invoke(aws: None, org_id: str) -> Invoker:
 
 
 @pytest.fixture
-def billed(invoke: Invoker) -> Invoker:
+def lanes() -> int:
+    """The number of lanes of the org; tests marked with `in_lanes` run with one and with three."""
+    return 1
+
+
+@pytest.fixture
+def billed(invoke: Invoker, lanes: int) -> Invoker:
     """Call functions in the name of an org with an account 100001 that has a subscription."""
-    assert invoke("billing_info_put_org").status == 204
+    body = {"lanes": lanes} if lanes > 1 else {}
+    assert invoke("billing_info_put_org", body).status == 204
     assert invoke("billing_info_put_account").status == 204
     assert invoke("billing_info_put_subscription").status == 204
     return invoke

@@ -9,10 +9,12 @@ import pytest
 
 from billing import aws as clients
 from billing.domain import billing_runs
-from tests.integration.billing import Runs, audited, call, subscribers
+from tests.integration.billing import Runs, audited, call, in_lanes, subscribers
 from tests.integration.conftest import Invoker, Json
 
 UNTIL = "2026-12-27"
+pytestmark = in_lanes
+
 ACCOUNTS = 11
 WAITING, EVERY = 4, 2
 

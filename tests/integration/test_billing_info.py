@@ -44,6 +44,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "bic": "CAIXESBBXXX",
         "invoice_series": "F",
         "credit_series": "R",
+        "lanes": 1,
         "accent": None,
         "one_stop_shop": False,
         "electronic_address": None,
@@ -233,6 +234,14 @@ def test_answers_404_before_there_is_a_profile(invoke: Invoker, event: str) -> N
         pytest.param(
             "billing_info_put_org", {"credit_series": "F"}, ["credit_series"], id="one series"
         ),
+        pytest.param(
+            "billing_info_put_org",
+            {"credit_series": "FA"},
+            ["credit_series"],
+            id="a series like another's lane",
+        ),
+        pytest.param("billing_info_put_org", {"lanes": 0}, ["lanes"], id="no lanes"),
+        pytest.param("billing_info_put_org", {"lanes": 27}, ["lanes"], id="too many lanes"),
         pytest.param("billing_info_put_org", {"accent": "red"}, ["accent"], id="no colour"),
         pytest.param(
             "billing_info_put_org", {"time_zone": "../etc"}, ["time_zone"], id="no time zone"

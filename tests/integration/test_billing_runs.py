@@ -224,7 +224,21 @@ def test_what_an_invoice_costs(billed: Invoker, runs: Runs, aws_calls: Any) -> N
     assert runs.get(run)["invoices_issued"] == 10
     assert sorted(set(billing)) == ["BatchGetItem", "Query", "TransactWriteItems"]
     assert billing.count("TransactWriteItems") == 3  # close, issue, count
+    assert billing.count("BatchGetItem") == 3  # profiles and cycles, last numbers, counts
     assert (len(listing) + len(billing)) / 10 <= 6
+
+
+def test_what_an_invoice_of_many_costs(billed: Invoker, runs: Runs, aws_calls: Any) -> None:
+    for each in subscribers(billed, 50):
+        each.charge()
+    run = runs.start(until=CYCLES[0])
+    aws_calls()
+    runs.deliver()
+
+    calls = len(aws_calls())
+
+    assert runs.get(run)["invoices_issued"] == 50
+    assert calls / 50 <= 1.6
 
 
 # -------------------------------------------------------------------- credit notes

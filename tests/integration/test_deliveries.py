@@ -348,13 +348,16 @@ WAYS = [_once, _twice, _shuffled, _half_failed, _half_failed_though_done, _redri
     ],
 )
 def test_all_ends_the_same(name: str, way: Callable[[World, Kind, list[Json]], None]) -> None:
-    kind = KINDS[name]
-    with new_world() as world:
-        world.charge("meanwhile")
-        way(world, kind, kind.bring_about(world))
-        world.drain()
+    _check_end(name, way)
 
-        assert world.state() == _end(name)
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["a run", "a batch"])
+def test_in_lanes_all_ends_the_same(
+    name: str, way: Callable[[World, Kind, list[Json]], None]
+) -> None:
+    _check_end(name, way, lanes=3)
 
 
 @pytest.mark.usefixtures("aws")
@@ -450,11 +453,22 @@ def test_a_read_of_the_stream_that_answers_nothing_is_not_its_end(
         assert len(world.state()["DocumentsBucket"]) == len(messages)
 
 
+def _check_end(name: str, way: Callable[[World, Kind, list[Json]], None], lanes: int = 1) -> None:
+    """Check that all ends as where messages are delivered once, whichever way they are."""
+    kind = KINDS[name]
+    with new_world(lanes) as world:
+        world.charge("meanwhile")
+        way(world, kind, kind.bring_about(world))
+        world.drain()
+
+        assert world.state() == _end(name, lanes=lanes)
+
+
 @cache
-def _end(name: str, go_on: Callable[[World], None] = World.drain) -> Json:
+def _end(name: str, go_on: Callable[[World], None] = World.drain, lanes: int = 1) -> Json:
     """Tell the state in which all ends where messages are delivered once."""
     kind = KINDS[name]
-    with new_world() as world:
+    with new_world(lanes) as world:
         world.charge("meanwhile")
         messages = kind.bring_about(world)
         assert len(messages) > 1

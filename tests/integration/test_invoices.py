@@ -26,7 +26,7 @@ from billing.persistence.payments import PaymentRepository
 from billing.services.audit import audit_invoices
 from billing.services.issue_invoice import issue_invoice
 from billing.services.receive_payment import receive_payment
-from tests.integration.billing import set_rate
+from tests.integration.billing import in_lanes, set_rate
 from tests.integration.conftest import Invoker
 
 LINE = {"description": "Fibra 600 Mb", "quantity": 1, "unit_price": 30}
@@ -425,6 +425,7 @@ def test_an_account_of_v2_is_a_plain_number(billed: Invoker, account_id: str) ->
     assert answer.status == 400
 
 
+@in_lanes
 def test_numbers_have_no_gap_and_the_chain_verifies_under_contention(billed: Invoker) -> None:
     with ThreadPoolExecutor(16) as pool:
         issued = list(pool.map(lambda n: _issue_at_once(billed, f"e{n}"), range(40)))

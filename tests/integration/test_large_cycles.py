@@ -45,7 +45,7 @@ def test_ten_documents_and_the_chain_are_ninety_four_writes_at_most(
         events.unregister(name, count)
 
     assert len(accounts) == 10
-    assert transactions == [30, 94, 2]  # close and check ten profiles, issue, count
+    assert transactions == [30, 94, 3]  # close and check ten profiles, issue, count
 
 
 def test_an_account_goes_on_to_be_billed_behind_a_large_cycle(billed: Invoker, runs: Runs) -> None:

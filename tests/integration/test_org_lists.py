@@ -13,6 +13,7 @@ from billing.persistence.accounts import account_key
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.persistence.dynamodb import key_of
 from billing.persistence.lanes import lane_of
+from tests.integration.billing import have_lanes
 from tests.integration.callers import TOKEN_ID
 from tests.integration.conftest import Answer, Invoker
 
@@ -131,8 +132,8 @@ def test_folding_is_bounded_whole_characters() -> None:
     assert sortable("木" * 200) == "木" * (MAX_BYTES // 3)
 
 
-def test_the_lanes_of_an_org_are_merged(named: Invoker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing.persistence.lanes.LANES", ["A", "B"])
+def test_the_lanes_of_an_org_are_merged(named: Invoker) -> None:
+    have_lanes(named, 2)
     for account_id in ("2", "5", "9"):
         aws.dynamodb().update_item(
             TableName=config.accounts_table(),
@@ -217,9 +218,12 @@ def test_a_cursor_is_of_one_list_caller_and_query(named: Invoker) -> None:
     } == {400}
 
 
-@pytest.mark.parametrize("event", [ACCOUNTS, RUNS])
+@pytest.mark.parametrize(
+    ("event", "calls"),
+    [(ACCOUNTS, ["GetItem", "Query", "BatchGetItem"]), (RUNS, ["Query", "BatchGetItem"])],
+)
 def test_a_page_costs_its_rows_at_any_depth(
-    named: Invoker, aws_calls: Callable[[], list[str]], event: str
+    named: Invoker, aws_calls: Callable[[], list[str]], event: str, calls: list[str]
 ) -> None:
     for number in range(9):
         _start(named, str(number))
@@ -234,7 +238,7 @@ def test_a_page_costs_its_rows_at_any_depth(
         aws_calls()
         answer = _page(named, event, limit="4", **({"cursor": cursor} if cursor else {}))
         cursor, pages = answer.json["next_cursor"], pages + 1
-        assert aws_calls() == ["Query", "BatchGetItem"]
+        assert aws_calls() == calls
     aws.dynamodb().meta.events.unregister("after-call.dynamodb.Query", unique_id="rows")
 
     assert read == [5, 5, 1]

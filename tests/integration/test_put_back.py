@@ -49,6 +49,7 @@ EVERYTHING: dict[str, list[dict[str, Any]]] = {
     "billing_info_put_org": [
         {
             "accent": "#0b5394",
+            "lanes": 3,
             "one_stop_shop": True,
             "electronic_address": {"scheme": "9920", "id": "ESA58818501"},
         },

@@ -2,6 +2,7 @@
 
 import json
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -256,7 +257,7 @@ def test_it_cannot_be_set_back_while_the_first_document_is_being_issued(
 
     def read_and_let_somebody_issue(
         clocks: SandboxClockRepository, org_id: str
-    ) -> tuple[SandboxClock, Org | None, ChainEnd]:
+    ) -> tuple[SandboxClock, Org | None, Mapping[str, ChainEnd]]:
         found = read(clocks, org_id)
         invoke("invoices_create")
         return found

@@ -59,6 +59,8 @@ class World:
     dice: random.Random = field(default_factory=random.Random)
     customers: list[Subscriber] = field(default_factory=list)
     now: datetime = NOVEMBER
+    lanes: int = 1
+    """How many lanes each org has."""
     _streamed: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many records of each stream were taken for a function."""
 
@@ -74,7 +76,7 @@ class World:
         self.dice.seed("begin")
         for org_id, count in ACCOUNTS.items():
             invoke = Invoker(org_id)
-            assert invoke("billing_info_put_org").status == 204
+            assert invoke("billing_info_put_org", {"lanes": self.lanes}).status == 204
             self.customers += subscribers(invoke, count)
         for each in self.customers:
             each.give_back(each.charge(1000), 100)
@@ -308,11 +310,11 @@ def make_bus() -> None:
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
+def new_world(lanes: int = 1) -> Iterator[World]:
     """Make a world, for as long as it is needed."""
     name = f"world-{uuid4().hex}"
     with pytest.MonkeyPatch.context() as patch:
-        world = World(resources.create(name, impatient=True))
+        world = World(resources.create(name, impatient=True), lanes=lanes)
         make_bus()
         for setting, value in resources.settings(world.names).items():
             patch.setenv(setting, value)

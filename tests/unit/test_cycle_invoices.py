@@ -29,7 +29,7 @@ from billing.domain.movements import (
     NewMovement,
     OperationType,
 )
-from billing.domain.numbering import ChainEnd
+from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.refunds import NewRefund, Refund, RefundKey, Reservation
 from billing.domain.tax import AskedAmount, Tax
@@ -229,7 +229,7 @@ def test_long_texts_are_divided_so_that_every_record_fits() -> None:
     assert len(drafts) > 1
     assert sum(len(draft.lines) for draft in drafts) == 450
     ends = Ends(ChainEnd(), {}, {BUYER.id: AccountEnd()})
-    journal = Journal(SELLER, "A", NOW, ends)
+    journal = Journal(SELLER, LANE, NOW, ends)
     for draft in drafts:
         journal.issue(draft)
     sizes = [len(document_item(issued.record)["record"]["B"]) for issued in journal.issued]

@@ -23,7 +23,7 @@ from billing.domain.invoices import (
 )
 from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.money import Money
-from billing.domain.numbering import ChainEnd, SeriesEnd
+from billing.domain.numbering import LANE, ChainEnd, SeriesEnd
 from billing.domain.parties import Account, Address, DeliveryMode, Org
 from billing.domain.tax import NO_TAX, Tax, TaxType
 from billing.domain.tax_rates import NO_OWN_RATES
@@ -83,7 +83,7 @@ def _draft(
 ) -> IssuedInvoice:
     request = NewInvoice("demo", "1", "Test", currency, due_date, lines or (_line(),))
     draft = draft_invoice(request, ORG, account, NO_OWN_RATES, now)
-    return Journal(ORG, "A", now, read).issue(draft)
+    return Journal(ORG, LANE, now, read).issue(draft)
 
 
 def _eur(major: str) -> Money:
@@ -149,7 +149,7 @@ def test_is_never_dated_before_the_last(chain: date, account: date) -> None:
 
 
 def test_a_series_begins_anew_each_year_and_the_chain_does_not() -> None:
-    journal = Journal(ORG, "A", NOON, _ends(date(2025, 12, 31), date(2025, 12, 31), year=2025))
+    journal = Journal(ORG, LANE, NOON, _ends(date(2025, 12, 31), date(2025, 12, 31), year=2025))
     request = NewInvoice("demo", "1", "Test", None, None, (_line(),))
 
     for _ in range(2):

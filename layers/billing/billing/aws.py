@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+CONNECTIONS = 32
+"""Connections that a client keeps: three times as many as read at once, and some to spare."""
 CONNECT_SECONDS = 1
 READ_SECONDS = 2
 SLOW_SECONDS = 1
@@ -129,6 +131,7 @@ def _client(service: str, **options: Any) -> Any:
         # do, and put together anew how it describes itself.
         "parameter_validation": False,
         "user_agent": "billing",
+        "max_pool_connections": CONNECTIONS,
         **options,
     }
     session = botocore.session.get_session()

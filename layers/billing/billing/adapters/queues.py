@@ -5,7 +5,8 @@ The queues of billing runs, audits, lookups and webhooks.
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
               {after}: start the daily runs of all orgs
               behind this one
-    batches   {org_id, run_id, number, until, account_ids}   functions/bill_accounts
+    batches   {org_id, run_id, number, until, account_ids,   functions/bill_accounts
+               lanes}
     lookups   {ask: "exchange rates"}: fetch them              functions/lookups
               {ask: "vat numbers", after}: have those of all
               orgs behind this one checked
@@ -38,7 +39,6 @@ from billing.aws import call, sqs
 from billing.domain.billing_runs import Batch
 from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
-from billing.domain.numbering import LANE
 from billing.domain.records import known
 from billing.domain.webhooks import Delivery
 
@@ -135,7 +135,7 @@ class BatchesQueue:
                 {
                     "Id": str(batch.number),
                     "MessageBody": json.dumps({**_message(batch), "hops": self._hops}),
-                    "MessageGroupId": f"{batch.org_id}#{LANE}",
+                    "MessageGroupId": f"{batch.org_id}#{batch.lane.letter}",
                     "MessageDeduplicationId": f"{batch.org_id}#{batch.run_id}#{batch.number}",
                 }
                 for batch in some
@@ -174,4 +174,5 @@ def _message(batch: Batch) -> dict[str, Any]:
         "number": batch.number,
         "until": batch.until.isoformat(),
         "account_ids": list(batch.account_ids),
+        "lanes": batch.lanes,
     }

@@ -1,12 +1,13 @@
 """Billing runs: which cycles are billed, in what batches, and how far that is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from billing.domain.cycles import OpenCycle
 from billing.domain.errors import InvalidRequestError
+from billing.domain.numbering import LETTERS, Lane, lane_of_account
 from billing.domain.parties import Org
 from billing.domain.periods import local_date
 
@@ -17,8 +18,13 @@ MAX_CREDIT_NOTES = 7
 Credit notes among them: each rewrites what is credited of up to 1,000 lines. Ten documents of the
 largest size would then be more than the 4 MB that one transaction takes.
 """
-BATCH_ACCOUNTS = MAX_DOCUMENTS
+ACCOUNTS_TOGETHER = MAX_DOCUMENTS
 """Accounts that are billed together; most have one document each."""
+BATCH_ACCOUNTS = 5 * ACCOUNTS_TOGETHER
+"""
+Accounts of a batch: while some are being issued, the next are closed and gathered. Somewhat more
+than that would gain little, and a batch has to be done within the time of one function.
+"""
 
 MAX_WAITING = 200
 """
@@ -54,8 +60,10 @@ class BillingRun:
 
     Its accounts are listed in batches, numbered 1, 2, 3 …: `batches` of them so far, the first
     `sent` of which were surely sent to the queue, and `batches_done` of which are billed.
-    `position` is where the listing goes on, and None at its beginning and, once it `is_listed`,
-    its end.
+    `unlisted` has the lanes whose accounts are still to be listed, by their letters, each with the
+    place where that goes on, None at the beginning; once the run `is_listed`, there is none.
+
+    It issues in the `lanes` that its org had when it was started.
     """
 
     org_id: str
@@ -65,11 +73,18 @@ class BillingRun:
     batches: int = 0
     sent: int = 0
     batches_done: int = 0
-    position: str | None = None
+    unlisted: Mapping[str, str | None] = field(default_factory=dict)
     is_listed: bool = False
     accounts_total: int = 0
     accounts_done: int = 0
     invoices_issued: int = 0
+    lanes: int = 1
+
+    @classmethod
+    def of(cls, org: Org, run_id: str, until: date, now: datetime) -> "BillingRun":
+        """Create a run: all lanes that the org ever had are to be listed."""
+        unlisted = dict.fromkeys(LETTERS[: org.most_lanes])
+        return cls(org.id, run_id, until, now, unlisted=unlisted, lanes=org.lanes)
 
     @property
     def sendable(self) -> int:
@@ -84,13 +99,18 @@ class BillingRun:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some accounts of a run that are billed together."""
+    """Some accounts of a run, all in one of its `lanes`, that are billed one after the other."""
 
     org_id: str
     run_id: str
     number: int
     until: date
     account_ids: Sequence[str]
+    lanes: int = 1
+
+    @property
+    def lane(self) -> Lane:
+        return lane_of_account(self.account_ids[0], self.lanes)
 
     @property
     def feeds(self) -> bool:

@@ -10,7 +10,7 @@ from billing.domain.errors import InvalidRequestError, SeriesTakenError
 from billing.domain.idempotency import IdempotencyRecord
 from billing.domain.invoice_record import InvoiceRecord, write_record
 from billing.domain.invoices import Draft, InvoiceKey, InvoiceKind, IssuedInvoice
-from billing.domain.numbering import ChainEnd, SeriesEnd, invoice_number, series_of
+from billing.domain.numbering import ChainEnd, Lane, SeriesEnd, invoice_number, series_of
 from billing.domain.parties import Org
 from billing.domain.periods import local_date
 
@@ -59,7 +59,7 @@ class Journal:
     """
 
     org: Org
-    lane: str
+    lane: Lane
     now: datetime
     read: Ends
     make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(SALT_BYTES))
@@ -111,9 +111,9 @@ class Journal:
         return issued
 
     def _next_number(self, kind: InvoiceKind, year: int) -> tuple[str, SeriesEnd]:
-        series = series_of(self.org, kind)
-        end = self.ends.series.get(series) or SeriesEnd(kind, self.lane, year, year, 0)
-        if (end.kind, end.lane) != (kind, self.lane):
+        series, letter = series_of(self.org, kind, self.lane), self.lane.letter
+        end = self.ends.series.get(series) or SeriesEnd(kind, letter, year, year, 0)
+        if (end.kind, end.lane) != (kind, letter):
             raise SeriesTakenError(series, end.kind)
         if end.year < year:
             end = replace(end, year=year, sequence=0)

@@ -3,20 +3,61 @@ Numbers: lanes with one hash chain each, series with their years, and sequences 
 
 An org's documents are numbered in lanes. Each lane has one hash chain over all its documents,
 never restarted, and series of its own: one for invoices and one for credit notes, which begin
-anew each year.
+anew each year. Documents of different lanes do not wait for each other.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
+from string import ascii_uppercase
 
 from billing.domain.invoices import InvoiceKind
 from billing.domain.parties import Org
 
 _NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
 
-LANE = "A"
-"""The one lane that an org has."""
+LETTERS: Sequence[str] = ascii_uppercase
+"""The letters of lanes, in the order in which an org gets them."""
+MAX_LANES = len(LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """
+    A lane of an org: its letter, and what that adds to the names of its series.
+
+    An org with one lane has series without a letter: F, where those of three are FA, FB and FC.
+    """
+
+    letter: str = LETTERS[0]
+    mark: str = ""
+
+
+LANE = Lane()
+"""The one lane of an org that has only one; with more, lane A goes on with its chain."""
+
+
+def lane_of_account(account_id: str, lanes: int) -> Lane:
+    """
+    Return the lane of an account, in an org that has so many.
+
+    It is the one whose letter has the highest hash with the account's id (rendezvous hashing): the
+    same on every machine and for ever, about as many accounts in each, and lanes that are added
+    take accounts from the others without moving any between those.
+    """
+    if lanes == 1:
+        return LANE
+    letter = max(LETTERS[:lanes], key=lambda each: sha256(f"{each}{account_id}".encode()).digest())
+    return Lane(letter, letter)
+
+
+def lanes_up_to(lanes: int) -> Iterator[Lane]:
+    """Return every lane that an org may ever have numbered in which had so many at most."""
+    yield LANE
+    if lanes > 1:
+        yield from (Lane(letter, letter) for letter in LETTERS[:lanes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +84,15 @@ class SeriesEnd:
     sequence: int
 
 
-def series_of(org: Org, kind: InvoiceKind) -> str:
-    """Return the series that numbers a kind of document."""
-    return org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
+def series_of(org: Org, kind: InvoiceKind, lane: Lane) -> str:
+    """Return the series that numbers a kind of document in a lane."""
+    name = org.credit_series if kind is InvoiceKind.CREDIT_NOTE else org.invoice_series
+    return f"{name}{lane.mark}"
+
+
+def are_a_letter_apart(one: str, other: str) -> bool:
+    """Return whether a series is another with one more letter, as lanes add one."""
+    return one[:-1] == other or other[:-1] == one
 
 
 def invoice_number(series_and_year: str, sequence: int) -> str:

@@ -59,7 +59,8 @@ class Org:
     which day an invoice is dated; the two series number its invoices and its credit notes.
     `accent` is the colour of its documents, as #rrggbb. A `sandbox` has a clock of its own, and its
     documents are marked as samples. With `one_stop_shop` it declares the VAT of consumers in other
-    member states there (title XII, chapter 6 of Directive 2006/112/EC).
+    member states there (title XII, chapter 6 of Directive 2006/112/EC). Its documents are numbered
+    in so many `lanes`; it never had more than `most_lanes`.
     """
 
     id: str
@@ -81,6 +82,8 @@ class Org:
     one_stop_shop: bool = False
     electronic_address: ElectronicAddress | None = None
     logo: Logo | None = None
+    lanes: int = 1
+    most_lanes: int = 1
 
 
 class DeliveryMode(StrEnum):

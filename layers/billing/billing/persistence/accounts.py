@@ -24,6 +24,7 @@ from billing import config
 from billing.domain.cycles import BillableAccount
 from billing.domain.errors import NotFoundError
 from billing.domain.names import folded, sortable
+from billing.domain.numbering import lane_of_account
 from billing.domain.parties import Account, Org
 from billing.domain.records import (
     Record,
@@ -93,10 +94,17 @@ class AccountRepository:
         items = query(self._table, "pk = :pk", {":pk": {"S": _ORGS}}, **options)
         return (item["sk"]["S"] for item in items)
 
-    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int]:
-        """Read an account and the version of its profile; None and 0 where there is none."""
-        item = get_item(self._table, account_key(org_id, account_id))
-        return (account_of(item), version_of(item)) if item else (None, 0)
+    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int, int]:
+        """
+        Read an account and the version of its profile; None and 0 where there is none.
+
+        Return also how many lanes the org has, in the same request.
+        """
+        org, account = org_key(org_id), account_key(org_id, account_id)
+        found = get_items_of(self._table, org, account)
+        lanes = org_of(found[org]).lanes if org in found else 1
+        item = found.get(account)
+        return (account_of(item), version_of(item), lanes) if item else (None, 0, lanes)
 
     def get_with_cycle(
         self, org_id: str, account_id: str
@@ -142,15 +150,16 @@ class AccountRepository:
                 yield place, place.partition(SEPARATOR)[2]
 
     def replace_account(
-        self, org_id: str, account: Account, known: Account | None, version: int
+        self, org_id: str, account: Account, known: Account | None, version: int, lanes: int
     ) -> None:
         """
         Write a profile in the place of a version, and its entry among those with a VAT number.
 
-        Raise ContentionError where it is another version.
+        It is listed by its name in its lane of so many. Raise ContentionError where it is another
+        version.
         """
         key, profile = account_key(org_id, account.id), account_record(account)
-        by_name = place_by_name(org_id, account)
+        by_name = place_by_name(org_id, account, lanes)
         writes = [_put_profile(self._table, key, profile, version, by_name)]
         listed = _vat_number_key(org_id, account)
         before = _vat_number_key(org_id, known) if known else None
@@ -174,6 +183,7 @@ class AccountRepository:
             self._table,
             "names",
             org_id,
+            lanes_ever(org_id),
             "by_name",
             max(prefix, behind(after)) if after else prefix or behind(""),
             f"{prefix}{_LAST}",
@@ -188,10 +198,16 @@ class AccountRepository:
         )
 
 
-def place_by_name(org_id: str, account: Account) -> dict[str, Any]:
-    """Return the attributes that list an account by its name."""
+def lanes_ever(org_id: str) -> int:
+    """Read how many lanes an org had at most: what is listed of it stands in one of them."""
+    item = get_item(config.accounts_table(), org_key(org_id))
+    return org_of(item).most_lanes if item else 1
+
+
+def place_by_name(org_id: str, account: Account, lanes: int) -> dict[str, Any]:
+    """Return the attributes that list an account by its name, in its lane of so many."""
     return {
-        "org": {"S": lane_of(org_id)},
+        "org": {"S": lane_of(org_id, lane_of_account(account.id, lanes).letter)},
         "by_name": {"S": f"{sortable(account.name)}\t{account.id}"},
     }
 

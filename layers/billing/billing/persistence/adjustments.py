@@ -101,7 +101,7 @@ class AdjustmentRepository:
             ),
             check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
             if to.cycle
-            else put_open_cycle(self._accounts, cycle_key, cycle),
+            else put_open_cycle(self._accounts, to.org, key.account_id, cycle),
         ]
         try:
             transact(writes)

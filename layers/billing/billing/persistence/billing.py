@@ -27,7 +27,13 @@ from billing.persistence.accounts import (
     version_of,
 )
 from billing.persistence.adjustments import to_adjustment
-from billing.persistence.billing_runs import batch_key, put_failure, run_key
+from billing.persistence.billing_runs import (
+    COUNTERS,
+    batch_key,
+    lane_key,
+    put_failure,
+    run_key,
+)
 from billing.persistence.consumptions import to_total
 from billing.persistence.cycles import (
     bill_cycle,
@@ -40,8 +46,12 @@ from billing.persistence.dynamodb import (
     SEPARATOR,
     ConditionFailedError,
     Item,
+    Key,
     at_once,
+    delete,
     get_items,
+    get_items_of,
+    int_of,
     transact,
     update,
 )
@@ -60,7 +70,7 @@ from billing.persistence.org_time import org_time
 from billing.persistence.refunds import to_refund
 
 _MAX_WRITES = MAX_WRITES - WRITES_OF_JOURNAL - 1
-"""Besides the journal's, one write counts the documents in the run."""
+"""Besides the journal's, one write counts the documents in the lane of the run."""
 _WRITES_OF_CYCLE = 2
 """The open cycle and the closed one."""
 
@@ -165,7 +175,9 @@ class BillingRepository:
         if pack:
             yield pack
 
-    def open_journal(self, org: Org, steps: Sequence[Step], now: datetime) -> OpenJournal:
+    def open_journal(
+        self, batch: Batch, org: Org, steps: Sequence[Step], now: datetime
+    ) -> OpenJournal:
         """Read what the documents of some cycles follow, and the invoices that they credit."""
         originals = [
             InvoiceKey(org.id, step.cycle.account.id, ordinal)
@@ -173,13 +185,13 @@ class BillingRepository:
             for ordinal in step.originals
         ]
         accounts = [step.cycle.account.id for step in steps]
-        return self._issuing.open(org, accounts, now, originals)
+        return self._issuing.open(org, accounts, now, originals, lanes=batch.lanes)
 
     def write(
         self, batch: Batch, billed: Sequence[tuple[Step, CycleDocuments]], journal: Journal
     ) -> None:
         """
-        Write the documents of some cycles and count them in the run, all or nothing.
+        Write the documents of some cycles and count them in its lane of the run, all or nothing.
 
         Raise CycleMovedError where one of the cycles was billed meanwhile, and ContentionError
         where a number was taken, or something has happened to an invoice that is credited.
@@ -189,11 +201,18 @@ class BillingRepository:
         for step, documents in billed:
             conditions.add(len(cycles))
             cycles += bill_cycle(
-                self._accounts, batch.org_id, step.cycle, documents, is_all=step.is_last
+                self._accounts,
+                batch.org_id,
+                step.cycle,
+                documents,
+                journal.lane,
+                is_all=step.is_last,
             )
         writes = [*cycles, *self._issuing.writes(journal)]
         if count := len(journal.issued):
-            writes.append(self._count(batch, invoices_issued=count))
+            more = {":more": {"N": str(count)}}
+            lane = self._lane_key(batch)
+            writes.append(update(self._runs, lane, "ADD invoices_issued :more", more))
         try:
             transact_documents(writes)
         except ConditionFailedError as error:
@@ -203,7 +222,18 @@ class BillingRepository:
             raise
 
     def finish(self, batch: Batch, failures: Iterable[Failure], now: datetime) -> None:
-        """Count a batch in its run, once, and name those of its accounts that failed."""
+        """
+        Count a batch in its lane of the run, once, and name those of its accounts that failed.
+
+        With the last accounts of a lane, all that it counted becomes the run's. Raise
+        ContentionError where another batch of the lane was counted meanwhile.
+        """
+        lane = self._lane_key(batch)
+        counted = get_items_of(self._runs, lane).get(lane, {})
+        counts = {name: int_of(counted, name) for name in COUNTERS}
+        counts["batches_done"] += 1
+        counts["accounts_done"] += len(batch.account_ids)
+        left = int_of(counted, "accounts_left") - len(batch.account_ids)
         done = update(
             self._runs,
             batch_key(batch.org_id, batch.run_id, batch.number),
@@ -212,17 +242,31 @@ class BillingRepository:
             expected={"done": 0},
         )
         named = [put_failure(self._runs, batch, failure, now) for failure in failures]
-        count = self._count(batch, accounts_done=len(batch.account_ids), batches_done=1)
+        unchanged = {
+            name: int(counted[name]["N"]) if name in counted else None
+            for name in ("accounts_left", *COUNTERS)
+        }
+        values = {f":{name}": {"N": str(count)} for name, count in counts.items()}
+        if left > 0:
+            changes = ", ".join(f"{name} = :{name}" for name in ("accounts_left", *counts))
+            values[":accounts_left"] = {"N": str(left)}
+            count = [update(self._runs, lane, f"SET {changes}", values, expected=unchanged)]
+        else:
+            changes = ", ".join(f"{name} :{name}" for name in counts)
+            run = run_key(batch.org_id, batch.run_id)
+            count = [
+                delete(self._runs, lane, expected=unchanged),
+                update(self._runs, run, f"ADD {changes}", values),
+            ]
         try:
-            transact([done, *named, count])
-        except ConditionFailedError:
-            return  # it was counted before
+            transact([done, *count, *named])
+        except ConditionFailedError as error:
+            if 0 not in error.failed:
+                raise
+            # it was counted before
 
-    def _count(self, batch: Batch, **more: int) -> Any:
-        key = run_key(batch.org_id, batch.run_id)
-        changes = ", ".join(f"{counter} :{counter}" for counter in more)
-        values = {f":{counter}": {"N": str(count)} for counter, count in more.items()}
-        return update(self._runs, key, f"ADD {changes}", values)
+    def _lane_key(self, batch: Batch) -> Key:
+        return lane_key(batch.org_id, batch.run_id, batch.lane.letter)
 
 
 def _fit(steps: Sequence[Step]) -> bool:

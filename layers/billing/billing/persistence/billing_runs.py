@@ -6,6 +6,8 @@ Billing runs, and how far they are.
                                                                   whether that is done
                                       failure#<account>           why an account could not be
                                                                   billed
+                                      lane#<lane>                 what is billed of a lane and what
+                                                                  is left, until all of it is done
                                       run                         the run, and its counters
     runs#<org>                        run#<time>#<run>            an entry for each run, to list
                                                                   them
@@ -13,20 +15,29 @@ Billing runs, and how far they are.
 
 Batches and failures are deleted after 400 days: the run tells enough of itself by then.
 
-A counter moves in the transaction that does what it counts. `run` sorts behind the failures, so
-that one query answers both.
+A counter moves in the transaction that does what it counts. Lanes count by themselves, so that
+their transactions do not meet; with its last batch, a lane's counts are added to the run's. `run`
+and lanes sort behind the failures, so that one query answers all of it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import batched, islice
+from itertools import batched, chain, islice
 from typing import Any
 
 from billing import config
-from billing.domain.billing_runs import BATCH_ACCOUNTS, Batch, BillingRun, Failure
+from billing.domain.billing_runs import (
+    BATCH_ACCOUNTS,
+    Batch,
+    BillingRun,
+    Failure,
+    RunStatus,
+)
 from billing.domain.errors import NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
+from billing.domain.numbering import LANE, LETTERS, MAX_LANES, lane_of_account
 from billing.domain.parties import Org
 from billing.domain.records import instant, to_instant, to_json
 from billing.persistence.accounts import org_key, org_of
@@ -34,10 +45,11 @@ from billing.persistence.dynamodb import (
     SEPARATOR,
     Item,
     Key,
+    at_once,
     expiring,
-    get_item,
     get_items,
     get_items_of,
+    int_of,
     joined,
     list_after,
     put,
@@ -51,10 +63,16 @@ from billing.persistence.lanes import lane_of
 KEPT = timedelta(days=400)
 """Batches and failures are kept until a year later, and a month."""
 
+COUNTERS = ("batches_done", "accounts_done", "invoices_issued")
+"""What is counted in a lane, and then in the run."""
+
 _ENTRIES = "runs"
 
-LISTED_AT_ONCE = 500
-"""Accounts that are listed at once: their batches fit into one transaction."""
+LISTED_AT_ONCE = 400
+"""
+Accounts that are listed at once: their batches fit into one transaction, with a batch that is not
+full and the counts of each of 26 lanes.
+"""
 
 _SENT_AT_ONCE = 100
 _FAILURES_SHOWN = 1000
@@ -86,17 +104,12 @@ class BillingRunRepository:
 
         Raise ContentionError where its id or its external id was taken meanwhile.
         """
-        counters = (
-            "batches",
-            "sent",
-            "batches_done",
-            "accounts_total",
-            "accounts_done",
-            "invoices_issued",
-        )
+        counters = ("batches", "sent", "accounts_total", *COUNTERS)
         attributes: dict[str, Any] = {
             "until": {"S": run.until.isoformat()},
             "created_at": {"S": instant(run.created_at)},
+            "lanes": {"N": str(run.lanes)},
+            "listed_to": {"S": to_json(run.unlisted)},
             "is_listed": {"BOOL": False},
             **{name: {"N": "0"} for name in counters},
         }
@@ -124,13 +137,21 @@ class BillingRunRepository:
         keys = [run_key(org_id, run_id) for run_id in ids]
         runs = get_items_of(self._table, *keys) if keys else {}
         page = [to_run(org_id, run_id, runs[run_key(org_id, run_id)]) for run_id in ids]
-        return page, found[limit - 1] if len(found) > limit else None
+        return self._all_counted(page), found[limit - 1] if len(found) > limit else None
 
     def get(self, org_id: str, run_id: str) -> BillingRun:
-        item = get_item(self._table, run_key(org_id, run_id))
-        if item is None:
+        """Read a run, with what its lanes have counted so far."""
+        pk, sk = run_key(org_id, run_id)
+        items = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :lanes AND :run",
+            {":pk": {"S": pk}, ":lanes": {"S": joined("lane", "")}, ":run": {"S": sk}},
+        )
+        found = list(items)
+        if not found:
             raise NotFoundError
-        return to_run(org_id, run_id, item)
+        *lanes, run = found
+        return _counted(to_run(org_id, run_id, run), lanes)
 
     def get_with_failures(self, org_id: str, run_id: str) -> tuple[BillingRun, list[Failure]]:
         """Read a run, and why some accounts could not be billed; the last thousand of them."""
@@ -140,58 +161,116 @@ class BillingRunRepository:
             "pk = :pk AND sk BETWEEN :failures AND :run",
             {":pk": {"S": pk}, ":failures": {"S": joined("failure", "")}, ":run": {"S": sk}},
             ScanIndexForward=False,
-            Limit=_FAILURES_SHOWN + 1,
+            Limit=_FAILURES_SHOWN + MAX_LANES + 1,
         )
-        newest = list(islice(items, _FAILURES_SHOWN + 1))
+        newest = list(islice(items, _FAILURES_SHOWN + MAX_LANES + 1))
         if not newest:
             raise NotFoundError
-        run, *failures = newest
-        return to_run(org_id, run_id, run), [_to_failure(item) for item in reversed(failures)]
+        run, *others = newest
+        lanes = [each for each in others if each["sk"]["S"].startswith(joined("lane", ""))]
+        failures = others[len(lanes) :][:_FAILURES_SHOWN]
+        return _counted(to_run(org_id, run_id, run), lanes), [
+            _to_failure(item) for item in reversed(failures)
+        ]
+
+    def _all_counted(self, runs: Sequence[BillingRun]) -> list[BillingRun]:
+        """Return runs with what their lanes have counted: those that are being billed."""
+        lanes = {
+            run.id: [lane_key(run.org_id, run.id, letter) for letter in LETTERS[: run.lanes]]
+            for run in runs
+            if run.is_listed and run.status is RunStatus.RUNNING
+        }
+        found: dict[Key, Item] = {}
+        for keys in batched(chain.from_iterable(lanes.values()), 100, strict=False):
+            found |= get_items_of(self._table, *keys)
+        return [
+            _counted(run, [found[key] for key in lanes.get(run.id, ()) if key in found])
+            for run in runs
+        ]
 
     # ---------------------------------------------------------------- list the accounts
 
-    def list_due(self, run: BillingRun) -> tuple[list[str], str | None]:
-        """List accounts that have something to bill, and tell where the listing goes on."""
-        options = {"ExclusiveStartKey": json.loads(run.position)} if run.position else {}
-        items = query(
-            self._accounts,
-            "org = :org AND due_on <= :until",
-            {":org": {"S": lane_of(run.org_id)}, ":until": {"S": run.until.isoformat()}},
-            IndexName="due",
-            Limit=LISTED_AT_ONCE,
-            **options,
-        )
-        due = list(islice(items, LISTED_AT_ONCE))
-        position = None if len(due) < LISTED_AT_ONCE else _position(due[-1])
-        return [item["pk"]["S"].split(SEPARATOR)[2] for item in due], position
+    def list_due(self, run: BillingRun) -> tuple[list[str], dict[str, str | None]]:
+        """
+        List accounts that have something to bill, of all lanes that are not listed to their end.
+
+        Return also the lanes that are left, each with the place where its listing goes on. An
+        account that changes its lane meanwhile, as lanes were added and another run billed it, may
+        be left to the next run.
+        """
+        share = LISTED_AT_ONCE // len(run.unlisted)
+        share = max(share - share % BATCH_ACCOUNTS, min(LISTED_AT_ONCE, BATCH_ACCOUNTS))
+
+        def read(lane: tuple[str, str | None]) -> list[Item]:
+            letter, position = lane
+            options = {"ExclusiveStartKey": json.loads(position)} if position else {}
+            items = query(
+                self._accounts,
+                "org = :org AND due_on <= :until",
+                {
+                    ":org": {"S": lane_of(run.org_id, letter)},
+                    ":until": {"S": run.until.isoformat()},
+                },
+                IndexName="due",
+                Limit=share,
+                **options,
+            )
+            return list(islice(items, share))
+
+        lanes = list(run.unlisted.items())
+        found = at_once(read, lanes) if len(lanes) > 1 else [read(lanes[0])]
+        left: dict[str, str | None] = {
+            letter: _position(due[-1])
+            for (letter, _), due in zip(lanes, found, strict=True)
+            if len(due) == share
+        }
+        return [item["pk"]["S"].split(SEPARATOR)[2] for due in found for item in due], left
 
     def add_batches(
-        self, run: BillingRun, account_ids: Sequence[str], position: str | None
+        self, run: BillingRun, account_ids: Iterable[str], left: Mapping[str, str | None]
     ) -> None:
         """
-        Write listed accounts in batches, all or nothing.
+        Write listed accounts in batches, each of one lane, all or nothing; `left` is still to list.
 
         Raise ContentionError where somebody else listed them.
         """
         pk, sk = run_key(run.org_id, run.id)
-        batches = list(batched(account_ids, BATCH_ACCOUNTS, strict=False))
+        lanes: dict[str, list[str]] = {}
+        for account_id in account_ids:
+            lane = lane_of_account(account_id, run.lanes)
+            lanes.setdefault(lane.letter, []).append(account_id)
+        batches = [
+            some
+            for accounts in lanes.values()
+            for some in batched(accounts, BATCH_ACCOUNTS, strict=False)
+        ]
         writes = [
             update(
                 self._table,
                 (pk, sk),
-                "SET batches = :batches, listed_to = :position, is_listed = :is_listed "
+                "SET batches = :batches, lanes = :lanes, listed_to = :left, is_listed = :is_listed "
                 "ADD accounts_total :more",
                 {
                     ":batches": {"N": str(run.batches + len(batches))},
-                    ":position": {"S": position} if position else {"NULL": True},
-                    ":is_listed": {"BOOL": position is None},
-                    ":more": {"N": str(len(account_ids))},
+                    ":lanes": {"N": str(run.lanes)},
+                    ":left": {"S": to_json(left)},
+                    ":is_listed": {"BOOL": not left},
+                    ":more": {"N": str(sum(map(len, lanes.values())))},
                 },
                 expected={"batches": run.batches},
             ),
+            *(
+                update(
+                    self._table,
+                    lane_key(run.org_id, run.id, letter),
+                    "ADD accounts_left :more",
+                    {":more": {"N": str(len(accounts))}},
+                )
+                for letter, accounts in lanes.items()
+            ),
         ]
-        for number, accounts in enumerate(batches, run.batches + 1):
-            record = {"accounts": {"S": to_json(accounts)}, "done": {"N": "0"}}
+        for number, some in enumerate(batches, run.batches + 1):
+            record = {"accounts": {"S": to_json(some)}, "done": {"N": "0"}}
             record |= expiring(run.created_at + KEPT)
             writes.append(put(self._table, batch_key(run.org_id, run.id, number), record))
         transact(writes)
@@ -212,6 +291,7 @@ class BillingRunRepository:
                 number=int(item["sk"]["S"].split(SEPARATOR)[1]),
                 until=run.until,
                 account_ids=json.loads(item["accounts"]["S"]),
+                lanes=run.lanes,
             )
             for item in items
         ]
@@ -237,6 +317,10 @@ def batch_key(org_id: str, run_id: str, number: int) -> Key:
     return joined("run", org_id, run_id), joined("batch", f"{number:08}")
 
 
+def lane_key(org_id: str, run_id: str, lane: str) -> Key:
+    return joined("run", org_id, run_id), joined("lane", lane)
+
+
 def put_failure(table: str, batch: Batch, failure: Failure, now: datetime) -> Any:
     """Return the write, for a transaction, of the reason why an account was not billed."""
     key = joined("run", batch.org_id, batch.run_id), joined("failure", failure.account_id)
@@ -253,6 +337,12 @@ def _position(item: Item) -> str:
 
 
 def to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
+    """Read a run, with what is counted in its own item: lanes of which all is done."""
+    listed_to = item.get("listed_to", {}).get("S")
+    if "lanes" in item:
+        unlisted = json.loads(listed_to)
+    else:  # of an older release, which knew one lane
+        unlisted = {} if item["is_listed"]["BOOL"] else {LANE.letter: listed_to}
     return BillingRun(
         org_id=org_id,
         id=run_id,
@@ -261,12 +351,21 @@ def to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
         batches=int(item["batches"]["N"]),
         sent=int(item["sent"]["N"]),
         batches_done=int(item["batches_done"]["N"]),
-        position=item.get("listed_to", {}).get("S"),
+        unlisted=unlisted,
         is_listed=item["is_listed"]["BOOL"],
         accounts_total=int(item["accounts_total"]["N"]),
         accounts_done=int(item["accounts_done"]["N"]),
         invoices_issued=int(item["invoices_issued"]["N"]),
+        lanes=int_of(item, "lanes") or 1,
     )
+
+
+def _counted(run: BillingRun, lanes: Iterable[Item]) -> BillingRun:
+    """Return a run with what its lanes have counted so far."""
+    counts = {
+        name: getattr(run, name) + sum(int_of(each, name) for each in lanes) for name in COUNTERS
+    }
+    return replace(run, **counts)
 
 
 def _to_failure(item: Item) -> Failure:

@@ -127,7 +127,7 @@ class ConsumptionRepository:
             writes = [
                 check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
                 if to.cycle
-                else put_open_cycle(self._accounts, cycle_key, cycle),
+                else put_open_cycle(self._accounts, to.org, to.account.id, cycle),
                 *(
                     update(
                         self._movements,

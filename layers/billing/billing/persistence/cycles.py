@@ -29,7 +29,8 @@ from billing.domain.cycles import (
     OpenCycle,
     Part,
 )
-from billing.domain.parties import Account
+from billing.domain.numbering import Lane, lane_of_account
+from billing.domain.parties import Account, Org
 from billing.domain.periods import BillingPeriod
 from billing.domain.records import (
     Record,
@@ -128,14 +129,13 @@ def list_members(
     return query(table, "pk = :pk", {":pk": {"S": pk}}, **options)
 
 
-def put_open_cycle(table: str, key: Key, cycle: OpenCycle) -> dict[str, Any]:
+def put_open_cycle(table: str, org: Org, account_id: str, cycle: OpenCycle) -> dict[str, Any]:
     """Open an account's first cycle within a transaction."""
-    _, org_id, _ = key[0].split(SEPARATOR)
     return put(
         table,
-        key,
+        open_cycle_key(org.id, account_id),
         {
-            "org": {"S": lane_of(org_id)},
+            "org": {"S": lane_of(org.id, lane_of_account(account_id, org.lanes).letter)},
             "due_on": {"S": cycle.ends_on.isoformat()},
             "ends_on": {"S": cycle.ends_on.isoformat()},
             "starts_at": {"S": instant(cycle.period.start)},
@@ -179,21 +179,33 @@ def close_cycle(table: str, org_id: str, closing: ClosingCycle) -> list[Any]:
 
 
 def bill_cycle(
-    table: str, org_id: str, closing: ClosingCycle, documents: CycleDocuments, *, is_all: bool
+    table: str,
+    org_id: str,
+    closing: ClosingCycle,
+    documents: CycleDocuments,
+    lane: Lane,
+    *,
+    is_all: bool,
 ) -> list[Any]:
     """
     Return the writes that record what was issued for a cycle, if no other request has.
 
-    The condition stands in the first of the writes. Once that `is_all`, the cycle is billed.
+    The condition stands in the first of the writes. Once that `is_all`, the cycle is billed, and
+    the next one is listed in the lane that this one was billed in.
     """
     key = open_cycle_key(org_id, closing.account.id)
     before = {"closing": to_json(_closing_record(closing))}
     if not is_all:
         after = {":closing": {"S": to_json(_closing_record(replace(closing, documents=documents)))}}
         return [update(table, key, "SET closing = :closing", after, expected=before)]
-    due_on = {":due_on": {"S": closing.following.ends_on.isoformat()}}
+    place = {
+        ":org": {"S": lane_of(org_id, lane.letter)},
+        ":due_on": {"S": closing.following.ends_on.isoformat()},
+    }
     return [
-        update(table, key, "SET due_on = :due_on REMOVE closing", due_on, expected=before),
+        update(
+            table, key, "SET org = :org, due_on = :due_on REMOVE closing", place, expected=before
+        ),
         put(
             table,
             closed_cycle_key(org_id, closing.account.id, closing.ends_on),

@@ -21,7 +21,7 @@ type Expected = Mapping[str, int | str | None]
 """Attributes that an item must have, by name."""
 
 _AT_ONCE = 10
-"""As many calls at once as a client keeps connections."""
+"""Calls at once; a billing run makes three times as many, and clients keep connections for them."""
 
 _PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
 """Why a transaction may be cancelled that can be done a moment later."""

@@ -181,7 +181,7 @@ def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
     )
 
 
-def put_unpaid(table: str, summary: InvoiceSummary, lane: str = LANE) -> dict[str, Any]:
+def put_unpaid(table: str, summary: InvoiceSummary, lane: str = LANE.letter) -> dict[str, Any]:
     """Write, within a transaction, that something of an invoice is owed."""
     return put(
         table,
@@ -190,8 +190,12 @@ def put_unpaid(table: str, summary: InvoiceSummary, lane: str = LANE) -> dict[st
     )
 
 
-def place_in_owed(summary: InvoiceSummary, lane: str = LANE) -> dict[str, Any]:
-    """Return the attributes that list an invoice among all unpaid ones: by when it is overdue."""
+def place_in_owed(summary: InvoiceSummary, lane: str = LANE.letter) -> dict[str, Any]:
+    """
+    Return the attributes that list an invoice among all unpaid ones: by when it is overdue.
+
+    It may be listed in any lane of the org: in lane A where the account's is not known.
+    """
     key = summary.key
     due = joined(overdue_since(summary.overdue_from), key.account_id, padded(key.ordinal))
     return {"org": {"S": lane_of(key.org_id, lane)}, "due": {"S": due}}

@@ -29,6 +29,7 @@ from billing.domain.invoices import (
 )
 from billing.domain.money import Money
 from billing.domain.records import instant
+from billing.persistence.accounts import lanes_ever
 from billing.persistence.dynamodb import (
     SEPARATOR,
     ConditionFailedError,
@@ -181,6 +182,7 @@ class InvoiceRepository:
             self._table,
             "owed",
             org_id,
+            lanes_ever(org_id),
             "due",
             behind(after or ""),
             f"{overdue_since(until)}~" if until else "~",

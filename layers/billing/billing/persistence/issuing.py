@@ -23,7 +23,7 @@ from billing.domain.issuing import (
     Journal,
     OpenJournal,
 )
-from billing.domain.numbering import LANE, series_of
+from billing.domain.numbering import Lane, lane_of_account, series_of
 from billing.domain.parties import Org
 from billing.persistence.accounts import check_seller
 from billing.persistence.dynamodb import (
@@ -96,18 +96,22 @@ class IssuingRepository:
         originals: Iterable[InvoiceKey] = (),
         external: ExternalId | None = None,
         kind: InvoiceKind = InvoiceKind.INVOICE,
+        lanes: int | None = None,
     ) -> OpenJournal:
         """
         Read the ends that new documents of some accounts follow, in one request.
 
-        `originals` are read with it, and what has the external id of a document of that kind.
+        The accounts are all in one lane, of as many `lanes` as a run began with; by default, of
+        those of the org. `originals` are read with it, and what has the external id of a document
+        of that kind.
         """
-        keys, lane = list(originals), lane_key(org.id, LANE)
+        accounts = {each: totals_key(org.id, each) for each in account_ids}
+        in_lane = lane_of_account(next(iter(accounts)), lanes or org.lanes)
+        keys, lane = list(originals), lane_key(org.id, in_lane.letter)
         series = {
             name: series_key(org.id, name)
-            for name in (series_of(org, kind) for kind in InvoiceKind)
+            for name in (series_of(org, kind, in_lane) for kind in InvoiceKind)
         }
-        accounts = {each: totals_key(org.id, each) for each in account_ids}
         taken = external and external_key(org.id, _EXTERNAL_KINDS[kind], external.value)
         found = get_items_of(
             self._table,
@@ -125,7 +129,7 @@ class IssuingRepository:
             accounts={name: _to_account_end(found.get(key, {})) for name, key in accounts.items()},
         )
         return OpenJournal(
-            journal=Journal(org, LANE, now, ends),
+            journal=Journal(org, in_lane, now, ends),
             originals={key: to_creditable(key, found) for key in keys if summary_key(key) in found},
             known=to_idempotency_record(found.get(taken)) if taken else None,
         )
@@ -177,7 +181,7 @@ class IssuingRepository:
         return [*ends, *accounts, *documents]
 
     def _document(
-        self, lane: str, issued: Issued, changes: "dict[str, AccountChanges]"
+        self, lane: Lane, issued: Issued, changes: "dict[str, AccountChanges]"
     ) -> Iterator[Any]:
         invoice, table = issued.invoice, self._table
         key = invoice.key
@@ -191,7 +195,7 @@ class IssuingRepository:
             {
                 "account_id": {"S": key.account_id},
                 "ordinal_of_account": {"N": str(key.ordinal)},
-                "lane": {"S": lane},
+                "lane": {"S": lane.letter},
                 "lane_position": {"N": str(issued.position)},
                 "hash_of_record": {"S": issued.hash},
                 "previous_hash": {"S": issued.previous_hash},
@@ -203,14 +207,14 @@ class IssuingRepository:
         change.count_day(invoice.issue_date, key.ordinal)
         change.count_balance(None, summary)
         if summary.remaining:
-            yield put_unpaid(table, summary, lane)
+            yield put_unpaid(table, summary, lane.letter)
             change.count_unpaid(key.ordinal, 1)
 
     def _end_chain(self, journal: Journal) -> Any:
         before, after = journal.read.chain, journal.ends.chain
         return update(
             self._table,
-            lane_key(journal.org.id, journal.lane),
+            lane_key(journal.org.id, journal.lane.letter),
             "SET last_position = :position, last_hash = :hash, issue_date = :day",
             {
                 ":position": {"N": str(after.position)},

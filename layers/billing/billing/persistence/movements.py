@@ -129,7 +129,7 @@ class MovementRepository:
             ),
             check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
             if to.cycle
-            else put_open_cycle(self._accounts, cycle_key, cycle),
+            else put_open_cycle(self._accounts, to.org, movement.account_id, cycle),
         ]
         if to.owner_id is None:
             writes += put_subscription(

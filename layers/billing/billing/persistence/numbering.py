@@ -17,7 +17,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from billing.domain.invoices import InvoiceKey, InvoiceKind
-from billing.domain.numbering import LANE, ChainEnd, SeriesEnd, read_number, series_of
+from billing.domain.numbering import (
+    LETTERS,
+    ChainEnd,
+    SeriesEnd,
+    lanes_up_to,
+    read_number,
+    series_of,
+)
 from billing.domain.parties import Org
 from billing.persistence.dynamodb import (
     Item,
@@ -64,17 +71,23 @@ def numbered(org_id: str, item: Item) -> InvoiceKey:
     return InvoiceKey(org_id, item["account_id"]["S"], int_of(item, "ordinal_of_account"))
 
 
-def check_nothing_issued(table: str, org_id: str) -> dict[str, Any]:
-    """Return a check that an org has issued nothing yet."""
-    return check(table, lane_key(org_id, LANE), {})
+def check_nothing_issued(table: str, org: Org) -> list[Any]:
+    """Return checks that an org has issued nothing yet, in any lane."""
+    return [check(table, lane_key(org.id, lane), {}) for lane in LETTERS[: org.most_lanes]]
 
 
-def check_series(table: str, org: Org) -> list[Any]:
-    """Return a check of what the series of an org may number."""
-    return [
-        check_any(table, series_key(org.id, series_of(org, kind)), {"kind": kind.value})
+def check_series(table: str, org: Org) -> dict[str, Any]:
+    """
+    Return checks of what the series of an org may number, by their names.
+
+    They are those of all lanes that it ever had: a run goes on with the lanes that it began with.
+    """
+    return {
+        name: check_any(table, series_key(org.id, name), {"kind": kind.value, "lane": lane.letter})
+        for lane in lanes_up_to(org.most_lanes)
         for kind in InvoiceKind
-    ]
+        for name in [series_of(org, kind, lane)]
+    }
 
 
 def to_chain_end(item: Item) -> ChainEnd:

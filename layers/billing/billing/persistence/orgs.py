@@ -2,8 +2,6 @@
 
 from billing import config
 from billing.domain.errors import SeriesTakenError, TaxpayerFixedError
-from billing.domain.invoices import InvoiceKind
-from billing.domain.numbering import series_of
 from billing.domain.parties import Org
 from billing.persistence.accounts import org_key, org_of, put_org, version_of
 from billing.persistence.dynamodb import ConditionFailedError, get_item, transact
@@ -31,21 +29,22 @@ class OrgRepository:
         """
         Write an org's profile in the place of a version.
 
-        Raise SeriesTakenError where one of its series has numbered the other kind, and
-        TaxpayerFixedError where another tax id has issued documents; ContentionError where another
-        version is there. The first document of a lane or of a series depends on the profile that
-        it is issued with: of it and this transaction one is first, and the other fails.
+        Raise SeriesTakenError where one of its series has numbered another kind or in another
+        lane, and TaxpayerFixedError where another tax id has issued documents; ContentionError
+        where another version is there. The first document of a lane or of a series depends on the
+        profile that it is issued with: of it and this transaction one is first, and the other
+        fails.
         """
         profile = put_org(self._table, org, version)
         series = check_series(self._invoices, org)
         former = known.tax_id if known else org.tax_id
-        issued = [] if former == org.tax_id else [check_nothing_issued(self._invoices, org.id)]
+        issued = [] if former == org.tax_id else check_nothing_issued(self._invoices, org)
         try:
-            transact([*profile, *series, *issued])
+            transact([*profile, *series.values(), *issued])
         except ConditionFailedError as error:
             if 0 in error.failed:
                 raise
-            for place, kind in enumerate(InvoiceKind, len(profile)):
+            for place, name in enumerate(series, len(profile)):
                 if taken := error.failed.get(place):
-                    raise SeriesTakenError(series_of(org, kind), taken["kind"]["S"]) from error
+                    raise SeriesTakenError(name, taken["kind"]["S"]) from error
             raise TaxpayerFixedError("tax_id", former) from error

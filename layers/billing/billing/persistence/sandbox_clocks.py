@@ -5,8 +5,10 @@ The clocks of sandbox orgs, in the accounts' table.
     org#<org>    clock    the current time of a sandbox org, and how often it was set
 """
 
+from collections.abc import Mapping
+
 from billing import config
-from billing.domain.numbering import LANE, ChainEnd
+from billing.domain.numbering import LETTERS, ChainEnd
 from billing.domain.parties import Org
 from billing.domain.records import instant
 from billing.domain.sandbox_clocks import SandboxClock
@@ -23,30 +25,37 @@ class SandboxClockRepository:
         self._table = config.accounts_table()
         self._invoices = config.invoices_table()
 
-    def get_for_move(self, org_id: str) -> tuple[SandboxClock, Org | None, ChainEnd]:
-        """Read a clock, its org's profile, if any, and the last document of the org's lane."""
-        clock, org, lane = clock_key(org_id), org_key(org_id), lane_key(org_id, LANE)
-        found = get_items({self._table: [clock, org], self._invoices: [lane]})
+    def get_for_move(self, org_id: str) -> tuple[SandboxClock, Org | None, Mapping[str, ChainEnd]]:
+        """Read a clock, its org's profile, if any, and the last document of each lane."""
+        clock, org = clock_key(org_id), org_key(org_id)
+        lanes = {letter: lane_key(org_id, letter) for letter in LETTERS}
+        found = get_items({self._table: [clock, org], self._invoices: lanes.values()})
         profile = found.get((self._table, *org))
         return (
             to_clock(found.get((self._table, *clock))),
             org_of(profile) if profile else None,
-            to_chain_end(found.get((self._invoices, *lane), {})),
+            {
+                letter: to_chain_end(found.get((self._invoices, *key), {}))
+                for letter, key in lanes.items()
+            },
         )
 
-    def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None:
+    def move(self, org_id: str, clock: SandboxClock, ends: Mapping[str, ChainEnd]) -> None:
         """
-        Write a clock, if no other request has set it and no document was issued after `end`.
+        Write a clock, if no other request has set it and no document was issued after `ends`.
 
         Raise ContentionError otherwise.
         """
         at, is_first = clock.now, clock.version == 1
         transact(
             [
-                check(
-                    self._invoices,
-                    lane_key(org_id, LANE),
-                    {"last_position": end.position} if end.position else {},
+                *(
+                    check(
+                        self._invoices,
+                        lane_key(org_id, letter),
+                        {"last_position": end.position} if end.position else {},
+                    )
+                    for letter, end in ends.items()
                 ),
                 put(
                     self._table,

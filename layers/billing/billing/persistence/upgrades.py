@@ -6,7 +6,14 @@ from contextlib import suppress
 from billing import config
 from billing.domain.errors import ContentionError
 from billing.domain.invoices import InvoiceKey
-from billing.persistence.accounts import account_key, account_of, place_by_name, version_of
+from billing.domain.numbering import LETTERS
+from billing.persistence.accounts import (
+    account_key,
+    account_of,
+    lanes_ever,
+    place_by_name,
+    version_of,
+)
 from billing.persistence.dynamodb import (
     SEPARATOR,
     Key,
@@ -30,9 +37,10 @@ class UpgradeRepository:
 
     def list_charged_accounts(self, org_id: str) -> Iterator[str]:
         """List the accounts of an org that have an open cycle."""
-        values = {":org": {"S": lane_of(org_id)}}
-        items = query(self._accounts, "org = :org", values, IndexName="due")
-        return (item["pk"]["S"].split(SEPARATOR)[2] for item in items)
+        for letter in LETTERS[: lanes_ever(org_id)]:
+            values = {":org": {"S": lane_of(org_id, letter)}}
+            for item in query(self._accounts, "org = :org", values, IndexName="due"):
+                yield item["pk"]["S"].split(SEPARATOR)[2]
 
     def place_account(self, org_id: str, account_id: str) -> bool:
         """List an account by its name, if it is not; return whether it was not."""
@@ -44,7 +52,7 @@ class UpgradeRepository:
             self._accounts,
             key,
             "SET org = :org, by_name = :by_name",
-            place_by_name(org_id, account_of(item)),
+            place_by_name(org_id, account_of(item), lanes=1),
             {"version": version_of(item)},
         )
 

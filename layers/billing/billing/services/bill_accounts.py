@@ -5,13 +5,16 @@ Closing a cycle is what decides: every write depends on which cycle is open, so 
 a closed one any more, and all that did is found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from itertools import batched, chain, repeat
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.billing_runs import Batch, Failure, is_due
+from billing.ahead import prepared
+from billing.domain.billing_runs import ACCOUNTS_TOGETHER, Batch, Failure, is_due
 from billing.domain.cycle_invoices import CycleContents, Step, draft_bill, next_step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import (
@@ -41,7 +44,9 @@ class Billing(Protocol):
 
     def packs(self, steps: Iterable[Step]) -> Iterator[Sequence[Step]]: ...
 
-    def open_journal(self, org: Org, steps: Sequence[Step], now: datetime) -> OpenJournal: ...
+    def open_journal(
+        self, batch: Batch, org: Org, steps: Sequence[Step], now: datetime
+    ) -> OpenJournal: ...
 
     @property
     def find_rate(self) -> FindRate: ...
@@ -55,6 +60,16 @@ class Billing(Protocol):
 
 class RunsQueue(Protocol):
     def send_run(self, org_id: str, run_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """Closed cycles of some accounts with all that fell into them, and who bills them, when."""
+
+    org: Org
+    now: datetime
+    cycles: Sequence[ClosingCycle]
+    contents: Sequence[CycleContents]
 
 
 def bill_accounts(
@@ -76,35 +91,83 @@ def _bill_and_count(batch: Batch, now: datetime, billing: Billing) -> Mapping[st
     """
     Bill all accounts of a batch, unless that is done, and count it.
 
-    They are billed together; where one of them fails, each by itself, and the run names those
-    that fail. Only trouble with AWS is passed on: then the batch comes again, and goes on where
-    it was.
+    Ten of them are billed together; while their documents are issued, which only one function at a
+    time can do in a lane, the next are closed and gathered. Where one of the ten fails, each is
+    billed by itself, and the run names those that fail. Only trouble with AWS is passed on: then
+    the batch comes again, and goes on where it was.
     """
     errors: dict[str, Exception] = {}
-    try:
-        if not _bill(batch, batch.account_ids, now, billing):
-            return errors
-    except UpstreamError:
-        raise
-    except Exception:
-        for account_id in batch.account_ids:
+    parts = list(batched(batch.account_ids, ACCOUNTS_TOGETHER, strict=False))
+    with prepared(lambda ids: _gather(batch, ids, now, billing), parts) as gathered:
+        for account_ids, begin in gathered:
             try:
-                _bill(batch, [account_id], now, billing)
+                if not _bill(batch, account_ids, begin, now, billing):
+                    return errors
             except UpstreamError:
                 raise
-            except Exception as error:
-                errors[account_id] = error
-    billing.finish(batch, [_failure(*each) for each in errors.items()], now)
+            except Exception:
+                errors |= _bill_each(batch, account_ids, now, billing)
+    failures = [_failure(*each) for each in errors.items()]
+    deadline.retry(lambda: billing.finish(batch, failures, now))
     return errors
 
 
-def _bill(batch: Batch, account_ids: Sequence[str], now: datetime, billing: Billing) -> bool:
-    """Bill all due cycles of some accounts; return whether the batch is still to be counted."""
+def _bill_each(
+    batch: Batch, account_ids: Sequence[str], now: datetime, billing: Billing
+) -> dict[str, Exception]:
+    """Bill some accounts one by one; return the errors of those that fail."""
+    errors: dict[str, Exception] = {}
+    for account_id in account_ids:
+        try:
+            begin = partial(_gather, batch, [account_id], now, billing)
+            _bill(batch, [account_id], begin, now, billing)
+        except UpstreamError:
+            raise
+        except Exception as error:
+            errors[account_id] = error
+    return errors
+
+
+def _bill(
+    batch: Batch,
+    account_ids: Sequence[str],
+    begin: Callable[[], _Gathered | None],
+    now: datetime,
+    billing: Billing,
+) -> bool:
+    """
+    Bill all due cycles of some accounts; return whether the batch is still to be counted.
+
+    What `begin` returns was gathered before; whatever is due after that is gathered anew.
+    """
+    again = partial(_gather, batch, account_ids, now, billing)
+    sources: Iterator[Callable[[], _Gathered | None]] = chain([begin], repeat(again))
 
     def bill_next() -> bool | None:
+        gathered = next(sources)()
+        if gathered is None:
+            return False
+        return not gathered.cycles or _bill_next_cycles(batch, gathered, billing) or None
+
+    while True:
+        done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError, SellerChangedError))
+        if done is not None:
+            return done
+
+
+def _gather(
+    batch: Batch, account_ids: Sequence[str], now: datetime, billing: Billing
+) -> _Gathered | None:
+    """
+    Close one due cycle of each of some accounts, and gather what is in it.
+
+    Return None where the batch is done.
+    """
+
+    def gather() -> _Gathered | None:
         found = billing.get_batch(batch, account_ids)
         if found is None:
-            return False
+            return None
         org, accounts = found
         today = billing.org_time(org, now)
         due = [
@@ -113,23 +176,19 @@ def _bill(batch: Batch, account_ids: Sequence[str], now: datetime, billing: Bill
             if each.due_on <= batch.until
             and (each.closing or is_due(each.open, batch.until, today))
         ]
-        return not due or _bill_next_cycles(batch, org, due, today, billing) or None
+        if still_open := [each for each in due if each.closing is None]:
+            billing.close(org.id, still_open)
+        cycles = [each.closing or each.close() for each in due]
+        contents = billing.gather(org.id, cycles) if cycles else []
+        return _Gathered(org, today, cycles, contents)
 
-    while True:
-        done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError, SellerChangedError))
-        if done is not None:
-            return done
+    return deadline.retry(gather)
 
 
-def _bill_next_cycles(
-    batch: Batch, org: Org, due: Sequence[BillableAccount], now: datetime, billing: Billing
-) -> bool:
-    """Bill one cycle of each account; return whether that was all that is due."""
-    still_open = [each for each in due if each.closing is None]
-    if still_open:
-        billing.close(org.id, still_open)
-    cycles = [each.closing or each.close() for each in due]
-    left = list(zip(cycles, billing.gather(org.id, cycles), strict=True))
+def _bill_next_cycles(batch: Batch, gathered: _Gathered, billing: Billing) -> bool:
+    """Issue what some cycles are billed by; return whether that was all that is due."""
+    org, now, cycles = gathered.org, gathered.now, gathered.cycles
+    left = list(zip(cycles, gathered.contents, strict=True))
     while left:
         steps = [next_step(*each) for each in left]
         left = []
@@ -146,7 +205,7 @@ def _issue(
     """Issue the documents of some steps together; return what each cycle has by then."""
 
     def issue() -> Sequence[tuple[Step, CycleDocuments]]:
-        opened = billing.open_journal(org, steps, now)
+        opened = billing.open_journal(batch, org, steps, now)
         journal = opened.journal
         billed = []
         for step in steps:

@@ -20,7 +20,7 @@ class Accounts(Protocol):
     def get_for_check(self, org_id: str, account_id: str) -> tuple[Org, Account, int]: ...
 
     def replace_account(
-        self, org_id: str, account: Account, known: Account | None, version: int
+        self, org_id: str, account: Account, known: Account | None, version: int, lanes: int
     ) -> None: ...
 
     def list_vat_numbers(self, org: Org, after: str) -> Iterable[tuple[str, str]]: ...
@@ -56,7 +56,7 @@ def check_vat_number(
         status = vies.check(number) if number else None
         if status and status is not account.vat_number_status:
             checked = replace(account, vat_number_status=status)
-            accounts.replace_account(org_id, checked, account, version)
+            accounts.replace_account(org_id, checked, account, version, org.lanes)
         return status
 
     return deadline.retry(check)

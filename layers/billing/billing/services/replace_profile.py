@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import TaxpayerFixedError
+from billing.domain.errors import InvalidRequestError, TaxpayerFixedError
+from billing.domain.numbering import are_a_letter_apart
 from billing.domain.parties import Account, Org
 from billing.domain.versions import check_version
 
@@ -17,10 +18,10 @@ class Orgs(Protocol):
 
 
 class Accounts(Protocol):
-    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int]: ...
+    def find_account(self, org_id: str, account_id: str) -> tuple[Account | None, int, int]: ...
 
     def replace_account(
-        self, org_id: str, account: Account, known: Account | None, version: int
+        self, org_id: str, account: Account, known: Account | None, version: int, lanes: int
     ) -> None: ...
 
 
@@ -29,18 +30,29 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
     Create or replace an org's profile and return its version.
 
     `versions` are those that the caller knows, None for any; a profile that changes nothing is not
-    written. Its country never changes: another taxpayer is another org. Its logo stays.
+    written. Its country never changes: another taxpayer is another org. Its logo stays. Its series
+    must not be a letter apart, as lanes add a letter; two that were so before can stay while there
+    is one lane.
     """
 
     def change() -> int:
         known, version = orgs.find(org.id)
-        asked = replace(org, logo=known.logo) if known else org
+        most_lanes = max(org.lanes, known.most_lanes if known else 1)
+        asked = replace(org, logo=known.logo if known else None, most_lanes=most_lanes)
         is_said = known == asked
         check_version(version, versions, is_said=is_said)
         if is_said:
             return version
         if known and known.address.country != org.address.country:
             raise TaxpayerFixedError("address.country", known.address.country)
+        if are_a_letter_apart(*_series(org)) and not (
+            known and _series(known) == _series(org) and org.lanes == 1
+        ):
+            raise InvalidRequestError.of(
+                "credit_series",
+                f"and invoice_series must not be a letter apart: with lanes, {min(_series(org))} "
+                "numbers with one more letter",
+            )
         orgs.replace(asked, known, version)
         return version + 1
 
@@ -62,16 +74,20 @@ def replace_account(
     """
 
     def change() -> int:
-        known, version = accounts.find_account(org_id, account.id)
+        known, version, lanes = accounts.find_account(org_id, account.id)
         asked = account if names_vat_status or known is None else _keep_vat_status(account, known)
         is_said = known == asked
         check_version(version, versions, is_said=is_said)
         if is_said:
             return version
-        accounts.replace_account(org_id, asked, known, version)
+        accounts.replace_account(org_id, asked, known, version, lanes)
         return version + 1
 
     return deadline.retry(change)
+
+
+def _series(org: Org) -> tuple[str, str]:
+    return org.invoice_series, org.credit_series
 
 
 def _keep_vat_status(account: Account, known: Account) -> Account:

@@ -1,6 +1,6 @@
 """Run billing: start a run, and list its accounts in batches that are billed one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Protocol
@@ -24,10 +24,10 @@ class NewRuns(Protocol):
 class Runs(Protocol):
     def get(self, org_id: str, run_id: str) -> BillingRun: ...
 
-    def list_due(self, run: BillingRun) -> tuple[list[str], str | None]: ...
+    def list_due(self, run: BillingRun) -> tuple[list[str], Mapping[str, str | None]]: ...
 
     def add_batches(
-        self, run: BillingRun, account_ids: Sequence[str], position: str | None
+        self, run: BillingRun, account_ids: Iterable[str], left: Mapping[str, str | None]
     ) -> None: ...
 
     def list_unsent(self, run: BillingRun) -> list[Batch]: ...
@@ -73,7 +73,7 @@ def start_run(
         started = external.replay(record)
         if started is None:
             started = Created(new_id(now))
-            run = BillingRun(org_id, started.id, run_until(until, org, org_time), now)
+            run = BillingRun.of(org, started.id, run_until(until, org, org_time), now)
             runs.add(run, external)
         return started
 
@@ -97,7 +97,7 @@ def start_daily_runs(
         org = orgs.get_org(org_id)
         if not org.sandbox:
             until = run_until(None, org, now)
-            run = BillingRun(org_id, f"daily-{until}", until, now)
+            run = BillingRun.of(org, f"daily-{until}", until, now)
             with suppress(ContentionError):  # it was started before
                 runs.add(run, None)
             queue.send_run(org_id, run.id)

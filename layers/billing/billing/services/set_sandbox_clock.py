@@ -1,5 +1,6 @@
 """Set the clock of a sandbox org."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -11,9 +12,11 @@ from billing.domain.sandbox_clocks import SandboxClock
 
 
 class Clocks(Protocol):
-    def get_for_move(self, org_id: str) -> tuple[SandboxClock, Org | None, ChainEnd]: ...
+    def get_for_move(
+        self, org_id: str
+    ) -> tuple[SandboxClock, Org | None, Mapping[str, ChainEnd]]: ...
 
-    def move(self, org_id: str, clock: SandboxClock, end: ChainEnd) -> None: ...
+    def move(self, org_id: str, clock: SandboxClock, ends: Mapping[str, ChainEnd]) -> None: ...
 
 
 def set_sandbox_clock(
@@ -26,10 +29,11 @@ def set_sandbox_clock(
     """
 
     def move() -> None:
-        clock, org, end = clocks.get_for_move(org_id)
-        issued_on = midnight(end.issue_date, org.time_zone) if org and end.issue_date else None
+        clock, org, ends = clocks.get_for_move(org_id)
+        last_day = max((end.issue_date for end in ends.values() if end.issue_date), default=None)
+        issued_on = midnight(last_day, org.time_zone) if org and last_day else None
         moved = clock.moved(now, present, issued_on)
         if moved != clock:
-            clocks.move(org_id, moved, end)
+            clocks.move(org_id, moved, ends)
 
     deadline.retry(move)

@@ -23,6 +23,7 @@ from billing.dialects.fields import (
 from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, StateId
 from billing.domain.cycles import BillingDetails
 from billing.domain.networks import NO_PHONE, has_phone
+from billing.domain.numbering import MAX_LANES
 from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
 from billing.domain.regimes.es import province_of
 
@@ -62,6 +63,14 @@ class BillingInfo(Dto):
         "R",
         validate_default=True,
         description="Series of credit notes: the letters that their numbers start with.",
+    )
+    lanes: Annotated[int, Field(ge=1, le=MAX_LANES)] = Field(
+        1,
+        description="Number of lanes, 1 to 26, that its documents are numbered in. Each account is "
+        "in one of them. With more than one lane, each has series of its own, with its letter "
+        "behind the name: FA, FB … Documents of different lanes do not wait for each other, and a "
+        "billing run bills all lanes at once. It can be changed at any time; a run keeps the lanes "
+        "that it began with.",
     )
     accent: Colour | None = Field(
         None, description="Colour of documents, as `#rrggbb`. Omit for the default colour."
@@ -119,6 +128,7 @@ class BillingInfo(Dto):
             bic=org.bic,
             invoice_series=org.invoice_series,
             credit_series=org.credit_series,
+            lanes=org.lanes,
             accent=org.accent,
             one_stop_shop=org.one_stop_shop,
             electronic_address=ElectronicAddressDTO.from_domain(org.electronic_address),
@@ -141,6 +151,7 @@ class BillingInfo(Dto):
             bic=self.bic,
             invoice_series=self.invoice_series,
             credit_series=self.credit_series,
+            lanes=self.lanes,
             accent=self.accent,
             sandbox=sandbox,
             one_stop_shop=self.one_stop_shop,
