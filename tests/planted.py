@@ -338,7 +338,7 @@ BUGS = [
     Bug(
         17, "a profile that is put back has lost its logo",
         f"{BILLING}/services/replace_profile.py",
-        "replace(org, logo=known.logo) if known else org", "org",
+        "logo=known.logo if known else None", "logo=None",
         "tests/integration/test_logo.py::test_the_profile_keeps_its_logo_and_does_not_show_it",
     ),
     Bug(

@@ -186,8 +186,8 @@ def test_a_sandbox_clock_stays_behind_no_document_of_any_lane(runs: Runs) -> Non
 
 def test_a_run_has_a_group_for_each_lane(billed: Invoker, runs: Runs) -> None:
     have_lanes(billed, 3)
-    for each in subscribers(billed, 9):
-        each.charge()
+    for customer in subscribers(billed, 9):
+        customer.charge()
     run = runs.start(until=UNTIL)
     runs.list_accounts()
 
