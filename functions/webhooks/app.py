@@ -27,9 +27,9 @@ from billing.dialects.v1.webhooks import (
     WebhookEndpointRequestDTO,
     WebhookEndpointResponseDTO,
 )
-from billing.domain.errors import InvalidRequestError, TooManyEndpointsError
+from billing.domain.errors import InvalidRequestError
 from billing.domain.events import FeedPlace
-from billing.domain.webhooks import MAX_ENDPOINTS, Endpoint, check_url, secret_of
+from billing.domain.webhooks import Endpoint, check_url, secret_of
 from billing.persistence.events import EventRepository
 from billing.persistence.webhooks import WebhookRepository
 from billing.services.deliver_webhooks import replay
@@ -88,12 +88,15 @@ def create_webhook_endpoint(
     creates one more: list the endpoints, and delete what is too much.
     """
     url = check_url(request.url, loopback=config.webhooks_to_loopback())
-    webhooks = WebhookRepository()
-    if len(webhooks.list_endpoints(org_id)) >= MAX_ENDPOINTS:
-        raise TooManyEndpointsError(MAX_ENDPOINTS)
-    endpoint, key = Endpoint.new(org_id, url, request.types or (), clock.now()), webhooks_key()
-    webhooks.add_endpoint(endpoint)
-    return _with_secret(endpoint, key)
+    webhooks, key, types = WebhookRepository(), webhooks_key(), request.types or ()
+
+    def create() -> Endpoint:
+        others = webhooks.list_endpoints(org_id)
+        endpoint = Endpoint.new(org_id, url, types, clock.now(), others)
+        webhooks.add_endpoint(endpoint)
+        return endpoint
+
+    return _with_secret(deadline.retry(create), key)
 
 
 @app.get(ENDPOINTS, security=ORG_ADMIN, tags=TAGS)
@@ -114,7 +117,7 @@ def delete_webhook_endpoint(org_id: OrgId, endpoint_id: WebhookEndpointId) -> Re
     Use it when an endpoint is not there any more, and before you replace one that was disabled.
     """
     webhooks = WebhookRepository()
-    webhooks.delete_endpoint(webhooks.get_endpoint(org_id, endpoint_id))
+    deadline.retry(lambda: webhooks.delete_endpoint(webhooks.get_endpoint(org_id, endpoint_id)))
     return no_content()
 
 

@@ -17,7 +17,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import inet_aton
 from urllib.parse import urlsplit
 
-from billing.domain.errors import EndpointDisabledError, InvalidRequestError
+from billing.domain.errors import (
+    EndpointDisabledError,
+    InvalidRequestError,
+    TooManyEndpointsError,
+)
 from billing.domain.events import EventType
 from billing.domain.ids import new_id
 from billing.domain.records import to_json
@@ -64,8 +68,9 @@ class Endpoint:
     """
     An address to which events of an org are sent; of `types` none means all.
 
-    Its secret has a `generation`, which counts rotations; `rotated_at` are the last ones, newest
-    first. `failing_since` is the first failure after the last success.
+    It has one of ten numbers, and no other endpoint of its org has the same. Its secret has a
+    `generation`, which counts rotations; `rotated_at` are the last ones, newest first.
+    `failing_since` is the first failure after the last success.
     """
 
     org_id: str
@@ -73,6 +78,7 @@ class Endpoint:
     url: str
     types: frozenset[EventType]
     created_at: datetime
+    number: int = 0
     generation: int = 1
     rotated_at: tuple[datetime, ...] = ()
     failing_since: datetime | None = None
@@ -80,8 +86,24 @@ class Endpoint:
     version: int = 0
 
     @classmethod
-    def new(cls, org_id: str, url: str, types: Iterable[EventType], now: datetime) -> "Endpoint":
-        return cls(org_id, new_id(now), url, frozenset(types), now)
+    def new(
+        cls,
+        org_id: str,
+        url: str,
+        types: Iterable[EventType],
+        now: datetime,
+        others: Iterable["Endpoint"] = (),
+    ) -> "Endpoint":
+        """
+        Create an endpoint beside the others of its org.
+
+        Raise TooManyEndpointsError where they have all numbers.
+        """
+        taken = {each.number for each in others}
+        number = next((each for each in range(MAX_ENDPOINTS) if each not in taken), None)
+        if number is None:
+            raise TooManyEndpointsError(MAX_ENDPOINTS)
+        return cls(org_id, new_id(now), url, frozenset(types), now, number)
 
     def takes(self, type_: str, published_at: datetime) -> bool:
         """Return whether an event is sent to it: one of its types, and not from before it."""

@@ -3,6 +3,8 @@ Webhooks: endpoints of orgs, and what is delivered to them.
 
     pk                          sk                      what
     org#<org>                   endpoint#<id>           an endpoint; ids sort by time
+                                number#<n>              that an endpoint has this number; as there
+                                                        are ten, an org has ten endpoints at most
     endpoint#<org>#<endpoint>   delivery#<position>     an event for it, by its place in the feed,
                                                         and how far its delivery is
                                 slot#<n>                until when one of the deliveries that go on
@@ -67,7 +69,13 @@ class WebhookRepository:
         return to_endpoint(org_id, item)
 
     def add_endpoint(self, endpoint: Endpoint) -> None:
-        transact([put(self._table, _endpoint_key(endpoint.org_id, endpoint.id), _item(endpoint))])
+        """Write a new endpoint. Raise ContentionError if another one took its number."""
+        transact(
+            [
+                put(self._table, _endpoint_key(endpoint.org_id, endpoint.id), _item(endpoint)),
+                put(self._table, _number_key(endpoint), {}),
+            ]
+        )
 
     def replace_endpoint(self, before: Endpoint, endpoint: Endpoint) -> None:
         """Write an endpoint in the place of what was read. Raise ContentionError if it changed."""
@@ -84,9 +92,18 @@ class WebhookRepository:
         )
 
     def delete_endpoint(self, endpoint: Endpoint) -> None:
-        """Delete an endpoint; what is to be delivered to it is not."""
+        """
+        Delete an endpoint as it was read; what is to be delivered to it is not.
+
+        Raise ContentionError if it changed: once it is deleted, its number can be another one's.
+        """
         key = _endpoint_key(endpoint.org_id, endpoint.id)
-        transact([delete(self._table, key)])
+        transact(
+            [
+                delete(self._table, key, expected={"version": endpoint.version}),
+                delete(self._table, _number_key(endpoint)),
+            ]
+        )
 
     # ---------------------------------------------------------------- deliveries
 
@@ -215,6 +232,10 @@ def _endpoint_key(org_id: str, endpoint_id: str) -> Key:
     return joined("org", org_id), joined("endpoint", endpoint_id)
 
 
+def _number_key(endpoint: Endpoint) -> Key:
+    return joined("org", endpoint.org_id), joined("number", endpoint.number)
+
+
 def _deliveries(org_id: str, endpoint_id: str) -> str:
     return joined("endpoint", org_id, endpoint_id)
 
@@ -232,6 +253,7 @@ def _item(endpoint: Endpoint) -> dict[str, Any]:
         "id": endpoint.id,
         "url": endpoint.url,
         "types": sorted(endpoint.types),
+        "number": endpoint.number,
         "created_at": instant(endpoint.created_at),
         "generation": endpoint.generation,
         "rotated_at": [instant(each) for each in endpoint.rotated_at],
@@ -252,6 +274,7 @@ def to_endpoint(org_id: str, item: Item) -> Endpoint:
         id=record["id"],
         url=record["url"],
         types=frozenset(map(EventType, record["types"])),
+        number=record.get("number", 0),
         created_at=to_instant(record["created_at"]),
         generation=record["generation"],
         rotated_at=tuple(map(to_instant, record["rotated_at"])),
