@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from billing.persistence.events import EventRepository
 from billing.persistence.webhooks import WebhookRepository
 from tests.integration import feeds, streams
 from tests.integration.billing import call, record
-from tests.integration.conftest import EVENTS, Answer, Invoker
+from tests.integration.conftest import EVENTS, Invoker
 from tests.integration.receiver import Receiver, receiver
 from tests.integration.test_refund_races import at_once
 from tests.integration.world import SOURCES
@@ -541,21 +542,21 @@ def test_an_org_has_ten_at_most_however_many_are_made_and_deleted_at_once(
     for _ in range(MAX_ENDPOINTS - 3):
         org.create(hooks.url)
 
-    def create(_: int) -> Answer:
-        return org.invoke("webhooks_create_endpoint", {"url": hooks.url})
+    create = partial(org.invoke, "webhooks_create_endpoint", {"url": hooks.url})
+    delete = partial(org.invoke, "webhooks_delete_endpoint")
 
     def listed() -> list[str]:
         found = org.invoke("webhooks_list_endpoints").json["webhook_endpoints"]
         return [each["id"] for each in found]
 
     for _ in range(3):
-        made = at_once(create, range(8))
+        made = at_once([create] * 8)
         assert sorted(each.status for each in made) == [201] * 3 + [409] * 5
         assert len(listed()) == MAX_ENDPOINTS
 
         # Each twice: only one of the two gives a place free.
         gone = [each.json["id"] for each in made if each.status == 201] * 2
-        deleted = at_once(lambda id_: org.invoke("webhooks_delete_endpoint", endpointId=id_), gone)
+        deleted = at_once([partial(delete, endpointId=each) for each in gone])
         assert sorted(each.status for each in deleted) == [204] * 3 + [404] * 3
         assert len(listed()) == MAX_ENDPOINTS - 3
 
