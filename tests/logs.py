@@ -1,4 +1,4 @@
-"""What no log may tell: tokens, signatures, and who is billed."""
+"""What no log may tell: tokens, signatures, links, and who is billed."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from tests import sample_invoices
 
 _PATTERNS = {
     "a token": re.compile(r"bil_[0-9A-Za-z]{16}"),
+    "a link to a shared page": re.compile(r"/p/[\w-]{40}"),
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.\w"),
     "the header of a token": re.compile(r"private-token", re.IGNORECASE),
     "a signature": re.compile(

@@ -35,4 +35,4 @@ def e_invoice(invoice: IssuedInvoice, syntax: Syntax, link_seconds: int) -> Resp
 def redirect(document: StoredDocument, link_seconds: int) -> Response[Any]:
     """Return a 307 to a link to a stored document."""
     location = DocumentStore().link(document, link_seconds)
-    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": location})
+    return Response(HTTPStatus.TEMPORARY_REDIRECT, body="", headers={"Location": location})
