@@ -28,7 +28,7 @@ _BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def module() -> str:
-    """Return the source of the table."""
+    """Return the source of the table: families with the same characters share an entry."""
     fonts = coverage()
     marks = {
         code
@@ -36,7 +36,12 @@ def module() -> str:
         for code in codes
         if unicodedata.category(chr(code))[0] == "M"
     }
-    glyphs = "".join(f"    {name!r}: {_literal(codes)},\n" for name, codes in fonts.items())
+    families: dict[frozenset[int], list[str]] = {}
+    for name, codes in fonts.items():
+        families.setdefault(frozenset(codes), []).append(name)
+    glyphs = "".join(
+        f"    {', '.join(names)!r}: {_literal(codes)},\n" for codes, names in families.items()
+    )
     return (f"{HEAD}\nMARKS = {_literal(marks)}\nGLYPHS = {{\n{glyphs}}}\n").replace("'", '"')
 
 

@@ -55,6 +55,19 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.text)
 
+    @property
+    def texts(self) -> set[str]:
+        """All texts in it, in whatever dialect: the code of a failure, its message and details."""
+        return set(_texts(self.json))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
 
 class Invoker:
     """

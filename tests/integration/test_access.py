@@ -16,7 +16,7 @@ from billing.domain.tokens import Grant, new_token
 from billing.persistence.tokens import TokenRepository
 from functions.location_tax.app import app
 from tests.integration.callers import issue
-from tests.integration.conftest import EVENTS, HAND_OUT_ACCESS, Answer, Invoker, function_of
+from tests.integration.conftest import EVENTS, HAND_OUT_ACCESS, Invoker, function_of
 from tests.template import routes
 
 pytestmark = pytest.mark.moto
@@ -87,7 +87,8 @@ def test_without_a_good_token_it_is_401_whatever_the_client_says_of_its_roles(
 
     answer = invoke.call(function_of(name), event)
 
-    assert (answer.status, _code(answer)) == (401, "UNAUTHENTICATED")
+    assert answer.status == 401
+    assert "UNAUTHENTICATED" in answer.texts
     assert answer.headers["x-request-id"] == event["requestContext"]["requestId"]
     assert aws_calls() == calls
 
@@ -345,11 +346,3 @@ def _send(invoke: Invoker, token: str = "", headers: Json | None = None) -> int:
     del event["headers"]["private-token"]
     event["headers"] |= {"private-token": token} if headers is None else headers
     return invoke.call("location_tax", event).status
-
-
-def _code(answer: Answer) -> str:
-    """Tell the code of a failure, in whatever dialect."""
-    body = answer.json
-    if "errorCode" in body:
-        return str(body["errors"][0]["message"])
-    return str(body.get("detailMsg") or body["code"])

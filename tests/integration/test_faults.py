@@ -67,6 +67,7 @@ HIDDEN = re.compile(
     r"arn:|Traceback|botocore|amazonaws|canary|assumed-role|\b[A-Za-z]+(Error|Exception)\b"
 )
 """What belongs to AWS and to Python, and into no answer."""
+HONEST = re.compile("may or may not have been done.*can be sent again")
 CODES = {
     status: {kind.code for kind in ERRORS if status_of(kind.__new__(kind)) == status}
     for status in map(status_of, (kind.__new__(kind) for kind in ERRORS))
@@ -259,14 +260,11 @@ def _wrong(name: str, answer: Answer, status: int) -> list[str]:
     is_json = answer.headers["content-type"] == "application/json"
     if not is_json or answer.json.keys() != failure.model_fields.keys():
         wrong.append("another dialect")
-    codes = {answer.json.get(field) for field in ("code", "detailMsg")}
-    codes |= {each["message"] for each in answer.json.get("errors", [])[:1]}
-    if not codes & CODES[HTTPStatus(status)]:
-        wrong.append(f"code {codes}")
-    message = answer.json.get("message") or answer.json.get("errorMessage")
-    honest = "may or may not have been done" in message and "can be sent again" in message
+    if not answer.texts & CODES[HTTPStatus(status)]:
+        wrong.append(f"code: {answer.text}")
+    honest = any(HONEST.search(text) for text in answer.texts)
     if status >= 500 and honest != (method(name) != "GET"):
-        wrong.append(f"says: {message}")
+        wrong.append(f"says: {answer.text}")
     return wrong
 
 

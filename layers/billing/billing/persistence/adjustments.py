@@ -31,24 +31,24 @@ from billing.domain.records import (
     to_moments,
     to_tax,
 )
-from billing.persistence.cycles import check_open_cycle, members, open_cycle_key, put_open_cycle
+from billing.persistence.cycles import members
 from billing.persistence.dynamodb import (
-    ConditionFailedError,
     Item,
     Key,
+    create,
     existing,
     get_item,
     get_items,
     joined,
     list_after,
     put,
-    transact,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
-from billing.persistence.surroundings import surroundings_keys, to_surroundings
-
-_ADJUSTMENT = 0
-"""The place of the adjustment itself in its transaction."""
+from billing.persistence.surroundings import (
+    depend_on_cycle,
+    surroundings_keys,
+    to_surroundings,
+)
 
 
 class AdjustmentRepository:
@@ -84,31 +84,15 @@ class AdjustmentRepository:
         """
         key, table = adjustment.key, self._table
         item = {"record": {"S": to_json(_record(adjustment))}}
-        cycle_key = open_cycle_key(key.org_id, key.account_id)
-        copy_key = (
-            members(key.org_id, key.account_id, adjustment.cycle),
-            joined("adjustment", key.id),
-        )
+        partition = members(key.org_id, key.account_id, adjustment.cycle)
+        taken = external_key(key.org_id, "adjustment", external.value)
         writes = [
             put(table, adjustment_key(key), item),
-            put(table, copy_key, item),
-            put_external(
-                table,
-                external_key(key.org_id, "adjustment", external.value),
-                key.id,
-                external,
-                key.account_id,
-            ),
-            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
-            if to.cycle
-            else put_open_cycle(self._accounts, to.org, key.account_id, cycle),
+            put(table, (partition, joined("adjustment", key.id)), item),
+            put_external(table, taken, key.id, external, key.account_id),
+            depend_on_cycle(self._accounts, to, cycle),
         ]
-        try:
-            transact(writes)
-        except ConditionFailedError as error:
-            if _ADJUSTMENT not in error.failed:
-                raise
-            # nobody else makes this id: an earlier try went through
+        create(writes)
 
     def get(self, key: AdjustmentKey) -> Adjustment:
         return to_adjustment(existing(get_item(self._table, adjustment_key(key))))

@@ -38,11 +38,8 @@ from billing.domain.periods import Moment
 from billing.domain.records import tax_record, to_json, to_tax
 from billing.domain.tax import TaxedAmount
 from billing.persistence.cycles import (
-    check_open_cycle,
     list_members,
     members,
-    open_cycle_key,
-    put_open_cycle,
 )
 from billing.persistence.dynamodb import (
     SEPARATOR,
@@ -60,7 +57,11 @@ from billing.persistence.dynamodb import (
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.subscriptions import owner_key, subscription
-from billing.persistence.surroundings import surroundings_keys, to_surroundings
+from billing.persistence.surroundings import (
+    depend_on_cycle,
+    surroundings_keys,
+    to_surroundings,
+)
 
 _READ_AT_ONCE = 100
 _WRITTEN_AT_ONCE = 100
@@ -122,12 +123,9 @@ class ConsumptionRepository:
         Raise ContentionError where the surroundings have changed: another cycle is open, or an
         external id was taken. What was stored before that stays.
         """
-        cycle_key = open_cycle_key(org_id, to.account.id)
         for some in _transactions(subscription_id, consumptions):
             writes = [
-                check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
-                if to.cycle
-                else put_open_cycle(self._accounts, to.org, to.account.id, cycle),
+                depend_on_cycle(self._accounts, to, cycle),
                 *(
                     update(
                         self._movements,

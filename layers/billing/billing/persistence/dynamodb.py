@@ -221,6 +221,19 @@ def transact(writes: Sequence[Any]) -> None:
     deadline.retry(commit, on=_TryAgainError)
 
 
+def create(writes: Sequence[Any]) -> None:
+    """
+    Write a transaction whose first item is new, under an id that nobody else makes.
+
+    Where that item is there already, an earlier try of ours went through.
+    """
+    try:
+        transact(writes)
+    except ConditionFailedError as error:
+        if 0 not in error.failed:
+            raise
+
+
 def put(
     table: str, key: Key, attributes: Item, *, new: bool = True, expected: Expected | None = None
 ) -> dict[str, Any]:

@@ -46,12 +46,12 @@ from billing.persistence.cycles import (
     check_open_cycle,
     members,
     open_cycle_key,
-    put_open_cycle,
 )
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
     Key,
+    create,
     delete,
     existing,
     get_item,
@@ -68,10 +68,12 @@ from billing.persistence.idempotency import (
     withdraw_external,
 )
 from billing.persistence.subscriptions import owner_key, put_subscription, subscription
-from billing.persistence.surroundings import surroundings_keys, to_surroundings
+from billing.persistence.surroundings import (
+    depend_on_cycle,
+    surroundings_keys,
+    to_surroundings,
+)
 
-_MOVEMENT = 0
-"""The place of the movement itself in the transaction that writes it."""
 _CYCLE = 0
 """The place of the check of the open cycle in the transaction that deletes a movement."""
 
@@ -116,31 +118,18 @@ class MovementRepository:
             "refunded": {"N": "0"},
             "refunded_net": {"N": "0"},
         }
-        cycle_key = open_cycle_key(key.org_id, movement.account_id)
+        taken = external_key(key.org_id, "movement", external.value)
         writes = [
             put(table, movement_key(key), item),
             put(table, _copy_key(movement), item),
-            put_external(
-                table,
-                external_key(key.org_id, "movement", external.value),
-                key.id,
-                external,
-                movement.account_id,
-            ),
-            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)
-            if to.cycle
-            else put_open_cycle(self._accounts, to.org, movement.account_id, cycle),
+            put_external(table, taken, key.id, external, movement.account_id),
+            depend_on_cycle(self._accounts, to, cycle),
         ]
         if to.owner_id is None:
             writes += put_subscription(
                 self._accounts, table, key.org_id, movement.account_id, key.subscription_id
             )
-        try:
-            transact(writes)
-        except ConditionFailedError as error:
-            if _MOVEMENT not in error.failed:
-                raise
-            # nobody else makes this id: an earlier try went through
+        create(writes)
 
     def remove(self, movement: Movement) -> None:
         """
