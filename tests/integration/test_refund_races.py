@@ -57,7 +57,7 @@ class Hands:
         issued = issue_refund(
             self.movement,
             request.to_domain(),
-            request.external_id(external_id, self.movement.id),
+            request.external_id(external_id, self.movement.subscription_id, self.movement.id),
             now=clock.now(),
             org_time=clock.now(),
             reach=EVERY_ACCOUNT,
