@@ -204,17 +204,14 @@ BUGS = [
     Bug(
         12, "a run does not find adjustments",
         f"{BILLING}/persistence/adjustments.py",
-        "            put(table, copy_key, item),\n", "",
+        '            put(table, (partition, joined("adjustment", key.id)), item),\n', "",
         "tests/integration/test_adjustments.py::test_a_run_bills_it_behind_the_subscriptions",
     ),
     Bug(
         12, "a movement does not depend on which cycle is open",
         f"{BILLING}/persistence/movements.py",
-        "            check_open_cycle(self._accounts, cycle_key, cycle.ends_on)\n"
-        "            if to.cycle\n"
-        "            else put_open_cycle(self._accounts, to.org, movement.account_id, cycle),\n",
-        "            *([] if to.cycle else [put_open_cycle(\n"
-        "                self._accounts, to.org, movement.account_id, cycle)]),\n",
+        "            depend_on_cycle(self._accounts, to, cycle),\n",
+        "            *([] if to.cycle else [depend_on_cycle(self._accounts, to, cycle)]),\n",
         "tests/integration/test_billing_exactly_once.py"
         "::test_while_movements_and_refunds_keep_arriving",
     ),
