@@ -22,11 +22,11 @@ BIN := .venv/bin
 EMULATOR := .local/venv
 WORKERS := $(shell nproc 2>/dev/null || echo 2)
 
+# What justmytype-intl-cjk asks for besides: we take its fonts, and leave what finds fonts by name.
+UNUSED := fonttools justmytype
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.13 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	$(UNUSED:%=--no-emit-package %)
-# What justmytype-intl-cjk asks for besides: we take its fonts, and leave what finds fonts by name.
-UNUSED := fonttools justmytype
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run start stop logs status invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
@@ -140,7 +140,7 @@ lock: .venv/ready
 	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
 	$(COMPILE) benchmarks/twin/pyproject.toml --output-file benchmarks/twin/requirements.txt
-	$(COMPILE) --group bench --output-file benchmarks/requirements-documents.txt
+	$(subst --no-emit-package fonttools,,$(COMPILE)) --group bench --output-file benchmarks/requirements-documents.txt
 
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m local clean; fi

@@ -115,6 +115,8 @@ def deploy(stack: Stack) -> None:
             f"ViesUrl={stack.endpoint}{stand_ins.VAT_NUMBERS}",
             "WebhooksToLoopback=true",
             f"PublicUrl={stack.base_url}",
+            "VerifactuProducer=Ejemplo", "VerifactuProducerTaxId=B75777847",
+            "VerifactuService=test",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip

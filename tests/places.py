@@ -74,6 +74,10 @@ def _tables(backend: str) -> Settings:
         "PUBLIC_URL": "",
         "WEBHOOKS_TO_LOOPBACK": "true",
         "EVENT_BUS": "events-of-tests",
+        "VERIFACTU_PRODUCER": "Software Ejemplo, S.L.",
+        "VERIFACTU_PRODUCER_TAX_ID": "B75777847",
+        "VERIFACTU_INSTALLATION": "1",
+        "VERIFACTU_SERVICE": "production",
     }
     return {**place, **made, **others}
 

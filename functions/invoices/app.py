@@ -588,6 +588,7 @@ def create_credit_note(
         request.external_id(request.external_credit_note_unique_id, account_id, invoice_id),
         now=app.org_time(),
         profiles=AccountRepository(),
+        rates=ExchangeRateRepository(),
         issuing=IssuingRepository(),
     )
     path = location(org_id, "credit_note", account_id, invoice_id, issued.id)

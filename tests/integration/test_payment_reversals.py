@@ -25,6 +25,7 @@ from billing.domain.errors import (
 from billing.domain.idempotency import Created
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.payments import PaymentRepository
@@ -255,6 +256,7 @@ class Hands:
             request.external_id(external_id),
             now=clock.now(),
             profiles=AccountRepository(),
+            rates=ExchangeRateRepository(),
             issuing=IssuingRepository(),
         )
 

@@ -28,6 +28,7 @@ from billing.domain.money import Money
 from billing.domain.refunds import RefundKey
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.refunds import RefundRepository
@@ -222,6 +223,7 @@ class Notes:
             ExternalId(external_id, f"{cents}"),
             now=clock.now(),
             profiles=AccountRepository(),
+            rates=ExchangeRateRepository(),
             issuing=IssuingRepository(),
         )
         return created.id

@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 
+from billing.domain.verifactu import SYSTEM_VERSION
 from local.stack import ROOT
 from tools import openapi
 
@@ -15,6 +16,7 @@ def test_the_changelog_and_the_openapi_document_have_the_version_of_the_package(
     assert released, "CHANGELOG.md has no entry of a version"
     assert released[1] == version
     assert json.loads(openapi.FILE.read_text())["info"]["version"] == version
+    assert version == SYSTEM_VERSION
 
 
 def test_what_is_not_released_stands_above_the_newest_version() -> None:

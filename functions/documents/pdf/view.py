@@ -139,7 +139,7 @@ def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
 
 def _national_tax(invoice: IssuedInvoice, locale: Locale, sign: int) -> dict[str, str] | None:
     """Return the VAT in the national currency, as art. 230 asks, and the rate it comes from."""
-    conversion = invoice.conversion
+    conversion = invoice.national_tax
     if conversion is None:
         return None
     sides = " = ".join(

@@ -90,6 +90,23 @@ def vies_url() -> str:
     return os.environ["VIES_URL"]
 
 
+def verifactu_producer() -> str:
+    """Return who answers for this software before Spain's tax agency; empty where nobody does."""
+    return os.environ["VERIFACTU_PRODUCER"]
+
+
+def verifactu_producer_tax_id() -> str:
+    return os.environ["VERIFACTU_PRODUCER_TAX_ID"]
+
+
+def verifactu_installation() -> str:
+    return os.environ["VERIFACTU_INSTALLATION"]
+
+
+def verifactu_service() -> str:
+    return os.environ["VERIFACTU_SERVICE"]
+
+
 def documents_bucket() -> str:
     return os.environ["DOCUMENTS_BUCKET"]
 

@@ -3,7 +3,8 @@ All errors, named by meaning.
 
     BillingError
     ├── InvalidRequestError        the request can never be right
-    │   └── EventsExpiredError
+    │   ├── EventsExpiredError
+    │   └── TaxIdRequiredError     the buyer has to be identified
     ├── UnauthenticatedError       nobody known is calling
     ├── AccessDeniedError          somebody known asks for what is not theirs
     ├── NotFoundError              there is no such thing, or not here
@@ -34,6 +35,8 @@ All errors, named by meaning.
     │   ├── NotSandboxError
     │   ├── RateMissingError
     │   ├── DocumentNotReadyError
+    │   ├── FiscalRegimeError
+    │   ├── FiscalRecordNotCorrectableError
     │   ├── EndpointDisabledError
     │   └── TooManyEndpointsError
     ├── GoneError                  it was there, and will not be again
@@ -101,6 +104,13 @@ class EventsExpiredError(InvalidRequestError):
         message = f"Events are kept for {days} days, and some behind this place are gone. "
         message += "Read the resources again, then the events without `after`."
         super().__init__(message, FieldError("after", f"is older than {days} days"))
+
+
+class TaxIdRequiredError(InvalidRequestError):
+    code = "TAX_ID_REQUIRED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, FieldError("tax_id", message))
 
 
 class UnauthenticatedError(BillingError):
@@ -330,6 +340,25 @@ class RateMissingError(ConflictError):
             f"PUT /v1/orgs/{org_id}/exchange_rates/{currency}/{day}"
         )
         super().__init__(message, FieldError("currency", f"{currency} has no exchange rate"))
+
+
+class FiscalRegimeError(ConflictError):
+    """The fiscal regime of an org cannot be what is asked for, or not now."""
+
+    code = "FISCAL_REGIME"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, FieldError("fiscal_regime", message))
+
+
+class FiscalRecordNotCorrectableError(ConflictError):
+    code = "FISCAL_RECORD_NOT_CORRECTABLE"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The fiscal record is {state}: only one that was rejected, or accepted with errors, "
+            "can be corrected. What is wrong on the invoice itself takes a credit note."
+        )
 
 
 class DocumentNotReadyError(ConflictError):

@@ -16,6 +16,7 @@ from hashlib import sha256
 from billing.domain.exchange_rates import Conversion
 from billing.domain.invoices import (
     CorrectedInvoice,
+    FiscalSummary,
     InvoiceKey,
     InvoiceKind,
     IssuedInvoice,
@@ -23,7 +24,7 @@ from billing.domain.invoices import (
     LinePeriod,
 )
 from billing.domain.money import Money
-from billing.domain.parties import Account
+from billing.domain.parties import Account, FiscalService
 from billing.domain.records import (
     Record,
     account_record,
@@ -129,6 +130,13 @@ def write_record(invoice: IssuedInvoice, salt: str) -> InvoiceRecord:
     }
     if invoice.conversion:
         record["conversion"] = _conversion_record(invoice.conversion)
+    if invoice.fiscal:
+        fiscal = invoice.fiscal
+        record["fiscal"] = {
+            "type": fiscal.type,
+            "total": str(fiscal.total),
+            "service": fiscal.service.value,
+        }
     return InvoiceRecord(to_json(record).encode(), beside)
 
 
@@ -171,6 +179,7 @@ def read_record(kept: InvoiceRecord) -> IssuedInvoice:
             corrects["ordinal"], corrects["number"], date.fromisoformat(corrects["issue_date"])
         ),
         conversion=_to_conversion(record.get("conversion")),
+        fiscal=_to_fiscal(record.get("fiscal")),
         erased=personal is None,
     )
 
@@ -204,6 +213,12 @@ def _to_conversion(record: Record | None) -> Conversion | None:
         foreign=Decimal(record["foreign"]),
         national=Decimal(record["national"]),
     )
+
+
+def _to_fiscal(record: Record | None) -> FiscalSummary | None:
+    if record is None:
+        return None
+    return FiscalSummary(record["type"], Decimal(record["total"]), FiscalService(record["service"]))
 
 
 def _line_record(line: Line) -> Record:

@@ -14,7 +14,7 @@ from billing.domain.errors import (
 )
 from billing.domain.exchange_rates import Conversion
 from billing.domain.money import EXACT, MAX_MINOR, Money
-from billing.domain.parties import Account, DeliveryMode, Org
+from billing.domain.parties import Account, DeliveryMode, FiscalService, Org
 from billing.domain.periods import BillingPeriod, local_date, midnight, period_at
 from billing.domain.tax import Tax, TaxTotal, VatCategory, tax_totals
 from billing.domain.tax_ids import vat_id
@@ -27,6 +27,13 @@ class InvoiceKind(StrEnum):
 
     INVOICE = "INVOICE"
     CREDIT_NOTE = "CREDIT_NOTE"
+
+
+class CreditReason(StrEnum):
+    """Why a document is credited; what is declared to Spain's tax agency depends on it."""
+
+    REFUND = "refund"
+    OTHER = "other"
 
 
 class InvoiceStatus(StrEnum):
@@ -175,13 +182,26 @@ class Content:
         return gross_of(self.taxes, self.currency)
 
 
+@dataclass(frozen=True, slots=True)
+class FiscalSummary:
+    """
+    What a document says of its fiscal record, which verifactu.py makes.
+
+    `type` is the agency's (TipoFactura), `total` in EUR; `service` is where it can be verified.
+    """
+
+    type: str
+    total: Decimal
+    service: FiscalService
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedInvoice(Content):
     """
     An issued, numbered, immutable document, with all that the law requires.
 
     `issued_at` is the instant (UTC), `issue_date` and `due_date` are days in the seller's time
-    zone.
+    zone. `fiscal` is there where Spain's tax agency is told of the document.
     """
 
     key: InvoiceKey
@@ -189,6 +209,7 @@ class IssuedInvoice(Content):
     issued_at: datetime
     issue_date: date
     due_date: date
+    fiscal: FiscalSummary | None = None
     erased: bool = False
     """Whether the personal part was erased after the legal term; its texts are empty then."""
 
@@ -196,6 +217,16 @@ class IssuedInvoice(Content):
     def vat_id(self) -> str | None:
         """Return the buyer's VAT id of a reverse charge (BT-48)."""
         return _vat_id(self.lines)
+
+    @property
+    def national_tax(self) -> Conversion | None:
+        """
+        Return the VAT in the national currency, where the document states it (BT-111).
+
+        What is declared to the tax agency has an exchange rate even if it charges no VAT.
+        """
+        is_stated = self.fiscal is None or any(total.amount for total in self.taxes)
+        return self.conversion if is_stated else None
 
     @property
     def payment_term_days(self) -> int:
@@ -463,6 +494,7 @@ class Draft(Content):
     """
 
     due_date: date | None = None
+    credit_reason: CreditReason = CreditReason.REFUND
 
     def __post_init__(self) -> None:
         if max(abs(self.gross.minor), *(abs(line.net.minor) for line in self.lines)) >= MAX_MINOR:

@@ -6,13 +6,27 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from billing.domain.credit_notes import Creditable, CreditNote
-from billing.domain.errors import InvalidRequestError, SeriesTakenError
+from billing.domain.errors import (
+    FiscalRegimeError,
+    InvalidRequestError,
+    SellerChangedError,
+    SeriesTakenError,
+)
 from billing.domain.idempotency import IdempotencyRecord
 from billing.domain.invoice_record import InvoiceRecord, write_record
 from billing.domain.invoices import Draft, InvoiceKey, InvoiceKind, IssuedInvoice
 from billing.domain.numbering import ChainEnd, Lane, SeriesEnd, invoice_number, series_of
 from billing.domain.parties import Org
 from billing.domain.periods import local_date
+from billing.domain.verifactu import (
+    NO_PRODUCER,
+    FiscalEnd,
+    FiscalRecord,
+    FiscalSetting,
+    chained,
+    declare,
+    summary_of,
+)
 
 SALT_BYTES = 16
 """Random bytes beside the personal part of a record: nobody can guess what its hash is of."""
@@ -35,18 +49,24 @@ class Issued:
     position: int
     hash: str
     previous_hash: str
+    fiscal: FiscalRecord | None = None
 
 
 @dataclass
 class Ends:
-    """The ends that new documents follow: of a lane, of its series and of some accounts."""
+    """
+    The ends that new documents follow: of a lane, of its series and of some accounts.
+
+    `fiscal` is that of the chain of fiscal records, if the org has any.
+    """
 
     chain: ChainEnd
     series: dict[str, SeriesEnd]
     accounts: dict[str, AccountEnd]
+    fiscal: FiscalEnd = field(default_factory=FiscalEnd)
 
     def copy(self) -> "Ends":
-        return Ends(self.chain, dict(self.series), dict(self.accounts))
+        return Ends(self.chain, dict(self.series), dict(self.accounts), self.fiscal)
 
 
 @dataclass
@@ -55,13 +75,15 @@ class Journal:
     Documents that are issued together, each following the one before it.
 
     `read` are the ends as they were read; what was issued since stands in `issued`, and the credit
-    notes among it in `credited` too, each with the document that it became.
+    notes among it in `credited` too, each with the document that it became. `fiscal` says how
+    fiscal records are made, if the org has them.
     """
 
     org: Org
     lane: Lane
     now: datetime
     read: Ends
+    fiscal: FiscalSetting | None = None
     make_salt: Callable[[], str] = field(default=lambda: secrets.token_hex(SALT_BYTES))
     issued: list[Issued] = field(default_factory=list, init=False)
     credited: list[tuple[CreditNote, IssuedInvoice]] = field(default_factory=list, init=False)
@@ -75,9 +97,12 @@ class Journal:
         Number, date and chain a document.
 
         It is dated today in the seller's time zone, and never before a document that it follows.
-        Raise SeriesTakenError where its series has numbered another kind, or another lane, and
-        InvalidRequestError where it would be due before that day.
+        Raise SeriesTakenError where its series has numbered another kind, or another lane,
+        InvalidRequestError where it would be due before that day or the tax agency would refuse
+        it, and SellerChangedError where the org's fiscal regime has changed since it was read.
         """
+        if self.ends.chain.regime not in (None, self.org.fiscal_regime):
+            raise SellerChangedError
         account = self.ends.accounts[draft.buyer.id]
         today = local_date(self.now, self.org.time_zone)
         chain = self.ends.chain
@@ -96,13 +121,35 @@ class Journal:
             due_date=draft.due_date or issue_date + timedelta(days=term),
             **draft.content,
         )
+        invoice, fiscal = self._declared(invoice, draft)
         record = write_record(invoice, self.make_salt())
-        following = ChainEnd(chain.position + 1, record.hash(chain.hash), issue_date)
-        self.issued.append(Issued(invoice, record, following.position, following.hash, chain.hash))
+        following = replace(
+            chain,
+            position=chain.position + 1,
+            hash=record.hash(chain.hash),
+            issue_date=issue_date,
+        )
+        self.issued.append(
+            Issued(invoice, record, following.position, following.hash, chain.hash, fiscal)
+        )
         self.ends.chain = following
         self.ends.series[series] = end
         self.ends.accounts[draft.buyer.id] = AccountEnd(invoice.key.ordinal, issue_date)
         return invoice
+
+    def _declared(
+        self, invoice: IssuedInvoice, draft: Draft
+    ) -> tuple[IssuedInvoice, FiscalRecord | None]:
+        """Make and chain the fiscal record of a document, where its org has them."""
+        if not self.org.is_declared:
+            return invoice, None
+        if self.fiscal is None:
+            raise FiscalRegimeError(NO_PRODUCER)
+        said = declare(invoice, draft.credit_reason)
+        system, zone = self.fiscal.system, self.org.time_zone
+        record = chained(said, self.ends.fiscal, system, self.now, zone)
+        self.ends.fiscal = record.end
+        return replace(invoice, fiscal=summary_of(said, self.fiscal.service)), record
 
     def credit(self, note: CreditNote) -> IssuedInvoice:
         """Issue a credit note; what it credits of the original is written with it."""

@@ -14,7 +14,7 @@ from hashlib import sha256
 from string import ascii_uppercase
 
 from billing.domain.invoices import InvoiceKind
-from billing.domain.parties import Org
+from billing.domain.parties import FiscalRegime, Org
 
 _NUMBER = re.compile(r"([A-Z]{1,9}[0-9]{4})-([0-9]{6}|[1-9][0-9]{6,8})", re.ASCII)
 
@@ -67,6 +67,8 @@ class ChainEnd:
     position: int = 0
     hash: str = ""
     issue_date: date | None = None
+    regime: FiscalRegime | None = None
+    """The fiscal regime that the next document has; None before the first one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,20 @@ class Logo:
     height: int
 
 
+class FiscalRegime(StrEnum):
+    """Whether an org's documents are declared to Spain's tax agency as they are issued."""
+
+    NONE = "NONE"
+    VERIFACTU = "VERIFACTU"
+
+
+class FiscalService(StrEnum):
+    """The service of the tax agency that records are sent to, and that documents point to."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+
+
 @dataclass(frozen=True, slots=True)
 class Org:
     """
@@ -84,6 +98,12 @@ class Org:
     logo: Logo | None = None
     lanes: int = 1
     most_lanes: int = 1
+    fiscal_regime: FiscalRegime = FiscalRegime.NONE
+
+    @property
+    def is_declared(self) -> bool:
+        """Return whether its documents get fiscal records."""
+        return self.fiscal_regime is FiscalRegime.VERIFACTU
 
 
 class DeliveryMode(StrEnum):

@@ -14,6 +14,7 @@ from billing.domain.parties import (
     Address,
     DeliveryMode,
     ElectronicAddress,
+    FiscalRegime,
     Logo,
     Org,
     VatNumberStatus,
@@ -49,6 +50,7 @@ def to_org(record: Record) -> Org:
             **known(Org, record),
             **_to_addresses(record),
             "logo": logo and Logo(**known(Logo, logo)),
+            "fiscal_regime": FiscalRegime(record.get("fiscal_regime", "NONE")),
         }
     )
 

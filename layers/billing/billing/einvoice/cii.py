@@ -24,7 +24,7 @@ from billing.einvoice.model import (
     VatBreakdown,
     to_e_invoice,
 )
-from billing.einvoice.xml import document, node, number, optional
+from billing.xml import document, node, number, optional
 
 _UNCEFACT = "urn:un:unece:uncefact:data:standard"
 _NAMESPACES = {

@@ -182,7 +182,7 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
     if payable != invoice.gross.major * sign:
         total = f"{abs(invoice.gross.major)} {invoice.currency}"
         notes.append(f"{text('exact_total', language)}: {total}")
-    conversion = invoice.conversion
+    conversion = invoice.national_tax
     if conversion:
         sides = conversion.sides(invoice.currency).items()
         rate = " = ".join(f"{units:f} {currency}" for currency, units in sides)

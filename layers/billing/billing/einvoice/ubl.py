@@ -25,7 +25,7 @@ from billing.einvoice.model import (
     VatBreakdown,
     to_e_invoice,
 )
-from billing.einvoice.xml import document, node, number
+from billing.xml import document, node, number
 
 _OASIS = "urn:oasis:names:specification:ubl:schema:xsd"
 

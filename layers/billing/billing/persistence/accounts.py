@@ -12,8 +12,8 @@ The index `names` lists the accounts of an org's lane by `by_name`: the beginnin
 without case and accents, and the id.
 
 The version of a profile counts how often it was written. The fields that the first documents of
-an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside its profile, so that
-conditions can name them.
+an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside its profile, and so
+is a `fiscal_regime` that is not NONE, so that conditions can name them.
 """
 
 import json
@@ -229,7 +229,7 @@ def version_of(item: Item | None) -> int:
 
 def put_org(table: str, org: Org, version: int) -> list[Any]:
     """Write an org's profile in the place of a version, and that there is such an org."""
-    fixed = {name: {"S": value} for name, value in _fixed(org).items()}
+    fixed = {name: {"S": value} for name, value in _fixed(org).items() if value is not None}
     return [
         _put_profile(table, org_key(org.id), org_record(org), version, fixed),
         put(table, (_ORGS, org.id), {}, new=False),
@@ -260,11 +260,12 @@ def _vat_number_key(org_id: str, account: Account) -> Key | None:
     return joined("vat-numbers", org_id), joined(account.country, account.id)
 
 
-def _fixed(org: Org) -> dict[str, str]:
+def _fixed(org: Org) -> dict[str, str | None]:
     return {
         "tax_id": org.tax_id,
         "invoice_series": org.invoice_series,
         "credit_series": org.credit_series,
+        "fiscal_regime": org.fiscal_regime.value if org.is_declared else None,
     }
 
 

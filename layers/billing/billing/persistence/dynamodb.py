@@ -248,6 +248,12 @@ def put(
     return {"Put": action}
 
 
+def put_any(table: str, key: Key, attributes: Item, expected: Expected) -> dict[str, Any]:
+    """Return the put of an item that must have these attributes now, or not exist yet."""
+    action = {"TableName": table, "Item": {**key_of(key), **attributes}, **_where_any(expected)}
+    return {"Put": action}
+
+
 def update(
     table: str,
     key: Key,
@@ -294,9 +300,13 @@ def check(table: str, key: Key, expected: Expected) -> dict[str, Any]:
 
 def check_any(table: str, key: Key, expected: Expected) -> dict[str, Any]:
     """Return a check that an item has these attributes, or does not exist."""
+    return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **_where_any(expected)}}
+
+
+def _where_any(expected: Expected) -> dict[str, Any]:
     where = _where(expected)
     where["ConditionExpression"] = f"attribute_not_exists(pk) OR ({where['ConditionExpression']})"
-    return {"ConditionCheck": {"TableName": table, "Key": key_of(key), **where}}
+    return where
 
 
 def _where(expected: Expected, at_most: Mapping[str, int] | None = None) -> dict[str, Any]:

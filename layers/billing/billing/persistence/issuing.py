@@ -25,19 +25,26 @@ from billing.domain.issuing import (
 )
 from billing.domain.numbering import Lane, lane_of_account, series_of
 from billing.domain.parties import Org
+from billing.domain.verifactu import RecordState
 from billing.persistence.accounts import check_seller
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Item,
     date_of,
     delete,
-    get_items_of,
+    get_items,
     int_of,
     joined,
     padded,
     put,
     transact,
     update,
+)
+from billing.persistence.fiscal_items import (
+    end_attributes,
+    fiscal_setting,
+    record_attributes,
+    to_fiscal_end,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.invoice_items import (
@@ -64,6 +71,7 @@ from billing.persistence.numbering import (
     to_chain_end,
     to_series_end,
 )
+from billing.persistence.org_time import clock_key
 
 MAX_WRITES = 100
 """Writes that one transaction takes."""
@@ -106,30 +114,39 @@ class IssuingRepository:
         of that kind.
         """
         accounts = {each: totals_key(org.id, each) for each in account_ids}
-        in_lane = lane_of_account(next(iter(accounts)), lanes or org.lanes)
+        # What is declared is one chain: its lane is the one of an org with one lane.
+        many = 1 if org.is_declared else lanes or org.lanes
+        in_lane = lane_of_account(next(iter(accounts)), many)
         keys, lane = list(originals), lane_key(org.id, in_lane.letter)
+        clock = clock_key(org.id)
         series = {
             name: series_key(org.id, name)
             for name in (series_of(org, kind, in_lane) for kind in InvoiceKind)
         }
         taken = external and external_key(org.id, _EXTERNAL_KINDS[kind], external.value)
-        found = get_items_of(
-            self._table,
-            lane,
-            *series.values(),
-            *accounts.values(),
-            *(item_key for key in keys for item_key in creditable_keys(key)),
-            *([taken] if taken else []),
-        )
+        asked = {
+            self._table: [
+                lane,
+                *series.values(),
+                *accounts.values(),
+                *(item_key for key in keys for item_key in creditable_keys(key)),
+                *([taken] if taken else []),
+            ]
+        }
+        if org.is_declared and org.sandbox:
+            asked[config.accounts_table()] = [clock]
+        found = {(pk, sk): item for (_, pk, sk), item in get_items(asked).items()}
         ends = Ends(
             chain=to_chain_end(found.get(lane, {})),
             series={
                 name: to_series_end(found[key]) for name, key in series.items() if key in found
             },
             accounts={name: _to_account_end(found.get(key, {})) for name, key in accounts.items()},
+            fiscal=to_fiscal_end(found.get(lane, {})),
         )
+        fiscal = fiscal_setting(org, is_sent=clock not in found) if org.is_declared else None
         return OpenJournal(
-            journal=Journal(org, in_lane, now, ends),
+            journal=Journal(org, in_lane, now, ends, fiscal),
             originals={key: to_creditable(key, found) for key in keys if summary_key(key) in found},
             known=to_idempotency_record(found.get(taken)) if taken else None,
         )
@@ -153,10 +170,11 @@ class IssuingRepository:
     def writes(self, journal: Journal) -> list[Any]:
         """Return the writes of all that a journal issued, each item once."""
         changes: dict[str, AccountChanges] = {}
+        is_sent = journal.fiscal is None or journal.fiscal.is_sent
         documents = [
             write
             for issued in journal.issued
-            for write in self._document(journal.lane, issued, changes)
+            for write in self._document(journal.lane, issued, changes, is_sent=is_sent)
         ]
         for note, invoice in journal.credited:
             original = note.original.summary
@@ -165,7 +183,8 @@ class IssuingRepository:
         if not journal.issued:
             return documents
         ends = [self._end_chain(journal), *self._end_series(journal)]
-        if journal.ends.series.keys() != journal.read.series.keys():
+        is_first = not journal.read.chain.position
+        if is_first or journal.ends.series.keys() != journal.read.series.keys():
             ends.append(check_seller(config.accounts_table(), journal.org))
         accounts = [
             write
@@ -181,7 +200,7 @@ class IssuingRepository:
         return [*ends, *accounts, *documents]
 
     def _document(
-        self, lane: Lane, issued: Issued, changes: "dict[str, AccountChanges]"
+        self, lane: Lane, issued: Issued, changes: "dict[str, AccountChanges]", *, is_sent: bool
     ) -> Iterator[Any]:
         invoice, table = issued.invoice, self._table
         key = invoice.key
@@ -189,6 +208,7 @@ class IssuingRepository:
         if len(document["record"]["B"]) > DOCUMENT_BYTES:
             raise TooLargeError("The invoice is too large; split it into several.")
         summary = InvoiceSummary.of(invoice, issued.hash)
+        state = RecordState.PENDING if is_sent else RecordState.NOT_SENT
         yield put(
             table,
             number_key(key.org_id, invoice.number),
@@ -199,6 +219,7 @@ class IssuingRepository:
                 "lane_position": {"N": str(issued.position)},
                 "hash_of_record": {"S": issued.hash},
                 "previous_hash": {"S": issued.previous_hash},
+                **(record_attributes(key.org_id, issued.fiscal, state) if issued.fiscal else {}),
             },
         )
         yield put(table, summary_key(key), issued_item(summary, issued.previous_hash))
@@ -211,17 +232,32 @@ class IssuingRepository:
             change.count_unpaid(key.ordinal, 1)
 
     def _end_chain(self, journal: Journal) -> Any:
-        before, after = journal.read.chain, journal.ends.chain
+        """
+        Write the last document of a lane, and the last fiscal record.
+
+        It depends on the fiscal regime, and on the last record of all: a correction of one can be
+        the last.
+        """
+        before, after, org = journal.read.chain, journal.ends.chain, journal.org
+        kept: dict[str, Any] = {
+            "last_position": {"N": str(after.position)},
+            "last_hash": {"S": after.hash},
+            "issue_date": {"S": str(after.issue_date)},
+        }
+        expected: dict[str, int | str | None] = {
+            "last_position": before.position,
+            "fiscal_regime": org.fiscal_regime.value if org.is_declared else None,
+        }
+        if org.is_declared:
+            kept |= {"fiscal_regime": {"S": org.fiscal_regime.value}}
+            kept |= end_attributes(journal.ends.fiscal)
+            expected["fiscal_position"] = journal.read.fiscal.position or None
         return update(
             self._table,
-            lane_key(journal.org.id, journal.lane.letter),
-            "SET last_position = :position, last_hash = :hash, issue_date = :day",
-            {
-                ":position": {"N": str(after.position)},
-                ":hash": {"S": after.hash},
-                ":day": {"S": str(after.issue_date)},
-            },
-            expected={"last_position": before.position} if before.position else {},
+            lane_key(org.id, journal.lane.letter),
+            f"SET {', '.join(f'{name} = :{name}' for name in kept)}",
+            {f":{name}": value for name, value in kept.items()},
+            expected=expected if before.position else {},
         )
 
     def _end_series(self, journal: Journal) -> Iterator[Any]:

@@ -3,7 +3,8 @@ Numbers, in the invoices' table: the ends of lanes and series, and every number 
 
     pk                                sk                what
     lane#<org>                        <lane>            the last document of a lane: its position,
-                                                        hash and date
+                                                        hash and date; with VERIFACTU the regime,
+                                                        and the last fiscal record
     series#<org>                      <series>          the kind and the lane it numbers, for ever;
                                                         its years, and the last number of the
                                                         latest year
@@ -25,7 +26,7 @@ from billing.domain.numbering import (
     read_number,
     series_of,
 )
-from billing.domain.parties import Org
+from billing.domain.parties import FiscalRegime, Org
 from billing.persistence.dynamodb import (
     Item,
     Key,
@@ -95,7 +96,15 @@ def to_chain_end(item: Item) -> ChainEnd:
         position=int_of(item, "last_position"),
         hash=item["last_hash"]["S"] if item else "",
         issue_date=date_of(item, "issue_date"),
+        regime=_to_regime(item),
     )
+
+
+def _to_regime(item: Item) -> FiscalRegime | None:
+    """Read the regime of a lane's documents; before the first one it has none."""
+    if "fiscal_regime" in item:
+        return FiscalRegime(item["fiscal_regime"]["S"])
+    return FiscalRegime.NONE if item else None
 
 
 def to_series_end(item: Item) -> SeriesEnd:

@@ -15,6 +15,7 @@ from typing import Protocol
 from billing import deadline
 from billing.ahead import prepared
 from billing.domain.billing_runs import ACCOUNTS_TOGETHER, Batch, Failure, is_due
+from billing.domain.credit_notes import CreditNote
 from billing.domain.cycle_invoices import CycleContents, Step, draft_bill, next_step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import (
@@ -211,7 +212,8 @@ def _issue(
         for step in steps:
             keys = [InvoiceKey(org.id, step.cycle.account.id, each) for each in step.originals]
             bill = draft_bill(org, step, [opened.originals[key] for key in keys])
-            notes = [journal.credit(note).key.ordinal for note in bill.credit_notes]
+            credits_ = [_with_rate(note, now, billing.find_rate) for note in bill.credit_notes]
+            notes = [journal.credit(note).key.ordinal for note in credits_]
             drafts = [with_national_tax(each, now, billing.find_rate) for each in bill.invoices]
             invoices = [journal.issue(draft).key.ordinal for draft in drafts]
             billed.append((step, bill.documents(notes, invoices)))
@@ -219,6 +221,13 @@ def _issue(
         return billed
 
     return deadline.retry(issue)
+
+
+def _with_rate(note: CreditNote, now: datetime, find_rate: FindRate) -> CreditNote:
+    """Return a credit note that is declared with a rate, which its original may not have."""
+    if not note.draft.seller.is_declared:
+        return note
+    return replace(note, draft=with_national_tax(note.draft, now, find_rate))
 
 
 def _failure(account_id: str, error: Exception) -> Failure:

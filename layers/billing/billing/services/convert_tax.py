@@ -25,12 +25,12 @@ def with_national_tax(draft: Draft, now: datetime, find_rate: FindRate) -> Draft
     """
     Return a draft with its VAT in the national currency too, where it charges VAT in another.
 
-    Only a document in a foreign currency asks for rates. A credit note for an invoice takes over
-    the rate of that: see Creditable.conversion_of(). Raise RateMissingError where there is none
-    that is fresh enough.
+    What is declared to the tax agency needs a rate even if it charges no VAT. Only a document in a
+    foreign currency asks for rates. A credit note for an invoice takes over the rate of that: see
+    Creditable.conversion_of(). Raise RateMissingError where there is none that is fresh enough.
     """
-    charged = any(total.amount for total in draft.taxes)
-    if not charged or not _is_foreign(draft.currency, draft.seller):
+    charged = draft.seller.is_declared or any(total.amount for total in draft.taxes)
+    if draft.conversion or not charged or not _is_foreign(draft.currency, draft.seller):
         return draft
     conversion = _conversion(draft.currency, draft.seller, draft.supply_day(now), find_rate)
     return replace(draft, conversion=replace(conversion, tax=conversion.of(draft.tax)))

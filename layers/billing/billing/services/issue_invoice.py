@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import AccountClosedError
+from billing.domain.errors import AccountClosedError, SellerChangedError
 from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import NewInvoice, draft_invoice
@@ -44,11 +44,15 @@ def issue_invoice(
     Create an invoice with the next number of the org.
 
     Concurrent requests of an org compete for the next number, so conflicts are normal: the journal
-    is opened and the invoice written again, within the deadline.
+    is opened and the invoice written again, within the deadline. Where the profile has changed in
+    a way that documents depend on, all of it is done again.
     """
-    org, account, own = profiles.get_with_rates(request.org_id, request.account_id)
 
-    def issue() -> Created:
+    def issue_as_of_now() -> Created:
+        profile = profiles.get_with_rates(request.org_id, request.account_id)
+        return deadline.retry(lambda: issue(*profile))
+
+    def issue(org: Org, account: Account, own: OwnRates) -> Created:
         opened = issuing.open(org, [account.id], now, external=external)
         if known := external.replay(opened.known):
             return known
@@ -60,4 +64,4 @@ def issue_invoice(
         issuing.write(journal, external)
         return Created(str(invoice.key.ordinal))
 
-    return deadline.retry(issue)
+    return deadline.retry(issue_as_of_now, on=SellerChangedError)

@@ -647,8 +647,8 @@ class InvoiceResponseDTO(InvoiceSummaryDTO):
                 TaxTotalDTO.from_domain(total, language_of(invoice.buyer))
                 for total in invoice.taxes
             ],
-            national_tax=NationalTaxDTO.from_domain(invoice.conversion, invoice.currency)
-            if invoice.conversion
+            national_tax=NationalTaxDTO.from_domain(invoice.national_tax, invoice.currency)
+            if invoice.national_tax
             else None,
             period=PeriodDTO.from_domain(invoice.cycle),
             payments=[PaymentResponseDTO.from_domain(each) for each in whole.payments],

@@ -11,6 +11,8 @@ Spain: its provinces by INE code, with IVA, IGIC or IPSI, and how long invoices 
 """
 
 import re
+from datetime import date
+from decimal import Decimal
 
 from billing.domain.regimes.regime import Regime, Region, history
 from billing.domain.tax import TaxType
@@ -20,6 +22,16 @@ _POSTAL_CODE = re.compile(r"(0[1-9]|[1-4][0-9]|5[0-2])[0-9]{3}", re.ASCII)
 
 _IVA = history(TaxType.IVA, "2016-01-01 21")
 _IGIC = history(TaxType.IGIC, "2016-01-01 7, 2019-01-01 3, 2020-01-01 7")
+
+IVA_RATES = frozenset(map(Decimal, (0, 4, 10, 21)))
+"""The rates of IVA: arts. 90 and 91, and 0 for what was taxed at nothing for a time."""
+RETIRED_IVA_RATES = {
+    Decimal(5): (date(2022, 7, 1), date(2024, 9, 30)),
+    Decimal(2): (date(2024, 10, 1), date(2024, 12, 31)),
+    Decimal("7.5"): (date(2024, 10, 1), date(2024, 12, 31)),
+}
+"""Rates that there were for a time, with their first and last day."""
+
 _SPECIAL_TERRITORIES = {
     35: ("ES-CN", _IGIC),
     38: ("ES-CN", _IGIC),

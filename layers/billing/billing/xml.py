@@ -1,4 +1,4 @@
-"""XML as the rules of EN 16931 and Peppol want it: nothing empty, nothing that XML cannot hold."""
+"""XML as EN 16931, Peppol and the tax agency want it: nothing empty, nothing XML cannot hold."""
 
 import re
 from decimal import Decimal
@@ -11,7 +11,7 @@ def node(tag: str, *content: Element | str | None, **attributes: str) -> Element
     """
     Create an element from text or elements; return None if it would be empty.
 
-    Empty elements are against the rules of EN 16931 and Peppol alike. Characters that XML
+    Empty elements are against the rules of EN 16931, Peppol and the agency. Characters that XML
     cannot hold are replaced.
     """
     element = Element(tag, attributes)

@@ -1,0 +1,245 @@
+"""
+Fiscal records, in the invoices' table.
+
+    pk              sk            what
+    fiscal#<org>    <position>    a record that amends an earlier one
+
+The record of a document is a part of the item of its number: see numbering.py. `fiscal` and
+`fiscal_personal` never change, but that the second can be erased; `fiscal_verdict` is what the
+agency answered. The index `fiscal` lists the records of an org by their state, in the order of the
+chain; one that a later record takes the place of is in no list. Positions are written with ten
+digits, so that they sort.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import batched, islice
+from typing import Any
+
+from billing import config
+from billing.domain.errors import NotFoundError
+from billing.domain.idempotency import ExternalId, IdempotencyRecord
+from billing.domain.invoices import InvoiceKey
+from billing.domain.numbering import LANE
+from billing.domain.records import to_json
+from billing.domain.verifactu import FiscalEnd, FiscalRecord, KeptRecord, RecordState, Verdict
+from billing.persistence.dynamodb import (
+    ConditionFailedError,
+    Expected,
+    Item,
+    Key,
+    get_item,
+    get_items_of,
+    joined,
+    padded,
+    put,
+    query,
+    transact,
+    update,
+)
+from billing.persistence.fiscal_items import (
+    end_attributes,
+    fiscal_list,
+    is_record,
+    record_attributes,
+    to_fiscal_end,
+    to_kept_record,
+    verdict_attribute,
+)
+from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
+from billing.persistence.invoice_items import summary_key, to_summary
+from billing.persistence.numbering import lane_key, number_key
+
+_AT_ONCE = 100
+"""Writes that one transaction takes."""
+_EXTERNAL = "fiscal_correction"
+
+
+class FiscalRecordRepository:
+    """The fiscal records of all orgs."""
+
+    def __init__(self) -> None:
+        self._table = config.invoices_table()
+
+    # ---------------------------------------------------------------- read
+
+    def get(self, key: InvoiceKey) -> KeptRecord:
+        """
+        Read the latest record of a document.
+
+        Raise NotFoundError where there is no such document, or no record of it.
+        """
+        return self.list_of(key)[-1]
+
+    def list_of(self, key: InvoiceKey) -> list[KeptRecord]:
+        """Read all records of a document, the latest last; as get() does."""
+        found = get_items_of(self._table, summary_key(key)).get(summary_key(key))
+        if found is None:
+            raise NotFoundError
+        item = get_item(self._table, number_key(key.org_id, to_summary(key, found).number))
+        if item is None or not is_record(item):
+            raise NotFoundError("The document has no fiscal record.")
+        keys = [_amendment_key(key.org_id, position) for position in _amendments(item)]
+        later = get_items_of(self._table, *keys)
+        return [to_kept_record(key.org_id, each) for each in (item, *(later[key] for key in keys))]
+
+    def list_by_state(
+        self, org_id: str, state: RecordState, after: str | None, limit: int
+    ) -> list[KeptRecord]:
+        """
+        List records of an org that have a state, in the order of the chain.
+
+        `after` is the position to begin behind. The index lags behind its table a little.
+        """
+        items = query(
+            self._table,
+            "fiscal_list = :list AND fiscal_place > :after",
+            {":list": {"S": fiscal_list(org_id, state)}, ":after": {"S": after or padded(0)}},
+            IndexName="fiscal",
+            Limit=limit,
+        )
+        return [to_kept_record(org_id, item) for item in islice(items, limit)]
+
+    def pending(self, org_id: str, limit: int) -> list[KeptRecord]:
+        """
+        List the first records that are still to be sent, in the order of the chain.
+
+        The index lags: a record that was just answered can still be in it, and one that was just
+        made can be missing, so that there is a gap before the next.
+        """
+        return self.list_by_state(org_id, RecordState.PENDING, None, limit)
+
+    def end(self, org_id: str) -> FiscalEnd:
+        """Read the end of an org's chain."""
+        return to_fiscal_end(get_item(self._table, lane_key(org_id, LANE.letter)) or {})
+
+    def list_amendments(self, org_id: str, after: int, before: int) -> Iterator[KeptRecord]:
+        """List the records that amend others between two positions, in the order of the chain."""
+        if before - after < 2:
+            return
+        items = query(
+            self._table,
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            {
+                ":pk": {"S": _amendment_key(org_id, 0)[0]},
+                ":first": {"S": padded(after + 1)},
+                ":last": {"S": padded(before - 1)},
+            },
+        )
+        for item in items:
+            yield to_kept_record(org_id, item)
+
+    def find_external(
+        self, org_id: str, external: ExternalId
+    ) -> tuple[IdempotencyRecord | None, FiscalEnd]:
+        """Read what has the external id of a correction, and the end of the chain, at once."""
+        key, lane = external_key(org_id, _EXTERNAL, external.value), lane_key(org_id, LANE.letter)
+        found = get_items_of(self._table, key, lane)
+        return to_idempotency_record(found.get(key)), to_fiscal_end(found.get(lane, {}))
+
+    # ---------------------------------------------------------------- write
+
+    def answered(self, answers: Sequence[tuple[KeptRecord, Verdict]]) -> None:
+        """
+        Write what the agency answered to records that are still to be sent.
+
+        A record that was answered meanwhile keeps that answer, so this can be done again.
+        """
+        for some in batched(answers, _AT_ONCE, strict=False):
+            left = list(some)
+            while left:
+                try:
+                    transact([self._answer(*each) for each in left])
+                    break
+                except ConditionFailedError as error:
+                    left = [each for n, each in enumerate(left) if n not in error.failed]
+
+    def amend(
+        self,
+        before: Sequence[KeptRecord],
+        record: FiscalRecord,
+        end: FiscalEnd,
+        external: ExternalId,
+    ) -> None:
+        """
+        Write a record that takes the place of the latest of a document's records.
+
+        `before` are all of them, as they were read. Raise ContentionError where another record is
+        the last of the chain by now, or the agency has answered meanwhile.
+        """
+        latest, later = before[-1], before[1:]
+        key = latest.key
+        is_sent = latest.state is not RecordState.NOT_SENT
+        state = RecordState.PENDING if is_sent else RecordState.NOT_SENT
+        amendments = [each.record.position for each in later]
+        unlisted = "REMOVE fiscal_list, fiscal_place"
+        as_read: Expected = {"fiscal_state": latest.state.value}
+        writes = [
+            update(
+                self._table,
+                number_key(key.org_id, record.declaration.number),
+                f"SET fiscal_amendments = :all {'' if later else unlisted}",
+                {":all": {"S": to_json([*amendments, record.position])}},
+                expected={
+                    "fiscal_amendments": to_json(amendments) if later else None,
+                    **({} if later else as_read),
+                },
+            ),
+            update(
+                self._table,
+                lane_key(key.org_id, LANE.letter),
+                "SET fiscal_position = :fiscal_position, fiscal_end = :fiscal_end",
+                {f":{name}": value for name, value in end_attributes(record.end).items()},
+                expected={"fiscal_position": end.position},
+            ),
+            put(
+                self._table,
+                _amendment_key(key.org_id, record.position),
+                {
+                    "account_id": {"S": key.account_id},
+                    "ordinal_of_account": {"N": str(key.ordinal)},
+                    **record_attributes(key.org_id, record, state),
+                },
+            ),
+            put_external(
+                self._table,
+                external_key(key.org_id, _EXTERNAL, external.value),
+                str(record.position),
+                external,
+            ),
+        ]
+        if later:
+            writes.append(update(self._table, record_key(latest), unlisted, {}, expected=as_read))
+        transact(writes)
+
+    def _answer(self, kept: KeptRecord, verdict: Verdict) -> Any:
+        return update(
+            self._table,
+            record_key(kept),
+            "SET fiscal_state = :state, fiscal_verdict = :verdict, fiscal_list = :list",
+            {
+                ":state": {"S": verdict.state.value},
+                ":verdict": verdict_attribute(verdict),
+                ":list": {"S": fiscal_list(kept.key.org_id, verdict.state)},
+            },
+            expected={"fiscal_state": RecordState.PENDING.value},
+        )
+
+
+def record_key(kept: KeptRecord) -> Key:
+    """Return the key of the item that a record is a part of."""
+    if kept.record.amendment:
+        return _amendment_key(kept.key.org_id, kept.record.position)
+    return number_key(kept.key.org_id, kept.record.declaration.number)
+
+
+def _amendment_key(org_id: str, position: int) -> Key:
+    return joined("fiscal", org_id), padded(position)
+
+
+def _amendments(item: Item) -> list[int]:
+    """Return the positions of the records that amend that of an item, oldest first."""
+    positions: list[int] = []
+    if "fiscal_amendments" in item:
+        positions = json.loads(item["fiscal_amendments"]["S"])
+    return positions

@@ -1,0 +1,1 @@
+"""VERI*FACTU as XML, by the schemas of Spain's tax agency."""
