@@ -262,6 +262,21 @@ BUGS = [
         "tests/documents/test_every_document.py::test_what_a_run_bills",
     ),
     Bug(
+        8, "a link to a page works when it has expired",
+        f"{BILLING}/domain/share_links.py",
+        "if self.expires_at <= now:", "if False:",
+        "tests/integration/test_share_links.py"
+        "::test_an_expired_link_says_so_from_that_instant_on",
+    ),
+    Bug(
+        8, "a link to a file outlives the link to its page",
+        "functions/shared_page/app.py",
+        "max(1, min(LINK_SECONDS, int((link.expires_at - clock.now()).total_seconds())))",
+        "LINK_SECONDS",
+        "tests/integration/test_shared_page.py"
+        "::test_no_link_to_a_file_outlives_the_link_to_its_page",
+    ),
+    Bug(
         15, "a cycle that was billed tells nothing of its refunds",
         f"{BILLING}/persistence/item_events.py",
         '    ("account", "cycle"): _cycle,\n', "",
@@ -278,6 +293,12 @@ BUGS = [
         f"{BILLING}/services/read_events.py",
         "        if event.position != position:\n            return\n", "",
         "tests/integration/test_events.py::test_a_gap_is_read_again",
+    ),
+    Bug(
+        16, "a link to a page outlives the token that makes it",
+        f"{BILLING}/domain/share_links.py",
+        "if expires_at and latest and expires_at > latest:", "if False:",
+        "tests/integration/test_share_links.py::test_no_link_outlives_the_token_that_makes_it",
     ),
     Bug(
         16, "those that a token comes from are not read",

@@ -30,6 +30,8 @@ from billing.presentation.epc_qr import compact, epc_shape, grouped
 from billing.presentation.html import document, element
 
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_LONG = 13
+"""Characters of an amount that stand on one line of a phone in the largest letters."""
 _FAILURES: dict[type[BillingError], tuple[str, str]] = {
     LinkExpiredError: ("link_expired", "ask_for_link"),
     LinkRevokedError: ("link_revoked", "ask_for_link"),
@@ -152,7 +154,7 @@ def _owed(
     else:
         label, amount = words["amount_due"], _amount(remaining, locale)
     yield element("p", label, class_="label")
-    yield element("p", amount, class_="amount")
+    yield element("p", amount, class_="amount long" if len(amount) > _LONG else "amount")
     if not summary.is_credit and not is_settled:
         due = formats.day(invoice.due_date, locale)
         yield element("p", f"{words['due']} ", element("strong", due), class_="due")

@@ -199,7 +199,8 @@ def _violations(browser: Chrome) -> list[str]:
 
 
 def _take(browser: Chrome, size: str, name: str) -> None:
-    height = browser.execute_script("return document.documentElement.scrollHeight")
+    page = browser.find_element(By.CLASS_NAME, "page")
+    height = page.location["y"] * 2 + page.size["height"]
     width = SIZES[size][0] if size == "phone" else 860
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

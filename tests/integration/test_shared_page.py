@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,16 @@ import pytest
 from billing import aws, clock
 from billing.domain.share_links import new_secret
 from tests.integration.conftest import Answer, Invoker
+from tests.integration.faults import (
+    Fault,
+    Faulty,
+    break_down,
+    hang,
+    lose_the_answer,
+    reset,
+    throttle,
+)
+from tests.integration.test_refund_races import at_once
 
 LINE = {"description": "Line", "quantity": 1, "unit_price": 100}
 TAX = {"tax": {"type": "IVA", "percentage": 21}}
@@ -378,6 +389,43 @@ def test_a_failure_of_ours_is_a_page_too(
     assert answer.status == 503
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "Algo ha ido mal" in answer.text
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", [reset, hang, lose_the_answer, break_down, throttle])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 1000], ids=["once", "for good"])
+def test_whatever_fails_it_is_a_page_that_comes(
+    invoiced: Invoker,
+    dynamodb: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    nth: int,
+    times: int,
+) -> None:
+    """The third call counts the opening, on which nothing depends."""
+    secret = _share(invoiced)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    with Faulty(dynamodb, nth, fault, times):
+        answer = invoiced("shared_page_get", token=secret)
+
+    is_shown = times == 1 or nth == 3
+    assert answer.status == 200 if is_shown else answer.status in (502, 503, 504)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert ("Pendiente de pago" if is_shown else "Algo ha ido mal") in answer.text
+    assert secret not in answer.text or is_shown
+
+
+@pytest.mark.faults
+def test_openings_at_once_are_all_counted(invoiced: Invoker) -> None:
+    secret = _share(invoiced)
+
+    opened = at_once([partial(invoiced, "shared_page_get", token=secret)] * 24)
+
+    assert {each.status for each in opened} == {200}
+    [link] = invoiced("share_list").json["links"]
+    assert link["opened"] == 24
 
 
 # ---------------------------------------------------------------- what it costs

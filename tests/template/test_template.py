@@ -135,6 +135,18 @@ def test_every_route_asks_the_application_and_nobody_before_it() -> None:
     assert "components" not in api["Body"]
 
 
+def test_the_log_of_calls_has_no_path_as_that_of_a_shared_page_is_a_secret() -> None:
+    [stage] = of_type("ApiGatewayV2::Stage").values()
+
+    logged = re.findall(r"\$context\.([\w.]+)", stage["AccessLogSettings"]["Format"])
+
+    assert "routeKey" in logged
+    assert set(logged) <= {
+        "requestId", "requestTime", "identity.sourceIp", "routeKey", "status", "responseLatency",
+        "integrationLatency", "integrationErrorMessage",
+    }  # fmt: skip
+
+
 OF_BROWSERS = {
     "accept", "accept-encoding", "cache-control", "content-encoding", "content-security-policy",
     "referrer-policy", "x-content-type-options",
