@@ -2,6 +2,7 @@
 # make run    the API on this machine, until Ctrl-C      make start / make stop   in the background
 # make status what runs, and how old its state is        make logs                what functions log
 # make test   every check there is                       make check               format, lint, types
+# make mail   the mails that were sent here, and the last one, or N=3
 # make unit   what needs no deployed stack, in a minute  make format              mend format and lint
 # make one T=tests/…::test_x   one test, the quickest    make nightly             planted, soak, attack
 # make moto   plain paths on moto, a second opinion      make planted, make soak  planted bugs, walks
@@ -29,7 +30,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	$(UNUSED:%=--no-emit-package %)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs status invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
+.PHONY: help setup run start stop logs status mail invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
 .SILENT:
 
 help:
@@ -42,6 +43,9 @@ run start: setup
 
 stop logs status api: .venv/ready
 	$(BIN)/python -m local $@
+
+mail: .venv/ready
+	$(BIN)/python -m local mail $(N)
 
 # SAM_LOCAL names what stands in for `sam local` where no Docker runs.
 invoke: .venv/ready
@@ -136,6 +140,8 @@ lock: .venv/ready
 		--output-file functions/documents/requirements.txt
 	$(COMPILE) --group presentation --constraint requirements-dev.txt \
 		--output-file functions/shared_page/requirements.txt
+	$(COMPILE) --group presentation --constraint requirements-dev.txt \
+		--output-file functions/send_invoice/requirements.txt
 	$(COMPILE) --group local --output-file local/requirements.txt
 	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt

@@ -1,17 +1,24 @@
 """
-Draw the pictures of documents in this folder.
+Draw the pictures of documents and mails in this folder; those of mails take a Chromium.
 
     PYTHONPATH=.:layers/billing python docs/pictures.py
 """
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import quote
 
-from billing.domain.invoices import IssuedInvoice
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from billing.domain.invoices import InvoiceSummary, IssuedInvoice
+from billing.presentation.invoice_mail import InvoiceMail, to_html
 from functions.documents.pdf.render import compiler, inputs
 from tests.sample_invoices import (
+    BUYER,
     CREDIT_NOTE,
     JPY,
     LETTERS,
@@ -45,7 +52,40 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
 }
 
 
+MAILS = {"mail-light": "light", "mail-dark": "dark"}
+"""Pictures of a mail, in a client that prefers light or dark."""
+LINK = "https://billing.example/p/…"
+MAIL_WIDTH, MAIL_HEIGHT = 620, 880
+
+
 def main() -> None:
+    draw_documents()
+    draw_mails()
+
+
+def draw_mails() -> None:
+    mail = InvoiceMail(TWELVE_LINES, InvoiceSummary.of(TWELVE_LINES, ""), SELLER, BUYER, LINK)
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--hide-scrollbars",
+        f"--window-size={MAIL_WIDTH},{MAIL_HEIGHT}",
+    ):
+        options.add_argument(argument)
+    browser = Chrome(options, Service(shutil.which("chromedriver")))
+    try:
+        for name, scheme in MAILS.items():
+            media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            browser.get("data:text/html;charset=utf-8," + quote(to_html(mail)))
+            browser.save_screenshot(str(Path(__file__).parent / f"{name}.png"))
+    finally:
+        browser.quit()
+
+
+def draw_documents() -> None:
     for name, (invoice, index) in PICTURES.items():
         read = inputs(invoice, LOGO.encode() if invoice.seller.logo else None)
         pages = compiler(*json.loads(read["fonts"])).compile(

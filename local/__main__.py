@@ -10,6 +10,7 @@ The commands behind the Makefile.
     python -m local invoke FUNCTION EVENT   run one function on one event by `sam local invoke`
     python -m local call EVENT     run the function of an event in this process, for a debugger
     python -m local api       serve the API by `sam local start-api`, until Ctrl-C
+    python -m local mail [N]  list the mails that were sent, and show the Nth, or the last
     python -m local exec COMMAND…   run a command with the settings of the running stack
     python -m local with COMMAND…   run a command against a fresh stack on a free port
 """
@@ -32,7 +33,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local import containers, deploy, emulator, events, reload, seed
+from local import containers, deploy, emulator, events, mail, reload, seed
 from local.logs import Log
 from local.stack import (
     DEFAULT_PORT,
@@ -169,6 +170,23 @@ def call(arguments: list[str]) -> int:
 def api(_: list[str]) -> int:
     """Serve the API from containers."""
     return containers.api(from_environment())
+
+
+def show_mail(arguments: list[str]) -> int:
+    """List the mails that were sent, and show one, by its number, or the last."""
+    folder = from_environment().mail
+    sent = mail.files(folder)
+    if not sent:
+        raise StackError("No mail was sent yet")
+    for line in mail.listed(folder):
+        print(line)
+    number = arguments[0] if arguments else str(len(sent))
+    if not number.isdecimal() or not 1 <= int(number) <= len(sent):
+        raise StackError(f"There is no mail {number}: say one from 1 to {len(sent)}")
+    print()
+    for line in mail.shown(sent[int(number) - 1]):
+        print(line)
+    return 0
 
 
 def run_here(command: list[str]) -> int:
@@ -331,7 +349,14 @@ def main() -> int:
         "logs": logs,
         "status": status,
     }
-    with_status = {"invoke": invoke, "call": call, "api": api, "exec": run_here, "with": run_with}
+    with_status = {
+        "invoke": invoke,
+        "call": call,
+        "api": api,
+        "mail": show_mail,
+        "exec": run_here,
+        "with": run_with,
+    }
     parser.add_argument("command", choices=[*commands, *with_status])
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()

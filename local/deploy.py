@@ -5,6 +5,7 @@ What was deployed is noted in the emulator itself, as a parameter, so that the n
 kept together with the thing it is about.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -20,6 +21,7 @@ from typing import Any
 import boto3
 import yaml
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local import stand_ins
 from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
@@ -30,6 +32,8 @@ SOURCES = ("template.yaml", "packaging", "functions", "layers")
 ARTIFACTS = "local-artifacts"
 SINGLE = {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
 """Actions that AWS asks for where a batch is meant; the emulator asks for one of their own."""
+MAIL_DOMAIN = "example.com"
+"""The domain that orgs of the local stack may mail documents from."""
 DEPLOYED = "/local/deployed"
 RELOADED = "/local/reloaded"
 """Notes: which sources the emulator runs, and which of them never went through CloudFormation."""
@@ -117,9 +121,13 @@ def deploy(stack: Stack) -> None:
             f"PublicUrl={stack.base_url}",
             "VerifactuProducer=Ejemplo", "VerifactuProducerTaxId=B75777847",
             "VerifactuService=test",
+            f"MailDomains={MAIL_DOMAIN}",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             stack=stack,
         )  # fmt: skip
+    # As whoever deploys to AWS does by hand: nobody may mail from a domain that is not verified.
+    with contextlib.suppress(ClientError):
+        client(stack, "sesv2").create_email_identity(EmailIdentity=MAIL_DOMAIN)
     finish(stack)
 
 
@@ -268,7 +276,11 @@ def _stack_status(stack: Stack) -> str | None:
 
 
 def _for_emulator(built: Path) -> Path:
-    """Allow calls in batches too, where a template allows the single ones, as AWS does."""
+    """
+    Allow calls in batches too, where a template allows the single ones, as AWS does.
+
+    What is asked of SES names no resource that the emulator knows.
+    """
     template = yaml.safe_load(built.read_text())
     for resource in template["Resources"].values():
         for policy in resource.get("Properties", {}).get("Policies", []):
@@ -277,6 +289,8 @@ def _for_emulator(built: Path) -> Path:
                 actions = [actions] if isinstance(actions, str) else actions
                 batches = [f"{each}Batch" for each in actions if each in SINGLE]
                 statement["Action"] = [*actions, *batches]
+                if actions[0].startswith("ses:"):
+                    statement["Resource"] = "*"
     file = built.with_name("emulator.yaml")
     file.write_text(yaml.safe_dump(template))
     return file

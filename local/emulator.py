@@ -169,6 +169,7 @@ def _environment(stack: Stack, temporary: Path) -> dict[str, str]:
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(stack.state / "s3"),
         "API_ID_FILE": str(stack.api_id_file),
+        "MAIL_DIR": str(stack.mail),
         "API_CONCURRENCY": str(CONCURRENCY),
         # Listeners on ports of their own, which would keep two stacks from standing side by side.
         "IOT_MTLS_ENABLED": "0",

@@ -15,6 +15,7 @@ SIGTERM saves all of it and ends it, SIGUSR1 only saves.
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +36,7 @@ from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 from ministack import app as ministack  # type: ignore[import-not-found]
 from ministack.core import lambda_runtime, persistence  # type: ignore[import-not-found]
-from ministack.services import lambda_svc  # type: ignore[import-not-found]
+from ministack.services import lambda_svc, ses_v2  # type: ignore[import-not-found]
 
 from local import stand_ins
 
@@ -168,6 +170,27 @@ class State:
                     self._written[name] = text
 
 
+def _keep_mails() -> None:
+    """Write each mail that SES takes to a file, whole: ministack keeps its words only."""
+    handle, folder = ses_v2.handle_request, Path(os.environ["MAIL_DIR"])
+
+    async def handle_and_keep(
+        method: str, path: str, headers: Any, body: bytes, query_params: Any
+    ) -> Any:
+        answer = await handle(method, path, headers, body, query_params)
+        if method == "POST" and path.endswith("/outbound-emails") and answer[0] == HTTPStatus.OK:
+            asked = json.loads(body)
+            raw = base64.b64decode(asked["Content"]["Raw"]["Data"])
+            folder.mkdir(exist_ok=True)
+            partial = folder / f"{time.time_ns()}.new"
+            envelope = ", ".join(asked["Destination"]["ToAddresses"])
+            partial.write_bytes(f"X-Envelope-To: {envelope}\r\n".encode() + raw)
+            partial.rename(partial.with_suffix(".eml"))
+        return answer
+
+    ses_v2.handle_request = handle_and_keep
+
+
 def _answer_failures_as_aws_does() -> None:
     """Answer 500 without details if a function failed; ministack answers 502 with the reason."""
     to_response = lambda_svc.lambda_execute_result_to_api_proxy_response
@@ -275,6 +298,7 @@ async def main() -> None:
 
     ministack.save_all = state.save_all  # which it calls as it ends
     _answer_failures_as_aws_does()
+    _keep_mails()
     _read_streams_from_their_beginning()
     _repeat_records_that_failed()
     _wait_less_for_log_lines()

@@ -49,6 +49,11 @@ class Stack:
         return self.directory / "state"
 
     @property
+    def mail(self) -> Path:
+        """The mailbox: every mail that was sent, as a file."""
+        return self.state / "mail"
+
+    @property
     def api_id_file(self) -> Path:
         """The file that names the API at base_url, for the gateway."""
         return self.state / "api_id"

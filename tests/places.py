@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def enter_tables(backend: str) -> None:
             aws.sqs(),
             aws.secrets(),
             aws.events(),
+            aws.ses(),
             aws.lambda_(),
         ):
             client.meta.events.register("provide-client-params", roles.check)
@@ -78,6 +80,8 @@ def _tables(backend: str) -> Settings:
         "VERIFACTU_PRODUCER_TAX_ID": "B75777847",
         "VERIFACTU_INSTALLATION": "1",
         "VERIFACTU_SERVICE": "production",
+        "MAIL_CONFIGURATION_SET": "mail-of-tests",
+        "MAIL_DOMAINS": "example.com",
     }
     return {**place, **made, **others}
 
@@ -95,7 +99,12 @@ def _start_emulator() -> Settings:
     emulator.start(stack)
     _running.callback(shutil.rmtree, stack.directory)
     _running.callback(emulator.stop, stack)
-    return stack.aws_environment()
+    return {**stack.aws_environment(), "MAILBOX": str(stack.mail)}
+
+
+def mailbox() -> Path:
+    """Return where the mails that this process had sent are kept."""
+    return Path(os.environ["MAILBOX"])
 
 
 def _start_moto() -> Settings:

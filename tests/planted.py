@@ -148,6 +148,19 @@ BUGS = [
         "tests/integration/test_deliveries.py::test_all_ends_the_same",
     ),
     Bug(
+        9, "two functions that get a mail at once both send it",
+        f"{BILLING}/domain/mails.py",
+        "if self.leased_until and now < self.leased_until:", "if False:",
+        "tests/integration/test_mails.py::test_two_functions_at_once_send_one",
+    ),
+    Bug(
+        9, "a mail that was sent is sent again",
+        f"{BILLING}/services/send_invoice.py",
+        "    if mail.is_done:\n        return\n", "",
+        "tests/integration/test_mails.py"
+        "::test_it_goes_out_once_however_often_the_stream_and_the_queue_say_so",
+    ),
+    Bug(
         10, "calls begin that cannot end in time",
         f"{BILLING}/deadline.py",
         "    if seconds_left() < seconds:\n        raise UpstreamTimeoutError\n", "",

@@ -42,6 +42,8 @@ PRICES = {
     "secret-month": 0.40,
     "key-month": 1.00,
     "key request": 0.03 / 10_000,
+    "mail": 0.10 / 1000,
+    "GB attached to mails": 0.12,
 }
 TEMPLATE = (Path(__file__).parents[1] / "template.yaml").read_text()
 STANDING = {
@@ -63,6 +65,8 @@ LOG_KB = 1.6
 CALLS_PER_TOKEN_AND_MINUTE = 10
 """The function reads a token once a minute, in each of its execution environments."""
 PDF_KB = 60
+AS_BASE64 = 4 / 3
+"""What is attached grows by."""
 KB = 1 / 1024 / 1024
 """In GB."""
 
@@ -81,6 +85,7 @@ class Operation:
     s3_puts: float = 0
     s3_gets: float = 0
     messages: float = 0
+    mails: float = 0
     out_kb: float = 1
 
     @property
@@ -96,6 +101,8 @@ class Operation:
             "S3, SQS": self.s3_puts * PRICES["S3 PUT"]
             + self.s3_gets * PRICES["S3 GET"]
             + self.messages * PRICES["SQS request"],
+            "SES": self.mails
+            * (PRICES["mail"] + PDF_KB * AS_BASE64 * KB * PRICES["GB attached to mails"]),
             "logs": LOG_KB * KB * PRICES["log GB"],
             "out": self.out_kb * KB * PRICES["GB to the internet"],
         }
@@ -136,6 +143,17 @@ WEBHOOK = Operation(
     messages=3,
     out_kb=1,
 )
+MAIL = Operation(
+    "mail a document, and hear of it",
+    writes=8,
+    reads=4,
+    calls=0,
+    milliseconds=250,
+    s3_gets=1,
+    messages=3,
+    mails=1,
+    out_kb=0,
+)
 SHARE = Operation("share a document by a link", writes=4, reads=2, milliseconds=WRITE_MS)
 SHARED_PAGE = Operation(
     "open a shared page", writes=1, reads=3, milliseconds=WRITE_MS, s3_gets=1, out_kb=20
@@ -145,8 +163,8 @@ DETAIL = Operation("fetch an invoice", reads=2, out_kb=3)
 LINK = Operation("link to a PDF, and open it", reads=2, s3_gets=1, out_kb=1 + PDF_KB)
 
 OPERATIONS = (
-    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, WEBHOOK, PAGE, DETAIL,
-    LINK, SHARE, SHARED_PAGE,
+    MOVEMENT, USAGE, REFUND, INVOICE, BILL, PDF, CREDIT, PAYMENT, EVENT, WEBHOOK, MAIL, PAGE,
+    DETAIL, LINK, SHARE, SHARED_PAGE,
 )  # fmt: skip
 
 MONTH: dict[Operation, float] = {

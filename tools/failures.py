@@ -53,6 +53,8 @@ _EXAMPLES: tuple[BillingError, ...] = (
     errors.DocumentNotReadyError(),
     errors.EndpointDisabledError(),
     errors.TooManyEndpointsError(10),
+    errors.NoSenderError("acme"),
+    errors.NotByEmailError("100001"),
     errors.ErasedError(),
     errors.PreconditionFailedError(),
     errors.TooLargeError("The invoice is too large; split it into several."),
@@ -70,5 +72,6 @@ NEVER_ANSWERED = {
     *("LINK_EXPIRED", "LINK_REVOKED"),  # said by the pages of links, in words
     "NOT_SANDBOX",  # said by the command line
     *("EVENT_NOT_YET", "EVENT_NOT_TAKEN"),  # said to streams
+    *("MAIL_BUSY", "MAIL_QUOTA_REACHED"),  # said to queues
 }
 """The codes that no client of the API meets."""

@@ -17,11 +17,13 @@ from pydantic import ValidationError
 from billing import clock, config, deadline
 from billing.adapters.documents import DocumentStore
 from billing.adapters.vies import Vies
+from billing.dialects.v1.deliveries import InvoiceDeliveryResponseDTO
 from billing.dialects.v1.events import EventDTO
 from billing.dialects.v1.tokens import TokenRequestDTO, TokenResponseDTO
 from billing.dialects.v1.webhooks import WebhookDeliveryResponseDTO, WebhookEndpointResponseDTO
 from billing.domain.errors import NotFoundError, NotSandboxError
 from billing.domain.ids import ALL_ACCOUNTS
+from billing.domain.mails import state_of
 from billing.domain.tokens import Grant, Role, new_token
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
@@ -29,6 +31,7 @@ from billing.persistence.charge_texts import ChargeTextRepository
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.events import EventRepository
 from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.mails import MailRepository
 from billing.persistence.tokens import TokenRepository
 from billing.persistence.upgrades import UpgradeRepository
 from billing.persistence.webhooks import WebhookRepository
@@ -53,6 +56,7 @@ SECONDS_BETWEEN_LINES = 5
 EVENTS_AT_ONCE = 100
 SECONDS_BETWEEN_READS = 1
 DELIVERIES_SHOWN = 25
+DOCUMENTS_SHOWN = 25
 
 
 @click.group(cls=StackGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -419,6 +423,29 @@ def webhooks(org: str, endpoint: str | None, as_json: bool) -> None:
                 f"{delivery.id}  {delivery.event_id}  {delivery.status}  "
                 f"{delivery.attempts} tries, {answered}{again}"
             )
+
+
+@cli.command()
+@org_option
+@click.option("--account", required=True, help="The account whose documents were mailed.")
+@json_option
+def mail(org: str, account: str, as_json: bool) -> None:
+    """List the mails with the last 25 documents of an account, and the state of its address."""
+    check_org(org)
+    try:
+        profile, *_, address = AccountRepository().get_details(org, account)
+    except NotFoundError as error:
+        raise click.ClickException(f"{org} has no account {account}.") from error
+    if not as_json:
+        click.echo(f"{profile.delivery_mode}  {state_of(profile, address)}  {profile.email}")
+    mails = MailRepository()
+    for document in InvoiceRepository().list_older(org, account, None, DOCUMENTS_SHOWN):
+        for each in mails.list_page(document.key, None, DELIVERIES_SHOWN):
+            if as_json:
+                click.echo(InvoiceDeliveryResponseDTO.from_domain(each).model_dump_json())
+                continue
+            at = each.sent_at or each.created_at
+            click.echo(f"{document.number}  {each.id}  {each.status:<10}  {at:%Y-%m-%d %H:%M:%S}Z")
 
 
 @cli.command()

@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError
 from billing import clock
 from billing.adapters.documents import DocumentsFunction
 from billing.adapters.event_bus import EventBus, NotTakenError
-from billing.adapters.queues import WebhooksQueue
+from billing.adapters.queues import MailQueue, WebhooksQueue
 from billing.domain.errors import BillingError, NotFoundError
+from billing.domain.mails import FIRST, is_mailed
 from billing.persistence.events import MAX_EVENTS, EventRepository, event_of, org_of_feed
 from billing.persistence.invoice_items import invoice_of_document
+from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.item_events import draw
 from billing.persistence.webhooks import WebhookRepository
 from billing.services.deliver_webhooks import fan_out
@@ -137,10 +139,14 @@ class StreamRecords(Queue):
 
 
 def _make_pdf(record: Mapping[str, Any]) -> None:
-    """Make the PDF of a new document; of an older one it is made when somebody asks for it."""
-    key = record["dynamodb"]["Keys"]
-    if record["eventName"] == "INSERT" and key["sk"]["S"] == "document":
-        DocumentsFunction().make_pdf(invoice_of_document(key["pk"]["S"]))
+    """Make the PDF of a new document, and have it mailed where that is wanted."""
+    keys = record["dynamodb"]["Keys"]
+    if record["eventName"] == "INSERT" and keys["sk"]["S"] == "document":
+        key = invoice_of_document(keys["pk"]["S"])
+        DocumentsFunction().make_pdf(key)
+        invoice, _ = InvoiceRepository().get_document(key)
+        if is_mailed(invoice):
+            MailQueue().send(key, FIRST)
 
 
 def _publish(record: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from billing import config
 from billing.adapters.documents import DocumentStore
 from billing.api import cursors
 from billing.api.access import ORG_ADMIN, ORG_READER, ORG_WRITER, READER, WRITER
@@ -24,6 +25,7 @@ from billing.dialects.v1.billing_info import (
 from billing.dialects.v1.e_invoices import EInvoiceReadinessDTO
 from billing.dialects.v1.subscriptions import SubscriptionListDTO
 from billing.domain.errors import NotFoundError
+from billing.domain.mails import check_sender
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.cycles import CycleRepository
 from billing.persistence.orgs import OrgRepository
@@ -65,6 +67,7 @@ def put_billing_info(
     Refused with 409 if the country would change, or the tax id after the first document
     (`TAXPAYER_FIXED`), or a series numbers documents of the other kind (`SERIES_TAKEN`).
     """
+    check_sender(request.mail_from, config.mail_domains())
     org = request.to_domain(org_id, sandbox=app.caller.grant.sandbox)
     version = replace_org(org, versions=versions_in(if_match), orgs=OrgRepository())
     return no_content(ETag=etag(version))

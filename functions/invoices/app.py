@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing import clock
+from billing import clock, config
 from billing.adapters.documents import (
     LINK_SECONDS,
     PDF,
@@ -17,6 +17,7 @@ from billing.adapters.documents import (
     DocumentStore,
     content_disposition,
 )
+from billing.adapters.queues import MailQueue
 from billing.api import cursors
 from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
@@ -37,6 +38,7 @@ from billing.api.params import (
 )
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
+from billing.dialects.v1.deliveries import InvoiceDeliveryListDTO, InvoiceDeliveryRequestDTO
 from billing.dialects.v1.invoices import (
     AccountBalanceResponseDTO,
     CreditNoteRequestDTO,
@@ -67,6 +69,7 @@ from billing.persistence.accounts import AccountRepository
 from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
+from billing.persistence.mails import MailRepository
 from billing.persistence.payments import PaymentRepository
 from billing.persistence.payouts import PayoutRepository
 from billing.services.credit_invoice import credit_invoice
@@ -75,6 +78,7 @@ from billing.services.pay_out import pay_out
 from billing.services.provide_pdf import provide_pdf
 from billing.services.read_invoice import read_invoice
 from billing.services.receive_payment import receive_payment
+from billing.services.request_delivery import request_delivery
 from billing.services.reverse_payment import reverse_payment
 
 app = BillingApp()
@@ -513,6 +517,57 @@ def get_payout(
     """
     payout = PayoutRepository().get(invoice_key(org_id, account_id, invoice_id), payout_id)
     return PayoutResponseDTO.from_domain(payout)
+
+
+@app.post(
+    f"{V1_INVOICES}/<invoiceId>/deliveries", security=WRITER, status_code=201, tags=["v1 invoices"]
+)
+def create_delivery(
+    org_id: OrgId, account_id: AccountId, invoice_id: InvoiceId, request: InvoiceDeliveryRequestDTO
+) -> Response[GenericCreatedResponseDTO]:
+    """Mail a document to its account once more
+
+    Use it where a customer has lost a mail, or had another address when it was sent: it goes to the
+    `email` that the account has now, also if the document was issued before the org had a sender.
+
+    Refused with 409 if the org has no sender (`NO_SENDER`), the account is not delivered to by
+    e-mail (`NOT_BY_EMAIL`), or the PDF is being made (`DOCUMENT_NOT_READY`), and with 410 once the
+    document was erased (`ERASED`).
+    """
+    key, invoices = invoice_key(org_id, account_id, invoice_id), InvoiceRepository()
+    provide_pdf(key, invoices=invoices, maker=DocumentsFunction())
+    requested = request_delivery(
+        key,
+        request.external_id(request.external_delivery_unique_id, account_id, invoice_id),
+        now=clock.now(),
+        domains=config.mail_domains(),
+        mails=MailRepository(),
+        queue=MailQueue(),
+    )
+    path = location(org_id, "delivery", account_id, invoice_id)
+    return created(GenericCreatedResponseDTO(id=requested.id), requested, path)
+
+
+@app.get(f"{V1_INVOICES}/<invoiceId>/deliveries", security=READER, tags=["v1 invoices"])
+def list_deliveries(
+    org_id: OrgId,
+    account_id: AccountId,
+    invoice_id: InvoiceId,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> InvoiceDeliveryListDTO:
+    """List the mails with a document, and how far each is, newest first
+
+    Use it to see whether a customer was sent a document, and whether the mail came back.
+    """
+    key = invoice_key(org_id, account_id, invoice_id)
+    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "deliveries")
+    after = cursors.decode(cursor, *scope)
+    rows = MailRepository().list_page(key, after, limit + 1)
+    if not rows:
+        InvoiceRepository().get(key)
+    page, next_cursor = cursors.page(rows, limit, lambda each: each.id, *scope)
+    return InvoiceDeliveryListDTO.from_domain(page, next_cursor)
 
 
 @app.get(

@@ -26,7 +26,7 @@ USES = {
     "billing.einvoice": {"invoices", "documents"},
     "billing.dialects.v2": {"invoices"},
     "billing.dialects.v3": {"invoices"},
-    "billing.presentation": {"documents", "shared_page"},
+    "billing.presentation": {"documents", "send_invoice", "shared_page"},
     "typst": {"documents"},
     "stdnum": set[str](),
 }

@@ -115,6 +115,10 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
     elif service == "events":
         for bus in {each["EventBusName"] for each in params["Entries"]}:
             yield f"events:{operation}", _resource(bus)
+    elif service == "sesv2":  # of raw mails
+        for action in ("ses:SendEmail", "ses:SendRawEmail"):
+            yield action, "identity/*"
+            yield action, "configuration-set/mail"
     elif service == "secretsmanager":
         yield f"secretsmanager:{operation}", _resource(params["SecretId"])
     else:

@@ -10,6 +10,7 @@ from billing.domain.events import Event, EventType
 from billing.persistence.events import EventRepository
 from tests.integration.billing import Runs
 from tests.integration.conftest import Invoker
+from tests.integration.post import Post, post  # noqa: F401 - a fixture
 from tests.integration.receiver import receiver
 from tests.integration.test_webhooks import Org
 from tools import costs
@@ -106,6 +107,17 @@ def test_a_webhook_writes_what_it_is_reckoned_with(
     assert written() == costs.EVENT.writes + 2 * costs.WEBHOOK.writes - 1
 
 
+def test_a_mail_writes_what_it_is_reckoned_with(post: Post, written: Written) -> None:  # noqa: F811
+    key = post.issue()
+    post.make_pdf(key)
+    written()
+
+    assert post.go() == 0
+
+    assert post.statuses(key) == ["sent"]
+    assert written() == costs.MAIL.writes
+
+
 def test_a_run_writes_what_it_is_reckoned_with(runs: Runs, written: Written) -> None:
     _begin_series(runs.invoke)
     runs.invoke("movements_create")
@@ -117,7 +129,12 @@ def test_a_run_writes_what_it_is_reckoned_with(runs: Runs, written: Written) -> 
 
 
 def _begin_series(invoke: Invoker) -> None:
-    """Issue the first documents of an org, which check its profile besides."""
+    """
+    Issue the first documents of an org, which check its profile besides.
+
+    The records of one that has no sender are a little smaller.
+    """
+    assert invoke("billing_info_put_org", {"mail_from": None}).status == 204
     invoice = invoke("invoices_create", {"external_invoice_unique_id": "first"})
     credit = {"external_credit_note_unique_id": "first"}
     assert invoke("invoices_credit", credit, invoiceId=invoice.json["id"]).status == 201

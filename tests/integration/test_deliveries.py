@@ -20,12 +20,13 @@ import pytest
 
 from billing import aws
 from billing.adapters import queues
+from billing.domain.mails import LEASE
 from billing.persistence.item_events import draw
 from billing.services.deliver_webhooks import SLOT_TIME
 from billing_cli import dead_letters
 from tests import template
 from tests.integration.billing import audited
-from tests.integration.conftest import Json
+from tests.integration.conftest import EVENTS, Json
 from tests.integration.faults import Fault, lose_the_answer, reset
 from tests.integration.world import ACCOUNTS, SOURCES, World, id_of, new_world
 
@@ -56,6 +57,8 @@ class Kind:
     unreadable: tuple[Any, ...]
     is_written_down: bool = True
     """Whether anything is kept of it."""
+    is_leased: bool = False
+    """Whether what failed in its middle is let alone for a while."""
     is_after_charges: bool = False
     """
     Whether all is charged before there are any: what is charged later is in another bill, or to
@@ -96,6 +99,27 @@ def _documents(world: World) -> list[Json]:
     world.drain()
     world.issue("documents")
     return world.take(SOURCES["InvoicesTable to documents"])
+
+
+def _mails(world: World) -> list[Json]:
+    world.drain()
+    world.issue("mailed")
+    world.drain(but=SOURCES["MailQueue"])
+    return world.take(SOURCES["MailQueue"])
+
+
+def _bounces(world: World) -> list[Json]:
+    """Let SES tell of the mails of two documents that they came back."""
+    world.issue("bounced")
+    world.drain()
+    [example] = json.loads((EVENTS / "send_invoice_bounce.json").read_text())["Records"]
+    messages = []
+    for org_id, account_id in sorted({(*each.split(" ")[:2],) for each in world.mails})[:2]:
+        body = json.loads(example["body"])
+        ids = {"org_id": org_id, "account_id": account_id, "invoice_id": "1"}
+        body["detail"]["mail"]["tags"].update({name: [value] for name, value in ids.items()})
+        messages.append({**example, "messageId": account_id, "body": json.dumps(body)})
+    return messages
 
 
 def _audits_of_the_week(world: World) -> list[Json]:
@@ -182,6 +206,11 @@ def _scheduled(world: World, queue: str, go_on: Callable[[], None], what: str = 
     return world.take(SOURCES[queue])
 
 
+def _of_document(message: Json) -> str:
+    body = _body(message)
+    return f"invoice#{body['org_id']}#{body['account_id']}#{body['ordinal']}"
+
+
 def _body(message: Json) -> Json:
     body: Json = json.loads(message["body"])
     return body
@@ -260,6 +289,15 @@ KINDS = {
     "exchange rates": Kind(
         "LookupsQueue", _exchange_rates, lambda _: "exchange-rates", unreadable=BODIES
     ),
+    "a mail": Kind("MailQueue", _mails, _of_document, unreadable=BODIES, is_leased=True),
+    "a bounce": Kind(
+        "MailQueue",
+        _bounces,
+        lambda each: "#{org_id}#{account_id}#".format(
+            **{name: value[0] for name, value in _body(each)["detail"]["mail"]["tags"].items()}
+        ),
+        unreadable=BODIES,
+    ),
     "the audits of the week": Kind(
         "AuditsQueue",
         _audits_of_the_week,
@@ -314,6 +352,8 @@ def _half_failed_though_done(world: World, kind: Kind, messages: list[Json]) -> 
     with failing(messages, kind, lose_the_answer, writes_only=True):
         again = world.deliver(kind.source, messages)
     assert again
+    if kind.is_leased:
+        world.now += LEASE
     assert world.deliver(kind.source, again) == []
 
 

@@ -195,6 +195,8 @@ class Tenant:
         [details] = tenant("invoices_get").json
         ids["invoiceNumber"] = details["invoiceNumber"]
         for _ in range(count):
+            tenant.make("invoices_deliver")
+        for _ in range(count):
             ids["tokenId"] = tenant.make("tokens_create")
         for _ in range(count):
             ids["runId"] = tenant.make("billing_run_create")

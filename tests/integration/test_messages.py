@@ -9,12 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from billing.adapters.queues import AuditsQueue, BatchesQueue, RunsQueue
+from billing.adapters.queues import AuditsQueue, BatchesQueue, MailQueue, RunsQueue
 from billing.api.messages import MAX_HOPS, MAX_PAUSE_SECONDS, MAX_RECEIVES, take_messages
 from billing.aws import sqs
 from billing.domain.billing_runs import Batch
 from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamBusyError
+from billing.domain.invoices import InvoiceKey
 from tests import template
 from tests.integration.billing import record
 from tests.integration.conftest import Context, Json
@@ -149,8 +150,9 @@ def test_a_message_that_came_by_too_many_is_not_taken_and_raises_an_alarm(
         (lambda: AuditsQueue(7).send_orgs("demo"), "AUDITS_QUEUE"),
         (lambda: AuditsQueue(7).send_stretch(Stretch("demo", "A", 1, "")), "AUDITS_QUEUE"),
         (lambda: BatchesQueue(7).send([BATCH]), "BATCHES_QUEUE"),
+        (lambda: MailQueue(7).send(InvoiceKey("demo", "100001", 1), "0"), "MAIL_QUEUE"),
     ],
-    ids=["a run", "the runs of the day", "the audits of the week", "an audit", "a batch"],
+    ids=["a run", "the runs of the day", "the audits of the week", "an audit", "a batch", "a mail"],
 )
 def test_all_that_is_sent_counts_on(
     send: Callable[[], None], setting: str, monkeypatch: pytest.MonkeyPatch

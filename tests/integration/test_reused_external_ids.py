@@ -36,12 +36,18 @@ def _takes_external_id(schema: Json) -> bool:
     )
 
 
+def _says_more(schema: Json) -> bool:
+    """Return whether a body of this schema has more than an external id, to be another one by."""
+    named = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return len(named["properties"]) > 1 or "records" in named["properties"]
+
+
 CREATES = {
     f"POST {path}"
     for path, verb, operation in openapi.operations(DOCUMENT)
     if verb == "post" and "requestBody" in operation
     for content in operation["requestBody"]["content"].values()
-    if _takes_external_id(content["schema"])
+    if _takes_external_id(content["schema"]) and _says_more(content["schema"])
 }
 """Every route that creates something with an external id, as the OpenAPI document has them."""
 

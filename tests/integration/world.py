@@ -7,6 +7,7 @@ both in the same state, byte by byte.
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ from billing import aws, config
 from billing.adapters.documents import DocumentsFunction
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
+from billing.domain.mails import Mail
 from billing.domain.parties import VatNumberStatus
 from billing.domain.webhooks import Outcome
 from tests import resources, template
@@ -61,6 +63,8 @@ class World:
     now: datetime = NOVEMBER
     lanes: int = 1
     """How many lanes each org has."""
+    mails: Counter[str] = field(default_factory=Counter)
+    """How often each document was mailed."""
     _streamed: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many records of each stream were taken for a function."""
 
@@ -257,6 +261,8 @@ class World:
             **tables,
             _EVENTS: _told(tables[_EVENTS]),
             _WEBHOOKS: _delivered(tables[_WEBHOOKS]),
+            _INVOICES: _mailed(tables[_INVOICES], self.mails),
+            _LINKS: _linked(tables[_LINKS]),
             _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects},
         }
 
@@ -264,6 +270,8 @@ class World:
 _BUCKET = "DocumentsBucket"
 _EVENTS = "EventsTable"
 _WEBHOOKS = "WebhooksTable"
+_INVOICES = "InvoicesTable"
+_LINKS = "LinksTable"
 
 GONE = "https://gone.example.com/"
 """An endpoint that says that it is gone for good."""
@@ -278,6 +286,18 @@ class _Sender:
     def send(self, url: str, *_: Any) -> Outcome:
         """Tell what comes of it."""
         return Outcome(410 if url == GONE else 204)
+
+
+class _Mailer:
+    """Mails documents to nobody, and says that they came."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def send(self, mail: Mail, *_: Any) -> None:
+        """Count a mail."""
+        key = mail.key
+        self._world.mails[f"{key.org_id} {key.account_id} {key.ordinal} {mail.id}"] += 1
 
 
 class _Vies:
@@ -327,6 +347,7 @@ def new_world(lanes: int = 1) -> Iterator[World]:
         patch.setattr("functions.documents.app.render", _print)
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
         patch.setattr("functions.deliver_webhooks.app.WebhookSender", _Sender)
+        patch.setattr("functions.send_invoice.app.Mailer", lambda: _Mailer(world))
         patch.setattr("functions.lookups.app.Vies", _Vies)
         patch.setattr("functions.lookups.app.ReferenceRates", _Rates)
         for setting in ("VIES_URL", "EXCHANGE_RATES_URL"):
@@ -386,6 +407,22 @@ def _delivered(items: Json) -> Json:
             if url != GONE:
                 events.add(said["event_id"])
     return endpoints
+
+
+def _mailed(items: Json, mails: Counter[str]) -> Json:
+    """Read how far the mails are, each of which went out once, however often it was tried."""
+    sent = {}
+    for key, item in items.items():
+        if "mail_status" in item:
+            pk, sk = key.split(" ")
+            sent[" ".join([*pk.split("#")[1:], sk.split("#")[1]])] = item["mail_status"]["S"]
+    assert mails == dict.fromkeys(sent, 1)
+    return {key: item.get("mail_status", item) for key, item in items.items()}
+
+
+def _linked(items: Json) -> Json:
+    """Count the links of each document; they are random."""
+    return Counter(key.split(" ")[0] for key in items if key.startswith("invoice#"))
 
 
 def _items(table: str) -> Json:

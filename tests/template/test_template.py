@@ -55,7 +55,8 @@ def named(value: Any) -> str:
         return str(argument).removesuffix("Aliaslive")
     if function == "Fn::GetAtt":
         return ".".join(argument).removesuffix(".Arn").removesuffix(".Id")
-    return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument.rpartition("event-bus/")[2])
+    argument = re.sub(r"^arn:.*(event-bus/|:(?=identity/|configuration-set/))", "", argument)
+    return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument.replace("${AWS::StackName}-", ""))
 
 
 def listed(value: Any) -> list[Any]:
@@ -297,17 +298,33 @@ def test_the_bucket_is_private_encrypted_and_versioned() -> None:
 
 
 def test_bucket_and_queues_talk_tls_only_and_no_policy_lets_anybody_in() -> None:
-    [of_bucket], [of_queues] = (
-        list(of_type(kind).values()) for kind in ("S3::BucketPolicy", "SQS::QueuePolicy")
-    )
-    for policy, action in ((of_bucket, "s3:*"), (of_queues, "sqs:*")):
-        [statement] = policy["PolicyDocument"]["Statement"]
+    [of_bucket] = of_type("S3::BucketPolicy").values()
+    of_queues = of_type("SQS::QueuePolicy")
+    [*_, for_the_rule] = of_queues["MailQueuesPolicy"]["PolicyDocument"]["Statement"]
+    for policy, action in ((of_bucket, "s3:*"), *((each, "sqs:*") for each in of_queues.values())):
+        [statement] = [
+            each for each in policy["PolicyDocument"]["Statement"] if each is not for_the_rule
+        ]
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
         assert statement["Action"] == action
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     where = [named(each) for each in of_bucket["PolicyDocument"]["Statement"][0]["Resource"]]
     assert where == ["DocumentsBucket", "DocumentsBucket/*"]
-    assert {each["Ref"] for each in of_queues["Queues"]} == of_type("SQS::Queue").keys()
+    queues = [each["Ref"] for policy in of_queues.values() for each in policy["Queues"]]
+    assert sorted(queues) == sorted(of_type("SQS::Queue"))
+
+
+def test_only_the_rule_for_mails_may_send_from_outside() -> None:
+    policy = of_type("SQS::QueuePolicy")["MailQueuesPolicy"]
+    condition, allowed, nothing = policy["PolicyDocument"]["Statement"][-1]["Fn::If"]
+
+    assert (condition, nothing) == ("HasMail", {"Ref": "AWS::NoValue"})
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Action"] == "sqs:SendMessage"
+    assert allowed["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["MailFeedback", "Arn"]}}
+    }
+    assert {each["Ref"] for each in policy["Queues"]} == {"MailQueue", "MailDeadLetters"}
 
 
 def test_logs_end_some_day() -> None:
@@ -383,6 +400,7 @@ def test_functions_that_send_to_themselves_are_not_stopped_for_it_and_no_others(
         "AuditFunction",
         "LookupsFunction",
         "DeliverWebhooksFunction",
+        "SendInvoiceFunction",
     }
     for name, function in of_type("Lambda::Function").items():
         assert function.get("RecursiveLoop") == ("Allow" if name in looping else None), name
@@ -425,7 +443,12 @@ def test_nothing_calls_a_function_without_keeping_what_fails() -> None:
     assert {source.type for source in template.sources()} == {
         "DynamoDB", "HttpApi", "SQS", "Schedule",
     }  # fmt: skip
-    assert of_type("Lambda::EventInvokeConfig") == of_type("Events::Rule") == {}
+    assert of_type("Lambda::EventInvokeConfig") == {}
+    queues = of_type("SQS::Queue")
+    for rule in of_type("Events::Rule").values():
+        for target in rule["Targets"]:
+            redrive = queues[named(target["Arn"])]["RedrivePolicy"]
+            assert target["DeadLetterConfig"]["Arn"] == redrive["deadLetterTargetArn"]
 
 
 def _dead_letters() -> Iterator[str]:
@@ -462,7 +485,9 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
         if alarm["MetricName"] == "IteratorAge"
     ]
 
-    assert watched == {"RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "WebhooksQueue"}
+    assert watched == {
+        "RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "WebhooksQueue", "MailQueue",
+    }  # fmt: skip
     assert behind == [
         {"Ref": f"{name}Function"}
         for name in (

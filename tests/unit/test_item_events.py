@@ -158,6 +158,34 @@ def test_a_billed_cycle_bills_its_refunds() -> None:
     assert (meaning.org_id, meaning.account_id, str(meaning.ends_on)) == ("acme", "1", "2026-12-01")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, "pending", []),
+        ("pending", "pending", []),
+        ("pending", "failed", []),
+        ("pending", "sent", [("email.sent", 1)]),
+        ("sent", "sent", []),
+        ("sent", "bounced", [("email.bounced", 2)]),
+        ("bounced", "complained", [("email.bounced", 3)]),
+        ("pending", "bounced", [("email.sent", 1), ("email.bounced", 2)]),
+        ("pending", "complained", [("email.sent", 1), ("email.bounced", 3)]),
+        ("sent", None, []),
+    ],
+)
+def test_a_mail_is_told_of_when_it_is_sent_and_when_it_comes_back(
+    before: str | None, after: str | None, told: list[tuple[str, int]]
+) -> None:
+    def item(status: str | None) -> Json | None:
+        return {"mail_status": {"S": status}} if status else None
+
+    events = drawn("invoice#acme#1#7", "mail#m1", item(before), item(after))
+
+    assert isinstance(events, list)
+    assert [(each.type, each.version) for each in events] == told
+    assert all(each.ids == {**DOCUMENT, "delivery_id": "m1"} for each in events)
+
+
 def test_ids_of_events_differ_by_all_they_are_about() -> None:
     ids = {
         event_id(type_, org, {"account_id": account}, version)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 CONNECTIONS = 32
@@ -81,6 +82,12 @@ def secrets() -> "SecretsManagerClient":
 @cache
 def events() -> "EventBridgeClient":
     return _client("events")  # type: ignore[no-any-return]
+
+
+@cache
+def ses() -> "SESV2Client":
+    """Create a client for sending mails: once each, as a second try may be a second mail."""
+    return _client("sesv2", read_timeout=10, retries={"total_max_attempts": 1})  # type: ignore[no-any-return]
 
 
 @cache

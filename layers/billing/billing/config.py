@@ -52,6 +52,20 @@ def webhooks_queue() -> str:
     return os.environ["WEBHOOKS_QUEUE"]
 
 
+def mail_queue() -> str:
+    return os.environ["MAIL_QUEUE"]
+
+
+def mail_configuration_set() -> str:
+    """Return the name of the configuration set of SES that mails are sent with."""
+    return os.environ["MAIL_CONFIGURATION_SET"]
+
+
+def mail_domains() -> list[str]:
+    """Return the domains that mails may be sent from, in lower case."""
+    return [each.strip().lower() for each in os.environ["MAIL_DOMAINS"].split(",") if each.strip()]
+
+
 def event_bus() -> str:
     return os.environ["EVENT_BUS"]
 

@@ -1,5 +1,5 @@
 """
-The queues of billing runs, audits, lookups and webhooks.
+The queues of billing runs, audits, lookups, webhooks and mails.
 
     queue     message                                        who takes it
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
@@ -19,6 +19,10 @@ The queues of billing runs, audits, lookups and webhooks.
     webhooks  {org_id, endpoint_id, position}: try a         functions/deliver_webhooks
               delivery
               {sweep: true}: queue deliveries that are due
+    mail      {org_id, account_id, ordinal, mail_id}: send     functions/send_invoice
+              a mail
+              an event of SES, as EventBridge has it: a mail
+              bounced, or its receiver complained
 
 The schedules send {after: ""}, what lookups ask, and {sweep: true}. `batches` is first in, first
 out within an org's lane: one function at a time numbers its documents. Every message may come
@@ -39,6 +43,7 @@ from billing.aws import call, sqs
 from billing.domain.billing_runs import Batch
 from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
+from billing.domain.invoices import InvoiceKey
 from billing.domain.records import known
 from billing.domain.webhooks import Delivery
 
@@ -122,6 +127,18 @@ class WebhooksQueue:
         _send(self._url, {"sweep": True, "hops": self._hops})
 
 
+class MailQueue:
+    """The queue of mails to be sent."""
+
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.mail_queue(), hops
+
+    def send(self, key: InvoiceKey, mail_id: str, delay: timedelta = timedelta()) -> None:
+        """Send a mail's message, to be taken after a delay of at most 15 minutes."""
+        message = {**asdict(key), "mail_id": mail_id}
+        _send(self._url, {**message, "hops": self._hops}, delay)
+
+
 class BatchesQueue:
     """The queue of batches of accounts to be billed."""
 
@@ -163,8 +180,10 @@ def hide(url: str, seconds: Mapping[str, int]) -> None:
     call(sqs().change_message_visibility_batch, QueueUrl=url, Entries=entries)
 
 
-def _send(url: str, message: Mapping[str, Any]) -> None:
-    call(sqs().send_message, QueueUrl=url, MessageBody=json.dumps(message))
+def _send(url: str, message: Mapping[str, Any], delay: timedelta = timedelta()) -> None:
+    """Send one message."""
+    later: Any = {"DelaySeconds": ceil(delay.total_seconds())} if delay else {}
+    call(sqs().send_message, QueueUrl=url, MessageBody=json.dumps(message), **later)
 
 
 def _message(batch: Batch) -> dict[str, Any]:

@@ -7,6 +7,7 @@ _PATHS: Mapping[str, str] = {
     "billing_run": "billing_runs/{0}",
     "consumption": "subscription/{0}/consumptions",
     "credit_note": "accounts/{0}/invoices/{2}",
+    "delivery": "accounts/{0}/invoices/{1}/deliveries",
     "invoice": "accounts/{0}/invoices/{1}",
     "movement": "subscription/{0}/movement/{1}",
     "payment": "accounts/{0}/invoices/{1}/payments/{2}",

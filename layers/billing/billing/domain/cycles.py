@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from billing.domain.mails import MailState
 from billing.domain.parties import Account
 from billing.domain.periods import (
     BillingPeriod,
@@ -181,12 +182,14 @@ class BillingDetails:
     An account with the version of its profile, and the cycle that is open.
 
     `next_billing_date` is the day on which a run bills it, None where nothing will be billed.
+    `mail_state` is that of its e-mail address.
     """
 
     account: Account
     version: int
     open: OpenCycle
     next_billing_date: date | None
+    mail_state: MailState
 
 
 type ClosedCycles = Mapping[date, ClosedCycle]

@@ -38,7 +38,9 @@ All errors, named by meaning.
     │   ├── FiscalRegimeError
     │   ├── FiscalRecordNotCorrectableError
     │   ├── EndpointDisabledError
-    │   └── TooManyEndpointsError
+    │   ├── TooManyEndpointsError
+    │   ├── NoSenderError
+    │   └── NotByEmailError
     ├── GoneError                  it was there, and will not be again
     │   ├── ErasedError
     │   ├── LinkExpiredError
@@ -384,6 +386,26 @@ class TooManyEndpointsError(ConflictError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"An org has at most {most} webhook endpoints. Delete one first.")
+
+
+class NoSenderError(ConflictError):
+    code = "NO_SENDER"
+
+    def __init__(self, org_id: str) -> None:
+        super().__init__(
+            "The org has no sender to mail documents from. Set one, at a domain of this stack: "
+            f"`mail_from` of PUT /v1/orgs/{org_id}/billing_info"
+        )
+
+
+class NotByEmailError(ConflictError):
+    code = "NOT_BY_EMAIL"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"Account {account_id} does not want its documents by e-mail: its `delivery_mode` is "
+            "not EMAIL."
+        )
 
 
 class GoneError(BillingError):

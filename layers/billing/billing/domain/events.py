@@ -46,6 +46,8 @@ class EventType(StrEnum):
     ACCOUNT_CHANGED = "account.changed"
     ACCOUNT_BILLING_FAILED = "account.billing_failed"
     BILLING_RUN_FINISHED = "billing_run.finished"
+    EMAIL_SENT = "email.sent"
+    EMAIL_BOUNCED = "email.bounced"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 

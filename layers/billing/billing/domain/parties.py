@@ -74,7 +74,8 @@ class Org:
     `accent` is the colour of its documents, as #rrggbb. A `sandbox` has a clock of its own, and its
     documents are marked as samples. With `one_stop_shop` it declares the VAT of consumers in other
     member states there (title XII, chapter 6 of Directive 2006/112/EC). Its documents are numbered
-    in so many `lanes`; it never had more than `most_lanes`.
+    in so many `lanes`; it never had more than `most_lanes`. Documents are mailed
+    from `mail_from`, those that were issued without it are not.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Org:
     lanes: int = 1
     most_lanes: int = 1
     fiscal_regime: FiscalRegime = FiscalRegime.NONE
+    mail_from: str | None = None
 
     @property
     def is_declared(self) -> bool:

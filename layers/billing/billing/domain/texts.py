@@ -145,6 +145,37 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "This invoice as data: Factur-X, EN 16931",
         "es": "Esta factura en datos: Factur-X, EN 16931",
     },
+    # The mail that brings a document, from its subject to its end; braces are filled in.
+    "mail_subject": {
+        "en": "{document} {number} from {seller}",
+        "es": "{document} {number} de {seller}",
+    },
+    "mail_greeting": {"en": "Hello {name},", "es": "Hola, {name}:"},
+    "mail_invoice": {
+        "en": "Your invoice {number} of {day} is attached to this mail.",
+        "es": "Le adjuntamos su factura {number}, del {day}.",
+    },
+    "mail_credit_note": {
+        "en": "Your credit note {number} of {day} is attached to this mail.",
+        "es": "Le adjuntamos su factura rectificativa {number}, del {day}.",
+    },
+    "mail_please_pay": {
+        "en": "Please pay {amount} by {day}, quoting {number}.",
+        "es": "Por favor, pague {amount} a más tardar el {day}, indicando {number}.",
+    },
+    "mail_nothing_to_pay": {
+        "en": "There is nothing left to pay.",
+        "es": "No queda nada por pagar.",
+    },
+    "mail_link": {"en": "Open it online", "es": "Verla en línea"},
+    "mail_questions": {
+        "en": "Any questions? Answer this mail.",
+        "es": "¿Tiene alguna pregunta? Responda a este correo.",
+    },
+    "mail_sample": {
+        "en": "This is a sample from a sandbox: nobody has to pay it.",
+        "es": "Esto es una muestra de un entorno de pruebas: nadie tiene que pagarla.",
+    },
 }
 
 

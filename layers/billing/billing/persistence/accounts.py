@@ -4,6 +4,8 @@ Billing profiles.
     pk                        sk                     what
     org#<org>                 profile                the org's own profile
     account#<org>#<account>   profile                the profile of one of its accounts
+                              mail                   what came back from the address that its mails
+                                                     were sent to
     orgs                      <org>                  an entry for each org, to list them
     vat-numbers#<org>         <country>#<account>    an entry for each account with a VAT number, to
                                                      check them
@@ -17,12 +19,13 @@ is a `fiscal_regime` that is not NONE, so that conditions can name them.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from billing import config
 from billing.domain.cycles import BillableAccount
 from billing.domain.errors import NotFoundError
+from billing.domain.mails import NOTHING_KNOWN, AddressState, MailState
 from billing.domain.names import folded, sortable
 from billing.domain.numbering import lane_of_account
 from billing.domain.parties import Account, Org
@@ -111,11 +114,16 @@ class AccountRepository:
     ) -> tuple[Account, int, BillableAccount | None]:
         """Read an account, its profile's version, and its cycle if one is open; in one request."""
         profile, cycle = account_key(org_id, account_id), open_cycle_key(org_id, account_id)
-        found = get_items_of(self._table, profile, cycle)
-        item, opened = found.get(profile), found.get(cycle)
-        account, version = account_of(item), version_of(item)
-        billable = to_billable_account(account, version, opened) if opened else None
-        return account, version, billable
+        return _with_cycle(profile, cycle, get_items_of(self._table, profile, cycle))
+
+    def get_details(
+        self, org_id: str, account_id: str
+    ) -> tuple[Account, int, BillableAccount | None, AddressState]:
+        """Read the same, and what is known of the account's address."""
+        profile, cycle = account_key(org_id, account_id), open_cycle_key(org_id, account_id)
+        address = address_key(org_id, account_id)
+        found = get_items_of(self._table, profile, cycle, address)
+        return *_with_cycle(profile, cycle, found), to_address_state(found.get(address))
 
     def get_for_check(self, org_id: str, account_id: str) -> tuple[Org, Account, int]:
         """Read an org, one of its accounts and the version of its profile, in one request."""
@@ -155,8 +163,8 @@ class AccountRepository:
         """
         Write a profile in the place of a version, and its entry among those with a VAT number.
 
-        It is listed by its name in its lane of so many. Raise ContentionError where it is another
-        version.
+        It is listed by its name in its lane of so many. What came back from an address is forgotten
+        with the address. Raise ContentionError where it is another version.
         """
         key, profile = account_key(org_id, account.id), account_record(account)
         by_name = place_by_name(org_id, account, lanes)
@@ -167,6 +175,8 @@ class AccountRepository:
             writes.append(put(self._table, listed, {}, new=False))
         if before and before != listed:
             writes.append(delete(self._table, before))
+        if known and known.email != account.email:
+            writes.append(delete(self._table, address_key(org_id, account.id)))
         transact(writes)
 
     def list_by_name(
@@ -202,6 +212,14 @@ def lanes_ever(org_id: str) -> int:
     """Read how many lanes an org had at most: what is listed of it stands in one of them."""
     item = get_item(config.accounts_table(), org_key(org_id))
     return org_of(item).most_lanes if item else 1
+
+
+def _with_cycle(
+    profile: Key, cycle: Key, found: Mapping[Key, Item]
+) -> tuple[Account, int, BillableAccount | None]:
+    item, opened = found.get(profile), found.get(cycle)
+    account, version = account_of(item), version_of(item)
+    return account, version, to_billable_account(account, version, opened) if opened else None
 
 
 def place_by_name(org_id: str, account: Account, lanes: int) -> dict[str, Any]:
@@ -252,6 +270,33 @@ def org_key(org_id: str) -> Key:
 
 def account_key(org_id: str, account_id: str) -> Key:
     return joined("account", org_id, account_id), "profile"
+
+
+def address_key(org_id: str, account_id: str) -> Key:
+    return joined("account", org_id, account_id), "mail"
+
+
+def to_address_state(item: Item | None) -> AddressState:
+    if item is None:
+        return NOTHING_KNOWN
+    state = MailState(item["mail_state"]["S"])
+    return AddressState(item["address"]["S"], state, int(item["version"]["N"]))
+
+
+def put_address_state(
+    table: str, org_id: str, account_id: str, state: AddressState
+) -> dict[str, Any]:
+    """Write what is known of an address, within a transaction, in the place of what was read."""
+    return put(
+        table,
+        address_key(org_id, account_id),
+        {
+            "address": {"S": state.address},
+            "mail_state": {"S": state.state.value},
+            "version": {"N": str(state.version + 1)},
+        },
+        expected={"version": state.version} if state.version else None,
+    )
 
 
 def _vat_number_key(org_id: str, account: Account) -> Key | None:

@@ -14,6 +14,7 @@ from typing import Any
 from billing.domain.billing_runs import RunStatus
 from billing.domain.events import Event, EventType, event_id, settlement_event
 from billing.domain.invoices import InvoiceKind
+from billing.domain.mails import MailStatus
 from billing.domain.money import Money
 from billing.domain.refunds import Refund
 from billing.persistence.billing_runs import to_run
@@ -135,6 +136,31 @@ def _payment(change: Change) -> list[Event]:
     return []
 
 
+def _mail(change: Change) -> list[Event]:
+    """Return what has become of a mail; one that bounced was sent, noted or not."""
+    if change.is_gone:
+        return []
+    _, org_id, account_id, ordinal = change.pk
+    ids = {**_document_ids(account_id, ordinal), "delivery_id": change.sk[1]}
+    before, after = _mail_status(change.before), _mail_status(change.after)
+    events = []
+    if after in _MAIL_VERSIONS and before not in _MAIL_VERSIONS:
+        events.append(Event(EventType.EMAIL_SENT, org_id, ids, 1, change.at))
+    if after in _MAIL_RETURNED and after is not before:
+        version = _MAIL_VERSIONS[after]
+        events.append(Event(EventType.EMAIL_BOUNCED, org_id, ids, version, change.at))
+    return events
+
+
+def _mail_status(item: Item) -> MailStatus:
+    return MailStatus(item["mail_status"]["S"]) if item else MailStatus.PENDING
+
+
+_MAIL_VERSIONS = {MailStatus.SENT: 1, MailStatus.BOUNCED: 2, MailStatus.COMPLAINED: 3}
+"""The states of a mail that was sent, and the versions that they are."""
+_MAIL_RETURNED = {MailStatus.BOUNCED, MailStatus.COMPLAINED}
+
+
 _ISSUED = {
     InvoiceKind.INVOICE: EventType.INVOICE_ISSUED,
     InvoiceKind.CREDIT_NOTE: EventType.CREDIT_NOTE_ISSUED,
@@ -236,6 +262,7 @@ _MEANINGS: Mapping[tuple[str, str], Callable[[Change], Meaning]] = {
     ("account", "cycle"): _cycle,
     ("account", "invoice"): _head,
     ("account", "profile"): _profile,
+    ("invoice", "mail"): _mail,
     ("invoice", "payment"): _payment,
     ("invoice", "pdf"): _pdf,
     ("movement", "refund"): _refund,

@@ -26,6 +26,7 @@ from billing.domain.share_links import ShareLink
 from billing.persistence.dynamodb import (
     Item,
     Key,
+    delete,
     existing,
     expiring,
     get_item,
@@ -73,6 +74,15 @@ class ShareLinkRepository:
         entry = existing(get_item(self._table, _entry_key(invoice, link_id)))
         if not self._update(entry["hash"]["S"], "SET revoked = :yes", {":yes": {"BOOL": True}}):
             raise NotFoundError
+
+    def delete(self, link: ShareLink) -> None:
+        """Delete a link that nobody was told."""
+        transact(
+            [
+                delete(self._table, _key(link.secret_hash)),
+                delete(self._table, _entry_key(link.invoice, link.id)),
+            ]
+        )
 
     def count_opening(self, link: ShareLink) -> None:
         """Count that the page was sent; a request that is tried again can count twice."""

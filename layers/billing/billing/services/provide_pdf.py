@@ -41,19 +41,19 @@ def make_pdf(
     render: Callable[[IssuedInvoice, bytes | None], bytes],
     invoices: Documents,
     store: Store,
-) -> StoredDocument:
+) -> tuple[StoredDocument, IssuedInvoice]:
     """
-    Render and store the PDF of an invoice, unless that was done.
+    Render and store the PDF of an invoice, unless that was done; return it with the invoice.
 
     Every step can be repeated: what is stored first stays, and is what is recorded.
     """
     invoice, stored = invoices.get_document(key)
     if stored:
-        return stored
+        return stored, invoice
     if invoice.erased:
         raise ErasedError
     logo = invoice.seller.logo
     pdf = render(invoice, store.get_logo(key.org_id, logo) if logo else None)
     stored = store.put_once(object_key(key, invoice.number), pdf, sha256(pdf).hexdigest())
     invoices.add_pdf(key, stored)
-    return stored
+    return stored, invoice

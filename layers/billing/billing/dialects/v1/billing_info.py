@@ -22,6 +22,7 @@ from billing.dialects.fields import (
 )
 from billing.dialects.v1.common import AddressDTO, ElectronicAddressDTO, PeriodDTO, StateId
 from billing.domain.cycles import BillingDetails
+from billing.domain.mails import MailState
 from billing.domain.networks import NO_PHONE, has_phone
 from billing.domain.numbering import MAX_LANES
 from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
@@ -85,6 +86,12 @@ class BillingInfo(Dto):
         description="Address that the org sends e-invoices from. Default: its VAT id, if that is "
         "an address in its country, or its e-mail address.",
     )
+    mail_from: Email | None = Field(
+        None,
+        description="Address that documents are mailed from, at a domain that the operator lets "
+        "mails come from. Documents issued while there is none are not mailed by themselves. Omit "
+        "to mail none.",
+    )
     sandbox: bool | None = Field(
         None,
         description="True for a sandbox org. Its first token decides that. Read only.",
@@ -132,6 +139,7 @@ class BillingInfo(Dto):
             accent=org.accent,
             one_stop_shop=org.one_stop_shop,
             electronic_address=ElectronicAddressDTO.from_domain(org.electronic_address),
+            mail_from=org.mail_from,
             sandbox=org.sandbox,
         )
 
@@ -158,6 +166,7 @@ class BillingInfo(Dto):
             electronic_address=(
                 self.electronic_address.to_domain() if self.electronic_address else None
             ),
+            mail_from=self.mail_from,
         )
 
 
@@ -273,6 +282,7 @@ class AccountBillingDetailsRequestDTO(_AccountProfileDTO):
     next_billing_date: ReadOnly = Field(
         None, description="Day on which it is billed next. Read only."
     )
+    mail_state: ReadOnly = Field(None, description="State of the e-mail address. Read only.")
     current_period: ReadOnly = Field(None, description="Period of the open cycle. Read only.")
 
     def to_domain(self, account_id: str) -> Account:
@@ -344,6 +354,10 @@ class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
         description="The day on which the open cycle ends and is billed, in the time zone that it "
         "was opened in. Null for a closed account with nothing left to bill."
     )
+    mail_state: MailState = Field(
+        description="`bounced` once a mail to this `email` was returned for good, `complained` "
+        "once its receiver reported one as unwanted; else `ok`, also as soon as `email` changes."
+    )
     current_period: PeriodDTO = Field(
         description="Period of the open cycle. A new billing day or time zone applies to the next "
         "one."
@@ -355,6 +369,7 @@ class AccountBillingDetailsResponseDTO(_AccountProfileDTO):
         return cls.model_construct(
             account_id=account.id,
             next_billing_date=details.next_billing_date,
+            mail_state=details.mail_state,
             current_period=PeriodDTO.from_domain(details.open.period),
             name=account.name,
             company_name=account.company_name,

@@ -55,6 +55,8 @@ NUMBERS = {
     "ENDPOINT_DISABLED": 20028,
     "FISCAL_REGIME": 20029,
     "FISCAL_RECORD_NOT_CORRECTABLE": 20030,
+    "NO_SENDER": 20031,
+    "NOT_BY_EMAIL": 20032,
     "INTERNAL_ERROR": 50001,
     "UPSTREAM_ERROR": 50002,
     "UPSTREAM_FAILED": 50003,
@@ -63,6 +65,8 @@ NUMBERS = {
     "SELLER_CHANGED": 50006,
     "EVENT_NOT_YET": 50007,
     "EVENT_NOT_TAKEN": 50008,
+    "MAIL_BUSY": 50009,
+    "MAIL_QUOTA_REACHED": 50010,
 }
 """The number of each code, for ever: 1…… what was asked, 2…… conflicts, 5…… failures of ours."""
 
