@@ -30,11 +30,12 @@ def measure(workers: Workers, run: str) -> str:
     """
     Write the section about billing runs.
 
-    Accounts with a movement each are billed in batches, and as many invoices are issued one by one.
+    Accounts with a movement each are billed in three lanes, a batch in each, and as many invoices
+    are issued one by one.
     The org is a sandbox, so that a month can be over at once: each batch reads its clock besides.
     The run has queues of its own, and its messages go to the functions as Lambda hands them over.
     """
-    size = how_many("RUN_ACCOUNTS", 100)
+    size = how_many("RUN_ACCOUNTS", 300)
     org_id, accounts = f"bench-{SANDBOX}-{run}", [str(500_000 + number) for number in range(size)]
     movements = workers.of("Movements")
     for account_id in accounts:
@@ -42,6 +43,8 @@ def measure(workers: Workers, run: str) -> str:
         made = event("movements_create", org_id, account_id, subscriptionId=account_id)
         movements(with_body(made, external_movement_unique_id=f"run-{account_id}"), expect=201)
 
+    put_org = with_body(event("billing_info_put_org", org_id), lanes=3)
+    workers.of("BillingInfo")(put_org, expect=204)
     sqs: Any = boto3.client("sqs")
     fifo: Json = {"QueueName": f"{org_id}.fifo", "Attributes": {"FifoQueue": "true"}}
     asked: dict[str, Json] = {"RUNS_QUEUE": {"QueueName": org_id}, "BATCHES_QUEUE": fifo}
@@ -80,7 +83,8 @@ def measure(workers: Workers, run: str) -> str:
     return f"""## Billing run
 
 {size} accounts with a movement each, against as many invoices issued one by one. The function
-that bills them came to {bill.peak_megabytes():.0f} MB. A batch of ten asks for {billed.requests}.
+that bills them came to {bill.peak_megabytes():.0f} MB. A batch of {documents} asks for
+{billed.requests}.
 
 {table(["one document", "in a run", "issued alone", "times fewer", "goal"], rows)}"""
 

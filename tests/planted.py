@@ -208,6 +208,13 @@ BUGS = [
         "::test_batches_of_a_lane_that_end_at_once_are_all_counted",
     ),
     Bug(
+        11, "a run follows what it wrote last, though another document was issued since",
+        f"{BILLING}/persistence/billing.py",
+        "written, self._written = self._written, None", "written = self._written",
+        "tests/integration/test_billing_ahead.py"
+        "::test_invoices_that_are_issued_meanwhile_are_followed",
+    ),
+    Bug(
         12, "a run lists the accounts of its first lane only",
         f"{BILLING}/domain/billing_runs.py",
         "LETTERS[: org.most_lanes]", "LETTERS[:1]",

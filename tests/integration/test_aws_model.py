@@ -12,7 +12,7 @@ import pytest
 
 from billing import aws, config
 from billing.adapters.queues import BatchesQueue
-from billing.domain.billing_runs import MAX_CREDIT_NOTES, MAX_DOCUMENTS, Batch
+from billing.domain.billing_runs import BATCH_ACCOUNTS, MAX_CREDIT_NOTES, MAX_DOCUMENTS, Batch
 from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.invoices import InvoiceKind, InvoiceSummary, Line
 from billing.domain.issuing import AccountEnd, Ends, Journal
@@ -190,7 +190,7 @@ def test_a_transaction_has_no_more_credit_notes_than_fit(aws: None, originals: i
 
 
 def test_a_batch_of_messages_fits(aws: None) -> None:
-    accounts = tuple(f"{number:064}" for number in range(MAX_DOCUMENTS))
+    accounts = tuple(f"{number:064}" for number in range(BATCH_ACCOUNTS))
     batches = [
         Batch(LONGEST_ID, uuid4().hex, 10**6 + number, date(2026, 12, 1), accounts)
         for number in range(10)

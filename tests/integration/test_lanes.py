@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -11,15 +12,20 @@ import pytest
 
 from billing import aws, config
 from billing.domain.billing_runs import BillingRun
+from billing.domain.errors import InvalidRequestError
 from billing.domain.invoices import InvoiceKey
 from billing.domain.numbering import lane_of_account
+from billing.domain.parties import FiscalRegime
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository, lane_key, run_key
 from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import get_items_of, key_of
+from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing.persistence.invoice_items import unpaid_key
 from billing.persistence.lanes import behind, lane_of, list_org_wide
+from billing.persistence.orgs import OrgRepository
 from billing.persistence.upgrades import UpgradeRepository
+from billing.services.replace_profile import replace_org
 from tests.integration.billing import NOW, Runs, audited, charge, have_lanes, issued, subscribers
 from tests.integration.conftest import Invoker
 
@@ -155,6 +161,25 @@ def test_series_are_not_a_letter_apart(billed: Invoker, pair: tuple[str, str]) -
 
     assert answer.status == 400
     assert [each["field"] for each in answer.json["details"]] == ["credit_series"]
+
+
+def test_what_is_declared_to_an_agency_is_one_lane_and_one_chain(
+    billed: Invoker, runs: Runs
+) -> None:
+    for each in subscribers(billed, 25):
+        each.charge()
+    orgs = OrgRepository()
+    org, _ = orgs.get(billed.org_id)
+    declared = replace(org, fiscal_regime=FiscalRegime.VERIFACTU)
+
+    with pytest.raises(InvalidRequestError) as refused:
+        replace_org(replace(declared, lanes=2), versions=None, orgs=orgs)
+    replace_org(declared, versions=None, orgs=orgs)
+    ended = runs.run(until=UNTIL)
+
+    assert [each.field for each in refused.value.details] == ["lanes"]
+    assert ended["invoices_issued"] == audited(billed.org_id) == 25
+    assert FiscalRecordRepository().end(billed.org_id).position == 25
 
 
 def test_the_tax_id_is_fixed_whatever_lane_has_issued(

@@ -20,10 +20,11 @@ largest size would then be more than the 4 MB that one transaction takes.
 """
 ACCOUNTS_TOGETHER = MAX_DOCUMENTS
 """Accounts that are billed together; most have one document each."""
-BATCH_ACCOUNTS = 5 * ACCOUNTS_TOGETHER
+BATCH_ACCOUNTS = 30 * ACCOUNTS_TOGETHER
 """
-Accounts of a batch: while some are being issued, the next are closed and gathered. Somewhat more
-than that would gain little, and a batch has to be done within the time of one function.
+Accounts of a batch: while some are being issued, the next are closed and gathered. The first ones
+wait for that, and for the message; with more in a batch that weighs less. It has to be done within
+the time of one function, and its message goes into the queue with nine others, of 256 KB together.
 """
 
 MAX_WAITING = 200

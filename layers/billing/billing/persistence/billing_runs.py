@@ -68,7 +68,7 @@ COUNTERS = ("batches_done", "accounts_done", "invoices_issued")
 
 _ENTRIES = "runs"
 
-LISTED_AT_ONCE = 400
+LISTED_AT_ONCE = 2000
 """
 Accounts that are listed at once: their batches fit into one transaction, with a batch that is not
 full and the counts of each of 26 lanes.

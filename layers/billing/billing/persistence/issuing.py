@@ -33,6 +33,7 @@ from billing.persistence.dynamodb import (
     date_of,
     delete,
     get_items,
+    get_items_of,
     int_of,
     joined,
     padded,
@@ -150,6 +151,12 @@ class IssuingRepository:
             originals={key: to_creditable(key, found) for key in keys if summary_key(key) in found},
             known=to_idempotency_record(found.get(taken)) if taken else None,
         )
+
+    def read_accounts(self, org_id: str, account_ids: Iterable[str]) -> dict[str, AccountEnd]:
+        """Read the last documents of some accounts."""
+        keys = {each: totals_key(org_id, each) for each in account_ids}
+        found = get_items_of(self._table, *keys.values())
+        return {name: _to_account_end(found.get(key, {})) for name, key in keys.items()}
 
     def write(self, journal: Journal, external: ExternalId | None = None) -> None:
         """

@@ -43,6 +43,8 @@ class Billing(Protocol):
 
     def gather(self, org_id: str, cycles: Sequence[ClosingCycle]) -> list[CycleContents]: ...
 
+    def read_ahead(self, org_id: str, cycles: Sequence[ClosingCycle]) -> None: ...
+
     def packs(self, steps: Iterable[Step]) -> Iterator[Sequence[Step]]: ...
 
     def open_journal(
@@ -181,6 +183,8 @@ def _gather(
             billing.close(org.id, still_open)
         cycles = [each.closing or each.close() for each in due]
         contents = billing.gather(org.id, cycles) if cycles else []
+        if cycles and len(batch.account_ids) > ACCOUNTS_TOGETHER:
+            billing.read_ahead(org.id, cycles)
         return _Gathered(org, today, cycles, contents)
 
     return deadline.retry(gather)

@@ -32,7 +32,7 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
     `versions` are those that the caller knows, None for any; a profile that changes nothing is not
     written. Its country never changes: another taxpayer is another org. Its logo stays. Its series
     must not be a letter apart, as lanes add a letter; two that were so before can stay while there
-    is one lane.
+    is one lane. An org that declares its documents to a tax agency has one lane.
     """
 
     def change() -> int:
@@ -45,6 +45,10 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
             return version
         if known and known.address.country != org.address.country:
             raise TaxpayerFixedError("address.country", known.address.country)
+        if org.is_declared and org.lanes > 1:
+            raise InvalidRequestError.of(
+                "lanes", f"must be 1 with {org.fiscal_regime.value}: fiscal records are one chain"
+            )
         if are_a_letter_apart(*_series(org)) and not (
             known and _series(known) == _series(org) and org.lanes == 1
         ):
