@@ -88,6 +88,18 @@ def test_the_token_is_not_asked_for_again(page: Chrome) -> None:
     _wait(page, ".btn.authorize.locked")
 
 
+def test_pages_are_shown_instead_of_it(page: Chrome, stack: dict[str, Any]) -> None:
+    def shown() -> list[str]:
+        parts = page.find_elements(By.CSS_SELECTOR, "section, #reference")
+        return [each.get_attribute("id") or "" for each in parts if each.is_displayed()]
+
+    for name in ("errors", "paging", "retries", "clients"):
+        page.find_element(By.LINK_TEXT, name.capitalize()).click()
+        assert shown() == [name]
+    page.find_element(By.LINK_TEXT, "Reference").click()
+    assert shown() == ["reference"]
+
+
 def test_it_talks_to_nobody_but_its_api(page: Chrome, stack: dict[str, Any]) -> None:
     asked = page.execute_script(
         "return performance.getEntriesByType('resource').map(each => each.name)"
