@@ -53,16 +53,16 @@ its accounts, and has a role. It ends, at the latest, with the token that create
 **Idempotency.** Requests that create something take an external id, which you choose. The same
 request sent again returns the first id, with the header `idempotent-replayed`; a different request
 with the same external id is refused with 409, and `Location` is the path of what the first one
-created. So after any failure, send the same request again: [retries](/docs#retries).
+created. So after any failure, send the same request again: [retries](/docs#/retries).
 
 **Texts** are printed on documents, in Latin, Greek, Cyrillic, Hebrew, Arabic, Thai, Armenian,
 Georgian, Chinese, Japanese and Korean letters. A text with a character that no font of documents
 has, such as an emoji, is refused with 400; external ids may have any character.
 
-**Lists** come in pages, each at the cost of its rows: [paging](/docs#paging).
+**Lists** come in pages, each at the cost of its rows: [paging](/docs#/paging).
 
 **Failures** have the format of the path's dialect. Every answer has an id in `x-request-id`. What
-each code means, and what to do: [errors](/docs#errors).
+each code means, and what to do: [errors](/docs#/errors).
 """
 SECURITY = """\
 A token: `bil_…`. Its role is what it may do, and includes the roles before it: `reader` reads,
@@ -475,7 +475,7 @@ def _expected(codes: Iterable[str]) -> str:
     named = "; ".join(
         f"{status} {', '.join(f'`{code}`' for code in some)}" for status, some in own.items()
     )
-    common = "[those of all operations](/docs#errors)"
+    common = "[those of all operations](/docs#/errors)"
     return f"Errors: {named}, and {common}." if named else f"Errors: {common}."
 
 

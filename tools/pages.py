@@ -16,14 +16,16 @@ PAGES = ("errors", "paging", "retries", "clients")
 
 def text() -> str:
     """Return all pages, each a section with its name as its id."""
-    return "".join(f'<section id="{name}">\n{_html(name)}</section>\n' for name in PAGES)
+    return "".join(
+        f'<section class="page" id="{name}" hidden>\n{_html(name)}</section>\n' for name in PAGES
+    )
 
 
 def _html(name: str) -> str:
     """Return a page as HTML; its links to other pages lead to their sections."""
     markdown = (ROOT / "docs" / f"{name}.md").read_text()
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    return re.sub(r'href="(\w+)\.md"', r'href="#\1"', html)
+    return re.sub(r'href="(\w+)\.md"', r'href="#/\1"', html)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_every_operation_lists_its_errors_with_an_example_of_each(document: Any)
         }, path
         own = {code for code in codes if code not in openapi.ALWAYS}
         assert own <= set(re.findall("`([A-Z_]+)`", operation["description"])), path
-        assert "/docs#errors" in operation["description"], path
+        assert "/docs#/errors" in operation["description"], path
 
 
 def test_what_creates_something_names_what_a_reused_external_id_made(document: Any) -> None:

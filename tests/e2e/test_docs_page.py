@@ -90,7 +90,7 @@ def test_the_token_is_not_asked_for_again(page: Chrome) -> None:
 
 def test_pages_are_shown_instead_of_it(page: Chrome, stack: dict[str, Any]) -> None:
     def shown() -> list[str]:
-        parts = page.find_elements(By.CSS_SELECTOR, "section, #reference")
+        parts = page.find_elements(By.CSS_SELECTOR, ".page, #reference")
         return [each.get_attribute("id") or "" for each in parts if each.is_displayed()]
 
     for name in ("errors", "paging", "retries", "clients"):

@@ -19,7 +19,7 @@ def test_what_is_served_is_what_the_pages_say() -> None:
 def test_their_links_stay_among_them() -> None:
     links = set(re.findall(r'href="([^"]*)"', pages.FILE.read_text()))
 
-    assert links <= {f"#{name}" for name in pages.PAGES}
+    assert links <= {f"#/{name}" for name in pages.PAGES}
 
 
 def test_every_code_has_an_example_but_those_that_no_client_meets() -> None:
