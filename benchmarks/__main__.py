@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks import artifacts, billing_runs, cold, growth, warm
+from benchmarks import artifacts, billing_runs, cold, fiscal, growth, warm
 from benchmarks.workers import Workers
 from local import deploy
 from local.stack import ROOT, from_environment, step
@@ -84,6 +84,7 @@ SECTIONS: dict[str, Callable[[Workers, str], str]] = {
     "warm": warm.measure,
     "growth": growth.measure,
     "runs": billing_runs.measure,
+    "fiscal": lambda *_: fiscal.measure(),
     "documents": _documents,
 }
 

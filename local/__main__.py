@@ -228,7 +228,7 @@ def _do_what_is_due(stack: Stack) -> None:
         with step("aws", "an unfinished deployment: starting over"):
             emulator.stop(stack)
             _forget(stack)
-            emulator.start(stack)
+            emulator.start(stack, tax_agency=True)
     if deploy.deployed(stack) != sources:
         with step("deploy", "sam deploy, routes"):
             deploy.deploy(stack)
@@ -253,7 +253,7 @@ def _start_emulator(stack: Stack) -> None:
     if age is not None:
         say("aws", f"it was killed: its data goes on as it was saved {age} ago")
     with step("aws", f"ministack on {stack.endpoint}"):
-        emulator.start(stack)
+        emulator.start(stack, tax_agency=True)
 
 
 def _seed_once(stack: Stack) -> None:

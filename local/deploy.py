@@ -117,6 +117,7 @@ def deploy(stack: Stack) -> None:
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", "DeletionProtection=false",
             f"ExchangeRatesUrl={stack.endpoint}{stand_ins.EXCHANGE_RATES}",
             f"ViesUrl={stack.endpoint}{stand_ins.VAT_NUMBERS}",
+            f"TaxAgencyUrl=https://127.0.0.1:{stack.tax_agency_port}",
             "WebhooksToLoopback=true",
             f"PublicUrl={stack.base_url}",
             "VerifactuProducer=Ejemplo", "VerifactuProducerTaxId=B75777847",

@@ -1,4 +1,8 @@
-"""Starts and stops the emulated AWS: one background process per stack."""
+"""
+Starts and stops the emulated AWS: one background process per stack.
+
+With it comes the stand-in of the tax agency, where the stack is for functions too.
+"""
 
 import contextlib
 import fcntl
@@ -8,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -42,11 +47,13 @@ def is_running(stack: Stack) -> bool:
     return False
 
 
-def start(stack: Stack) -> None:
-    """Start the process and wait until it answers."""
-    if _port_is_taken(stack.port):
+def start(stack: Stack, *, tax_agency: bool = False) -> None:
+    """Start the process and wait until it answers; with it the stand-in of the tax agency."""
+    ports = [stack.port, stack.tax_agency_port] if tax_agency else [stack.port]
+    for port in filter(_port_is_taken, ports):
+        who = _who_answers(stack) if port == stack.port else "another program"
         raise StackError(
-            f"Port {stack.port} is in use by {_who_answers(stack)}. "
+            f"Port {port} is in use by {who}. "
             f"End it, or take another port: GATEWAY_PORT={stack.port + 100} make run"
         )
     _check_state(stack)
@@ -64,7 +71,7 @@ def start(stack: Stack) -> None:
         process = subprocess.Popen(
             [PYTHON, "-m", "local.gateway"],
             cwd=ROOT,
-            env=_environment(stack, temporary),
+            env=_environment(stack, temporary) | (_for_tax_agency(stack) if tax_agency else {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -146,10 +153,14 @@ def _check_state(stack: Stack) -> None:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a port that nobody listens on, nor on the next one."""
+    while True:
+        with socket.socket() as probe, socket.socket() as next_one:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                next_one.bind(("127.0.0.1", port + 1))
+                return port
 
 
 def _environment(stack: Stack, temporary: Path) -> dict[str, str]:
@@ -174,6 +185,18 @@ def _environment(stack: Stack, temporary: Path) -> dict[str, str]:
         # Listeners on ports of their own, which would keep two stacks from standing side by side.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+    }
+
+
+def _for_tax_agency(stack: Stack) -> dict[str, str]:
+    """Return what the stand-in is started with, and what functions trust it by."""
+    from local import certificates
+
+    return {
+        "TAX_AGENCY_PYTHON": sys.executable,  # which has the agency's schemas
+        "TAX_AGENCY_FOLDER": str(stack.tax_agency),
+        "TAX_AGENCY_PORT": str(stack.tax_agency_port),
+        "SSL_CERT_FILE": str(certificates.trusted(stack.tax_agency)),
     }
 
 

@@ -22,6 +22,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -270,6 +271,15 @@ def _wait_less_for_log_lines() -> None:
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.003, 0.003, 0.25)
 
 
+def _start_tax_agency() -> subprocess.Popen[bytes] | None:
+    """Start the stand-in, which has schemas that this environment has not; it ends with us."""
+    if "TAX_AGENCY_PORT" not in os.environ:
+        return None
+    python, *arguments = [os.environ[f"TAX_AGENCY_{name}"] for name in ("PYTHON", "FOLDER", "PORT")]
+    command = [python, "-m", "local.tax_agency", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
 def _has_ipv6_loopback() -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
@@ -302,6 +312,7 @@ async def main() -> None:
     _read_streams_from_their_beginning()
     _repeat_records_that_failed()
     _wait_less_for_log_lines()
+    tax_agency = _start_tax_agency()
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _UnpackedOnce})
     gateway = Gateway(
         Path(os.environ["API_ID_FILE"]), int(os.environ["API_CONCURRENCY"]), state.used
@@ -309,6 +320,8 @@ async def main() -> None:
     saving = asyncio.create_task(state.keep_saving())
     await serve(gateway, config, shutdown_trigger=stopped.wait)
     saving.cancel()
+    if tax_agency:
+        tax_agency.communicate()  # closes its standard input, and waits for its end
 
 
 if __name__ == "__main__":

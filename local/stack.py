@@ -54,6 +54,16 @@ class Stack:
         return self.state / "mail"
 
     @property
+    def tax_agency_port(self) -> int:
+        """The port of the stand-in of the tax agency, which speaks TLS: the next one."""
+        return self.port + 1
+
+    @property
+    def tax_agency(self) -> Path:
+        """The folder of the stand-in of the tax agency: certificates, and what it was sent."""
+        return self.state / "tax-agency"
+
+    @property
     def api_id_file(self) -> Path:
         """The file that names the API at base_url, for the gateway."""
         return self.state / "api_id"

@@ -76,6 +76,8 @@ def _tables(backend: str) -> Settings:
         "PUBLIC_URL": "",
         "WEBHOOKS_TO_LOOPBACK": "true",
         "EVENT_BUS": "events-of-tests",
+        "FISCAL_CERTIFICATES": "tests/verifactu/",
+        "TAX_AGENCY_URL": "",
         "VERIFACTU_PRODUCER": "Software Ejemplo, S.L.",
         "VERIFACTU_PRODUCER_TAX_ID": "B75777847",
         "VERIFACTU_INSTALLATION": "1",

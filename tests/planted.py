@@ -161,6 +161,26 @@ BUGS = [
         "::test_it_goes_out_once_however_often_the_stream_and_the_queue_say_so",
     ),
     Bug(
+        9, "a fiscal record whose answer was lost is taken for rejected",
+        f"{BILLING}/services/send_fiscal_records.py",
+        "return kept.answer if kept.huella == record.huella else said", "return said",
+        "tests/integration/test_fiscal_sending.py::test_an_answer_that_was_lost_is_asked_for",
+    ),
+    Bug(
+        9, "fiscal records are sent before one that the index does not have yet",
+        f"{BILLING}/domain/fiscal_sending.py",
+        "            if position > following:\n                break\n", "",
+        "tests/integration/test_fiscal_sending.py"
+        "::test_none_goes_before_one_that_the_list_does_not_have_yet",
+    ),
+    Bug(
+        9, "a fiscal record that an answer leaves out is taken for answered",
+        f"{BILLING}/services/send_fiscal_records.py",
+        "is_complete = len(verdicts) == len(batch)", "is_complete = True",
+        "tests/integration/test_fiscal_sending.py"
+        "::test_a_record_that_the_answer_left_out_is_sent_again",
+    ),
+    Bug(
         10, "calls begin that cannot end in time",
         f"{BILLING}/deadline.py",
         "    if seconds_left() < seconds:\n        raise UpstreamTimeoutError\n", "",

@@ -48,6 +48,7 @@ from billing_cli.invoices import invoice
 from billing_cli.orgs import check_org, json_option, org_option
 from billing_cli.runs import run_billing
 from billing_cli.stack import StackGroup, outputs
+from billing_cli.verifactu import verifactu
 
 FORMATS = click.Choice(["csv", "jsonl"])
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -94,6 +95,7 @@ def cli(stack: str) -> None:
 
 cli.add_command(invoice)
 cli.add_command(run_billing)
+cli.add_command(verifactu)
 
 
 @cli.group(cls=StackGroup)

@@ -144,12 +144,12 @@ class Runs:
         sqs().delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-def call(function: str, event: Json) -> Any:
+def call(function: str, event: Json, remaining_ms: int = 60_000) -> Any:
     """Call a function that no gateway calls."""
     from tests.integration.conftest import Context
 
     module = importlib.import_module(f"functions.{function}.app")
-    return module.lambda_handler(event, Context(60_000))
+    return module.lambda_handler(event, Context(remaining_ms))
 
 
 @pytest.fixture

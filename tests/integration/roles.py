@@ -120,7 +120,9 @@ def _needed(service: str, operation: str, params: Json) -> Iterator[tuple[str, s
             yield action, "identity/*"
             yield action, "configuration-set/mail"
     elif service == "secretsmanager":
-        yield f"secretsmanager:{operation}", _resource(params["SecretId"])
+        folder, slash, _ = params["SecretId"].rpartition("/")
+        secret = f"{_resource(folder + slash)}/*" if slash else _resource(params["SecretId"])
+        yield f"secretsmanager:{operation}", secret
     else:
         yield f"lambda:{operation}Function", _resource(params["FunctionName"])
 

@@ -10,6 +10,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,21 +22,28 @@ import pytest
 from click.testing import CliRunner, Result
 
 from billing import clock, config
+from billing.adapters.secrets import FiscalCertificate, fiscal_certificate
 from billing.aws import dynamodb, s3
+from billing.domain.fiscal_sending import Sending
 from billing.domain.tokens import Reach, Role, token_hash
+from billing.domain.verifactu import AgencyError, RecordState, Verdict
 from billing.domain.webhooks import Delivery
 from billing.persistence.dynamodb import key_of
+from billing.persistence.fiscal_records import FiscalRecordRepository
+from billing.persistence.fiscal_senders import SenderRepository
 from billing.persistence.tokens import TokenRepository
 from billing.persistence.webhooks import WebhookRepository
 from billing_cli import dead_letters
 from billing_cli.__main__ import cli
 from billing_cli.export import BYTE_ORDER_MARK, FIELDS, write_csv
 from billing_cli.stack import outputs, resources
+from local import certificates
 from local.stack import NAME, ROOT
 from tests.integration import feeds
-from tests.integration.billing import Runs
+from tests.integration.billing import NOW, Runs
 from tests.integration.callers import issue
 from tests.integration.conftest import Invoker
+from tests.integration.fiscal import Books, Time
 
 type Run = Callable[..., Result]
 
@@ -469,6 +477,62 @@ def test_watches_a_run_to_its_end(apart: Run, runs: Runs, monkeypatch: pytest.Mo
     assert watched.stderr.splitlines()[0] == "running: 0 of 0 accounts, 0 documents"
     assert watched.stderr.splitlines()[-1].startswith("completed: ")
     assert runs.get(watched.stdout.strip())["status"] == "completed"
+
+
+def test_sets_the_certificate_of_an_org_and_tells_nobody(
+    run: Run, billed: Invoker, tmp_path: Path, logged: list[str]
+) -> None:
+    pem = certificates.of_taxpayer(tmp_path, "A58818501", "Telco Ejemplo S.A.")
+    file = tmp_path / "certificate.pem"
+    command = ["verifactu", "certificate", "--org", billed.org_id, str(file)]
+    file.write_text("-----BEGIN CERTIFICATE-----")
+    refused = run(*command)
+    file.write_text(pem)
+
+    done, sealed = run(*command), run(*command, "--seal")
+
+    assert refused.exit_code == 1
+    assert refused.output == "Error: The taxpayer's certificate cannot be read.\n"
+    assert (done.exit_code, done.output) == (0, "")
+    assert sealed.exit_code == 0
+    assert fiscal_certificate(billed.org_id) == FiscalCertificate(pem, seal=True)
+    assert not [line for line in logged if "BEGIN" in line or "KEY" in line]
+
+
+def test_prints_how_far_the_sending_of_fiscal_records_is(
+    run: Run, two: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["verifactu", "status", "--org", two.org_id]
+    assert run(*command).stdout.splitlines() == [
+        "records      none",
+        "unsent       none",
+        "certificate  missing",
+    ]
+    books, rejected = Books(Time(NOW)), RecordState.REJECTED
+    books.issue(3)
+    verdict = Verdict(rejected, NOW, None, (AgencyError("1239", "Error en el Destinatario."),))
+    kept = replace(books.pending("", 1)[0], state=rejected, verdict=verdict)
+    senders, sending = SenderRepository(), Sending()
+    repository = FiscalRecordRepository
+    monkeypatch.setattr(repository, "end", lambda *_: books.end(""))
+    monkeypatch.setattr(repository, "pending", lambda *_: books.pending("", 2))
+    monkeypatch.setattr(repository, "list_by_state", lambda *_: [kept])
+    begun = sending.begun(books.pending("", 3), NOW)
+    senders.replace(two.org_id, sending, begun)
+    failed = begun.failed("The tax agency refused the certificate.", NOW)
+    senders.replace(two.org_id, begun, failed)
+
+    assert run(*command).stdout.splitlines() == [
+        "records      3, the last of F2026-000003, 2026-11-21",
+        "unsent       2, the oldest since 2026-11-21 11:00",
+        "last         2026-11-21 10:00:00Z, no answer, 1 in a row: The tax agency refused the "
+        "certificate.",
+        "next         2026-11-21 10:01:00Z, or once a message is full",
+        "certificate  missing",
+        "rejected     F2026-000001  1239  Error en el Destinatario.",
+    ]
+    senders.replace(two.org_id, failed, failed.answered(sending.wait, NOW, is_complete=True))
+    assert "last         2026-11-21 10:00:00Z, answered" in run(*command).stdout.splitlines()
 
 
 def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:

@@ -55,6 +55,9 @@ def named(value: Any) -> str:
         return str(argument).removesuffix("Aliaslive")
     if function == "Fn::GetAtt":
         return ".".join(argument).removesuffix(".Arn").removesuffix(".Id")
+    argument = re.sub(
+        r"^.*:secret:\$\{AWS::StackName\}/verifactu/", "FiscalCertificates/", argument
+    )
     argument = re.sub(r"^arn:.*(event-bus/|:(?=identity/|configuration-set/))", "", argument)
     return re.sub(r"\$\{(.*?)(\.Arn)?\}", r"\1", argument.replace("${AWS::StackName}-", ""))
 
@@ -399,6 +402,7 @@ def test_functions_that_send_to_themselves_are_not_stopped_for_it_and_no_others(
         "BillAccountsFunction",
         "AuditFunction",
         "LookupsFunction",
+        "SendFiscalRecordsFunction",
         "DeliverWebhooksFunction",
         "SendInvoiceFunction",
     }
@@ -486,7 +490,8 @@ def test_what_waits_too_long_raises_an_alarm() -> None:
     ]
 
     assert watched == {
-        "RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "WebhooksQueue", "MailQueue",
+        "RunsQueue", "BatchesQueue", "AuditsQueue", "LookupsQueue", "FiscalRecordsQueue",
+        "WebhooksQueue", "MailQueue",
     }  # fmt: skip
     assert behind == [
         {"Ref": f"{name}Function"}
@@ -512,6 +517,7 @@ def test_alarms_count_what_the_filters_find() -> None:
 
     assert counted == found == {
         "Failures", "Breaches", "DailyRuns", "Loops", "Throttles", "WebhookFailures",
+        "UnsentFiscalRecords", "RejectedFiscalRecords",
     }  # fmt: skip
 
 

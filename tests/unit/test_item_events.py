@@ -8,8 +8,11 @@ import pytest
 
 from billing.domain.events import Event, EventType, event_id, settlement_event
 from billing.domain.money import Money
+from billing.domain.verifactu import FiscalEnd, Link, RecordState, chained
+from billing.persistence.fiscal_items import record_attributes
 from billing.persistence.item_events import BilledCycle, meaning_of, to_change
 from local.stack import ROOT
+from tests.integration.fiscal import SYSTEM, declaration
 
 type Json = dict[str, Any]
 
@@ -59,6 +62,18 @@ def drawn(pk: str, sk: str, before: Json | None, after: Json | None) -> list[Eve
     )
 
 
+def fiscal(state: str) -> Json:
+    """Return the item of a number with a fiscal record, the third of its chain."""
+    end = FiscalEnd(2, Link("F2026-000006", AT.date(), "0" * 64), AT.isoformat(), "1-acme")
+    said = declaration("F2026-000007", AT.date())
+    record = chained(said, end, SYSTEM, AT, "Europe/Madrid")
+    return {
+        "account_id": {"S": "1"},
+        "ordinal_of_account": {"N": "7"},
+        **record_attributes("acme", record, RecordState(state)),
+    }
+
+
 CHARGE = {"account_id": "1", "subscription_id": "s1", "movement_id": "m1"}
 HEAD = "account#acme#1", "invoice#0000000007"
 DOCUMENT = {"account_id": "1", "invoice_id": "7"}
@@ -100,6 +115,18 @@ DOCUMENT = {"account_id": "1", "invoice_id": "7"}
             "account.changed", {"account_id": "1"}, 5,
         ),
         (
+            ("number#acme#F2026", "0000000007"), fiscal("pending"), fiscal("accepted"),
+            "verifactu.accepted", DOCUMENT, 3,
+        ),
+        (
+            ("fiscal#acme", "0000000003"), fiscal("pending"), fiscal("accepted_with_errors"),
+            "verifactu.accepted", DOCUMENT, 3,
+        ),
+        (
+            ("number#acme#F2026", "0000000007"), fiscal("pending"), fiscal("rejected"),
+            "verifactu.rejected", DOCUMENT, 3,
+        ),
+        (
             ("run#acme#r1", "failure#1"), None, {"code": {"S": "TOO_LARGE"}},
             "account.billing_failed", {"account_id": "1", "billing_run_id": "r1"}, 1,
         ),
@@ -122,6 +149,17 @@ def test_a_change_has_its_event(
 @pytest.mark.parametrize(
     ("key", "before", "after"),
     [
+        pytest.param(
+            ("number#acme#F2026", "0000000007"), None, fiscal("pending"), id="a record to be sent"
+        ),
+        pytest.param(
+            ("number#acme#F2026", "0000000007"),
+            fiscal("rejected"),
+            fiscal("rejected") | {"fiscal_amendments": {"S": "[4]"}},
+            id="a record that was corrected",
+        ),
+        pytest.param(("number#acme#F2026", "0000000007"), None, {}, id="a number without one"),
+        pytest.param(("fiscal#acme", "sending"), None, {}, id="how far the sending is"),
         pytest.param(HEAD, head(), head(0, 12100, 1), id="credited, as the credit note tells"),
         pytest.param(HEAD, head(12100), head(12100, 12100, 2), id="credited when it was paid"),
         pytest.param(HEAD, head(), {**head(), "erased_at": {"S": "…"}}, id="erased"),

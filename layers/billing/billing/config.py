@@ -96,6 +96,20 @@ def lookups_queue() -> str:
     return os.environ["LOOKUPS_QUEUE"]
 
 
+def fiscal_records_queue() -> str:
+    return os.environ["FISCAL_RECORDS_QUEUE"]
+
+
+def fiscal_certificates() -> str:
+    """Return what the names of secrets with certificates of taxpayers begin with."""
+    return os.environ["FISCAL_CERTIFICATES"]
+
+
+def tax_agency_url() -> str:
+    """Return the address of a stand-in of the tax agency; empty for the agency itself."""
+    return os.environ["TAX_AGENCY_URL"]
+
+
 def exchange_rates_url() -> str:
     return os.environ["EXCHANGE_RATES_URL"]
 

@@ -1,5 +1,5 @@
 """
-The queues of billing runs, audits, lookups, webhooks and mails.
+The queues of billing runs, audits, lookups, webhooks, mails and fiscal records.
 
     queue     message                                        who takes it
     runs      {org_id, run_id}: list the run's accounts      functions/dispatch_billing
@@ -23,6 +23,9 @@ The queues of billing runs, audits, lookups, webhooks and mails.
               a mail
               an event of SES, as EventBridge has it: a mail
               bounced, or its receiver complained
+    fiscal    {org_id}: send what is pending of the org      functions/send_fiscal_records
+    records   {after}: queue all orgs behind this one that
+              have unsent records
 
 The schedules send {after: ""}, what lookups ask, and {sweep: true}. `batches` is first in, first
 out within an org's lane: one function at a time numbers its documents. Every message may come
@@ -92,6 +95,21 @@ class LookupsQueue:
         """Send the message that has the VAT numbers of an org checked."""
         message = {"ask": "vat numbers", "org_id": org_id, "after": after}
         _send(self._url, {**message, "hops": self._hops})
+
+
+class FiscalRecordsQueue:
+    """The queue of orgs whose fiscal records are to be sent."""
+
+    def __init__(self, hops: int = 0) -> None:
+        self._url, self._hops = config.fiscal_records_queue(), hops
+
+    def send_org(self, org_id: str) -> None:
+        """Send the message that has the pending records of an org sent."""
+        _send(self._url, {"org_id": org_id, "hops": self._hops})
+
+    def send_orgs(self, after: str) -> None:
+        """Send the message that queues all orgs behind `after` that have unsent records."""
+        _send(self._url, {"after": after, "hops": self._hops})
 
 
 class WebhooksQueue:

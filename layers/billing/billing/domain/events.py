@@ -49,6 +49,8 @@ class EventType(StrEnum):
     EMAIL_SENT = "email.sent"
     EMAIL_BOUNCED = "email.bounced"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    VERIFACTU_ACCEPTED = "verifactu.accepted"
+    VERIFACTU_REJECTED = "verifactu.rejected"
 
 
 @dataclass(frozen=True, slots=True)

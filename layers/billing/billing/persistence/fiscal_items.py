@@ -68,6 +68,15 @@ def place_in_fiscal(org_id: str, state: RecordState, position: int) -> dict[str,
     }
 
 
+UNSENT = "unsent"
+"""The list of the lanes that have unsent records."""
+
+
+def place_in_unsent(org_id: str) -> dict[str, Any]:
+    """Return the attributes that list the lane of an org as one with unsent records."""
+    return {"fiscal_list": {"S": UNSENT}, "fiscal_place": {"S": org_id}}
+
+
 def fiscal_list(org_id: str, state: RecordState) -> str:
     return joined(org_id, state)
 

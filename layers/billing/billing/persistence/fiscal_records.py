@@ -41,6 +41,7 @@ from billing.persistence.fiscal_items import (
     end_attributes,
     fiscal_list,
     is_record,
+    place_in_unsent,
     record_attributes,
     to_fiscal_end,
     to_kept_record,
@@ -174,6 +175,7 @@ class FiscalRecordRepository:
         amendments = [each.record.position for each in later]
         unlisted = "REMOVE fiscal_list, fiscal_place"
         as_read: Expected = {"fiscal_state": latest.state.value}
+        ended = end_attributes(record.end) | (place_in_unsent(key.org_id) if is_sent else {})
         writes = [
             update(
                 self._table,
@@ -188,8 +190,8 @@ class FiscalRecordRepository:
             update(
                 self._table,
                 lane_key(key.org_id, LANE.letter),
-                "SET fiscal_position = :fiscal_position, fiscal_end = :fiscal_end",
-                {f":{name}": value for name, value in end_attributes(record.end).items()},
+                f"SET {', '.join(f'{name} = :{name}' for name in ended)}",
+                {f":{name}": value for name, value in ended.items()},
                 expected={"fiscal_position": end.position},
             ),
             put(

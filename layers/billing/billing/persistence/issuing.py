@@ -44,6 +44,7 @@ from billing.persistence.dynamodb import (
 from billing.persistence.fiscal_items import (
     end_attributes,
     fiscal_setting,
+    place_in_unsent,
     record_attributes,
     to_fiscal_end,
 )
@@ -258,6 +259,8 @@ class IssuingRepository:
         if org.is_declared:
             kept |= {"fiscal_regime": {"S": org.fiscal_regime.value}}
             kept |= end_attributes(journal.ends.fiscal)
+            if journal.fiscal and journal.fiscal.is_sent:
+                kept |= place_in_unsent(org.id)
             expected["fiscal_position"] = journal.read.fiscal.position or None
         return update(
             self._table,

@@ -17,8 +17,10 @@ from billing.domain.invoices import InvoiceKind
 from billing.domain.mails import MailStatus
 from billing.domain.money import Money
 from billing.domain.refunds import Refund
+from billing.domain.verifactu import RecordState
 from billing.persistence.billing_runs import to_run
 from billing.persistence.dynamodb import SEPARATOR, Item, int_of
+from billing.persistence.fiscal_items import to_kept_record
 from billing.persistence.refunds import RefundRepository, to_refund
 
 _RECENT = timedelta(hours=1)
@@ -87,7 +89,7 @@ def to_change(record: Mapping[str, Any]) -> Change:
 
 def meaning_of(change: Change) -> Meaning:
     """Return the events of a change, or the cycle that was billed by it."""
-    meaning = _MEANINGS.get((change.pk[0], change.sk[0]))
+    meaning = _MEANINGS.get((change.pk[0], change.sk[0])) or _OF_PARTITIONS.get(change.pk[0])
     return meaning(change) if meaning else []
 
 
@@ -161,6 +163,28 @@ _MAIL_VERSIONS = {MailStatus.SENT: 1, MailStatus.BOUNCED: 2, MailStatus.COMPLAIN
 _MAIL_RETURNED = {MailStatus.BOUNCED, MailStatus.COMPLAINED}
 
 
+def _fiscal_record(change: Change) -> list[Event]:
+    """Return what the tax agency made of a record, which its position in the chain tells apart."""
+    state = _fiscal_state(change.after)
+    if state not in _VERDICTS or state == _fiscal_state(change.before):
+        return []
+    org_id = change.pk[1]
+    kept = to_kept_record(org_id, change.after)
+    ids = _document_ids(kept.key.account_id, str(kept.key.ordinal))
+    issued = frozenset(event_id(each, org_id, ids, 1) for each in _ISSUED.values())
+    version = kept.record.position
+    return [Event(_VERDICTS[state], org_id, ids, version, change.at, follows=issued)]
+
+
+def _fiscal_state(item: Item) -> RecordState | None:
+    return RecordState(item["fiscal_state"]["S"]) if "fiscal_state" in item else None
+
+
+_VERDICTS: Mapping[RecordState | None, EventType] = {
+    RecordState.ACCEPTED: EventType.VERIFACTU_ACCEPTED,
+    RecordState.ACCEPTED_WITH_ERRORS: EventType.VERIFACTU_ACCEPTED,
+    RecordState.REJECTED: EventType.VERIFACTU_REJECTED,
+}
 _ISSUED = {
     InvoiceKind.INVOICE: EventType.INVOICE_ISSUED,
     InvoiceKind.CREDIT_NOTE: EventType.CREDIT_NOTE_ISSUED,
@@ -272,3 +296,8 @@ _MEANINGS: Mapping[tuple[str, str], Callable[[Change], Meaning]] = {
     ("subscription", "movement"): _movement,
 }
 """How items are read, by the first parts of their keys; no two tables have the same."""
+_OF_PARTITIONS: Mapping[str, Callable[[Change], Meaning]] = {
+    "fiscal": _fiscal_record,
+    "number": _fiscal_record,
+}
+"""How items are read whose sort key is a number."""
