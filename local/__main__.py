@@ -302,6 +302,7 @@ def _print_greeting(stack: Stack) -> None:
   The API     {facts["base_url"]}
   Reference   {facts["base_url"]}/docs
   AWS         {stack.endpoint}   (key and secret: test)
+  Mailbox     make mail
 
   Org         {facts["org_id"]}
   Admin       {facts["admin_token"]}

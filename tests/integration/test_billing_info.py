@@ -48,6 +48,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "accent": None,
         "one_stop_shop": False,
         "electronic_address": None,
+        "mail_from": "facturas@example.com",
         "sandbox": False,
     }
 
@@ -89,6 +90,7 @@ def test_gives_the_next_billing_date(billed: Invoker, monkeypatch: pytest.Monkey
         "vat_number_status": "unchecked",
         "buyer_reference": None,
         "electronic_address": None,
+        "mail_state": "ok",
     }
 
 

@@ -59,6 +59,8 @@ def test_so_is_a_surprise_and_a_refusal(
 
 
 MAKES_NOTHING = "webhooks_replay"
+LISTED = "invoices_deliver"
+"""What it makes is read in the list of its kind, and not by itself."""
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,9 @@ def test_what_was_made_is_found_where_the_answer_says(told: dict[str, Answer], n
     assert answer.status == 201
     location = answer.headers["location"]
     assert [route for route in template.routes() if re.fullmatch(_pattern(route), location)]
-    if "id" in answer.json:
+    if name == LISTED:
+        assert location.endswith("/deliveries")
+    elif "id" in answer.json:
         assert location.endswith(f"/{answer.json['id']}")
 
 

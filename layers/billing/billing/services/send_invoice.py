@@ -96,6 +96,7 @@ def send_invoice(
     mail = mailing.mail or Mail(key, mail_id, clock())
     if mail.is_done:
         return
+    leased = mail.leased(clock())
     sender, address = mailing.sender(domains), recipient(mailing.org, mailing.account)
     if mailing.mail is None:
         if mail_id != FIRST:
@@ -107,12 +108,11 @@ def send_invoice(
         return
     if mailing.pdf is None:
         raise MailBusyError("The PDF is not there yet.")
-    pdf = store.get(mailing.pdf)
-    taken = mails.replace(mail.leased(clock()))
-    secret = new_secret()
+    pdf, secret = store.get(mailing.pdf), new_secret()
     link = ShareLink.new(secret, key, language_of(mailing.invoice.buyer), None, clock())
-    links.add(link)
     message = write(mailing, public_url + page_path(secret), sender, address, pdf)
+    taken = mails.replace(leased)
+    links.add(link)
     try:
         mailer.send(taken, sender, address, message)
     except QuotaReachedError:
