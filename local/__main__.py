@@ -301,6 +301,7 @@ def _print_greeting(stack: Stack) -> None:
         f"""
   The API     {facts["base_url"]}
   Reference   {facts["base_url"]}/docs
+  Console     {facts["base_url"]}/console
   AWS         {stack.endpoint}   (key and secret: test)
   Mailbox     make mail
 

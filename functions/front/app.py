@@ -2,12 +2,14 @@
 Front: the routes that belong to no other function.
 
 The route `$default` comes here: an unknown path is a 404, a method that a path does not have
-is a 405. The OpenAPI document and its reference page are open to everybody.
+is a 405. The OpenAPI document, its reference page and the console are open to everybody: the
+console asks for a token, and keeps it in the browser.
 """
 
 import json
 import re
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,12 @@ HERE = Path(__file__).parent
 app = BillingApp()
 
 
+@app.get("/", security=OPEN, include_in_schema=False)
+def get_root() -> Response[str]:
+    """Send whoever opens the address of the API to its reference"""
+    return Response(HTTPStatus.FOUND, body="", headers={"Location": "docs"})
+
+
 @app.get("/openapi.json", security=OPEN, include_in_schema=False)
 def get_openapi() -> Response[str]:
     """Get this API as an OpenAPI document"""
@@ -38,6 +46,12 @@ def get_openapi() -> Response[str]:
 def get_docs() -> Response[str]:
     """Get a page to read this API and to try it"""
     return _docs().answer(app)
+
+
+@app.get("/console", security=OPEN, include_in_schema=False)
+def get_console() -> Response[str]:
+    """Get a page to look at the data of an org, with a token of it"""
+    return _console().answer(app)
 
 
 @app.not_found
@@ -68,3 +82,8 @@ def _docs() -> Static:
     page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
     page = page.replace("<!-- pages -->", (HERE / "pages.html").read_text())
     return Static.page(page)
+
+
+@cache
+def _console() -> Static:
+    return Static.page((HERE / "console.html").read_text())

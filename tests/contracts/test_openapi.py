@@ -34,7 +34,7 @@ def test_the_template_routes_what_the_document_has_and_nothing_else(document: An
     }
 
     pages = {route for route in template.routes() if " /p/" in route}
-    reference = {"GET /openapi.json", "GET /docs"}
+    reference = {"GET /", "GET /openapi.json", "GET /docs", "GET /console"}
     assert template.routes() - {"$default"} == documented | reference | pages
 
 

@@ -15,8 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from billing.domain.errors import ErasedError, LinkExpiredError, LinkRevokedError, NotFoundError
@@ -25,6 +24,7 @@ from billing.domain.logos import read_logo
 from billing.domain.money import Money
 from functions.shared_page.page import headers_of, page_of, page_of_failure
 from local.stack import ROOT
+from tests.browser import browser_in, look, needs_browser, violations
 from tests.sample_invoices import (
     AMERICAN,
     BUYER,
@@ -40,17 +40,11 @@ from tests.sample_invoices import (
     line,
 )
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 THEMES = ("light", "dark")
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER and AXE.exists()),
-    reason="needs a browser and npm: apt-get install chromium chromium-driver npm, make setup",
-)
+pytestmark = needs_browser
 
 WITH_LOGO = replace(SELLER, logo=read_logo(LOGO.encode()), accent="#0f766e")
 ENGLISH = replace(BUYER, language="en")
@@ -116,26 +110,12 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--hide-scrollbars", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = Chrome(options, Service(DRIVER))
-    yield browser
-    browser.quit()
+    with browser_in(tmp_path_factory.mktemp("browser")) as started:
+        yield started
 
 
 def _open(browser: Chrome, address: str, name: str, size: str, theme: str) -> None:
-    width, height = SIZES[size]
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
-    features = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    look(browser, *SIZES[size], theme)
     browser.get(f"{address}/{name}")
 
 
@@ -149,14 +129,14 @@ def test_everybody_can_read_it(
 
     picture = PICTURES.get((name, size, theme))
     if picture and os.environ.get("RECORD"):
-        _take(browser, size, picture)
+        _take(browser, size, theme, picture)
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= SIZES[size][0], "it scrolls sideways"
     log = browser.get_log("browser")  # type: ignore[no-untyped-call]
     assert log == [], "its own policy forbids something of it"
     paper = browser.find_element(By.CLASS_NAME, "page").value_of_css_property("background-color")
     assert paper == ("rgba(255, 255, 255, 1)" if theme == "light" else "rgba(26, 33, 42, 1)")
-    assert _violations(browser) == []
+    assert violations(browser) == []
 
 
 def test_its_links_can_be_hit_with_a_thumb(browser: Chrome, address: str) -> None:
@@ -188,19 +168,9 @@ def test_a_banking_app_reads_what_is_still_owed(
     ]
 
 
-def _violations(browser: Chrome) -> list[str]:
-    """Ask axe what is wrong, by WCAG 2.2 and by what it knows besides."""
-    browser.execute_script(AXE.read_text())
-    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    return [
-        f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]
-    ]
-
-
-def _take(browser: Chrome, size: str, name: str) -> None:
+def _take(browser: Chrome, size: str, theme: str, name: str) -> None:
     page = browser.find_element(By.CLASS_NAME, "page")
     height = page.location["y"] * 2 + page.size["height"]
     width = SIZES[size][0] if size == "phone" else 860
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    look(browser, width, height, theme)
     browser.save_screenshot(str(ROOT / "docs" / f"{name}.png"))

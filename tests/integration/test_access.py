@@ -96,7 +96,7 @@ def test_without_a_good_token_it_is_401_whatever_the_client_says_of_its_roles(
 def test_every_route_is_tried() -> None:
     tried = {EVENT_BY_NAME[name]["routeKey"] for name in [*ROUTED, "front_unrouted"]}
 
-    is_open = {"GET /openapi.json", "GET /docs"}
+    is_open = {"GET /", "GET /openapi.json", "GET /docs", "GET /console"}
     assert {each for each in routes() - tried if " /p/{token}" not in each} == is_open
 
 

@@ -39,7 +39,6 @@ def test_405_tells_what_the_path_takes(invoke: Invoker, method: str, path: str, 
         ("/v2/orgs", {"code", "status", "message", "detailMsg"}),
         ("/v3/account", {"errorCode", "errorMessage", "errors"}),
         ("/v0", {"code", "message", "details", "trace_id"}),
-        ("/", {"code", "message", "details", "trace_id"}),
         ("/v3/account/invoice/", {"errorCode", "errorMessage", "errors"}),
     ],
 )
@@ -83,8 +82,17 @@ def test_serves_its_page_without_any_other_host(invoke: Invoker) -> None:
     assert not re.search(r"<[^>]* (src|href)=[\"']?(https?:)?//", answer.text)
 
 
-def test_its_page_runs_its_own_scripts_only_and_stands_in_no_frame(invoke: Invoker) -> None:
-    answer = invoke("front_docs")
+def test_the_address_of_the_api_leads_to_its_reference(invoke: Invoker) -> None:
+    answer = invoke("front_root")
+
+    assert (answer.status, answer.headers["location"]) == (302, "docs")
+
+
+@pytest.mark.parametrize("page", ["front_docs", "front_console"])
+def test_its_page_runs_its_own_scripts_only_and_stands_in_no_frame(
+    invoke: Invoker, page: str
+) -> None:
+    answer = invoke(page)
 
     policy = dict(
         rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; ")
@@ -99,7 +107,7 @@ def test_its_page_runs_its_own_scripts_only_and_stands_in_no_frame(invoke: Invok
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("event", ["front_openapi", "front_docs"])
+@pytest.mark.parametrize("event", ["front_openapi", "front_docs", "front_console"])
 @pytest.mark.parametrize(
     ("accepted", "is_compressed"),
     [
@@ -125,7 +133,7 @@ def test_is_compressed_where_that_is_accepted(
     assert answer.headers["vary"] == "Accept-Encoding"
 
 
-@pytest.mark.parametrize("event", ["front_openapi", "front_docs"])
+@pytest.mark.parametrize("event", ["front_openapi", "front_docs", "front_console"])
 def test_is_not_sent_again_to_who_has_it(invoke: Invoker, event: str) -> None:
     first = invoke(event)
 

@@ -175,7 +175,7 @@ def test_what_is_open_to_everybody_is_throttled() -> None:
     rates = stage["Properties"]["RouteSettings"]
     usual = stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
 
-    assert rates.keys() == {"GET /docs", "GET /openapi.json"}
+    assert rates.keys() == {"GET /", "GET /docs", "GET /console", "GET /openapi.json"}
     for rate in rates.values():
         assert rate["ThrottlingRateLimit"] < usual / 100
 
