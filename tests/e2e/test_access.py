@@ -27,11 +27,12 @@ from tests import template
 from tests.e2e.conftest import Answer, Client
 from tools import openapi
 
-OPEN = {
-    *("GET /openapi.json", "GET /docs"),
+OPEN = {"GET /openapi.json", "GET /docs"}
+SHARED = {
     *("GET /p/{token}", "HEAD /p/{token}", "GET /p/{token}/pdf"),
     *("GET /p/{token}/cii.xml", "GET /p/{token}/ubl.xml"),
 }
+"""What is open to whoever has the link."""
 FOR_ADMINS_OF_ALL_ACCOUNTS = {
     "PUT /v1/orgs/{orgId}/billing_info",
     "PUT /v1/orgs/{orgId}/location-taxes/{stateId}",
@@ -249,7 +250,7 @@ def test_the_gateway_has_the_routes_of_the_document_and_leaves_tokens_to_the_app
 
     assert served == json.loads(openapi.FILE.read_text())
     assert template.routes() == routes.keys()
-    assert routes == dict.fromkeys([*map(str, OPERATIONS), *OPEN, "$default"], "NONE")
+    assert routes == dict.fromkeys([*map(str, OPERATIONS), *OPEN, *SHARED, "$default"], "NONE")
     assert not deploy.client(local, "apigatewayv2").get_authorizers(
         ApiId=local.api_id_file.read_text()
     )["Items"]
