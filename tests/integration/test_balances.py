@@ -214,8 +214,12 @@ def test_a_balance_takes_one_read(billed: Invoker, aws_calls: Any) -> None:
 
     _balances(billed)
     assert aws_calls() == ["GetItem"]
-    _pay_out(billed, invoice, 1)
+    payout_id = _pay_out(billed, invoice, 1).json["id"]
     assert aws_calls() == ["BatchGetItem", "TransactWriteItems"]
+    assert billed("invoices_list_payouts", invoiceId=invoice).status == 200
+    assert aws_calls() == ["Query"]
+    assert billed("invoices_get_payout", invoiceId=invoice, payoutId=payout_id).status == 200
+    assert aws_calls() == ["GetItem"]
 
 
 def test_there_is_no_balance_of_an_account_that_is_not_there(billed: Invoker) -> None:

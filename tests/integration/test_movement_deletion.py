@@ -191,3 +191,12 @@ def test_twins_and_deletions_leave_one_movement_or_none(billed: Invoker) -> None
     assert _members(billed.org_id) == []
     with pytest.raises(MovementDeletedError):
         create()
+
+
+def test_takes_one_read_and_one_transaction(billed: Invoker, aws_calls: Any) -> None:
+    movement_id = charge(billed)
+    aws_calls()
+
+    assert billed("movements_delete", movementId=movement_id).status == 204
+
+    assert aws_calls() == ["GetItem", "TransactWriteItems"]

@@ -343,3 +343,25 @@ def test_what_comes_in_between_does_not_hide_behind_an_equal_sum(
     hands.reverse(latest, "bounced-2")
 
     assert hands.verify() == (5000, 0)
+
+
+def test_takes_as_few_requests_as_can_be(billed: Invoker, aws_calls: Any) -> None:
+    """When it was paid is known, but for the latest payment: then the others say it."""
+    assert billed("invoices_create").status == 201
+    paid = [
+        billed(
+            "invoices_pay",
+            {"external_payment_unique_id": day, "amount": 1, "paid_datetime": f"{day}T12:00:00Z"},
+        ).json["id"]
+        for day in ("2026-11-01", "2026-11-02")
+    ]
+
+    def calls(payment_id: str) -> list[str]:
+        aws_calls()
+        body = {"external_reversal_unique_id": payment_id}
+        assert billed("invoices_reverse_payment", body, paymentId=payment_id).status == 201
+        called: list[str] = aws_calls()
+        return called
+
+    assert calls(paid[0]) == ["BatchGetItem", "TransactWriteItems"]
+    assert calls(paid[1]) == ["BatchGetItem", "Query", "TransactWriteItems"]
