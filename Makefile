@@ -12,6 +12,7 @@
 # make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
 # make billing ARGS='audit --org demo'                   the whole command line, on the local stack
 # make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
+# make load   two minutes of a telecom's day, over HTTP  and whether the books are right after it
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
 # make api    the API from containers (PORT=3000)        both need Docker or podman, and a stack
 # make call EVENT=refunds_create       its function in this process, for a debugger
@@ -30,7 +31,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	$(UNUSED:%=--no-emit-package %)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop logs status mail invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench check format lock clean
+.PHONY: help setup run start stop logs status mail invoke call api token audit billing openapi docs test unit moto one nightly soak planted attack bench load check format lock clean
 .SILENT:
 
 help:
@@ -115,6 +116,13 @@ bench: export PYTHONPATH := layers/billing:cli:.
 bench: setup $(foreach name,runtime twin weasyprint,.local/bench/$(name)/ready)
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
+# Two minutes like a telecom's day, over HTTP, and then the books: SECONDS=30 USERS=10 make load
+load: start .local/bench/load/ready
+	PYTHONPATH=. .local/bench/load/bin/locust --headless --only-summary \
+		--locustfile benchmarks/load.py --users $(or $(USERS),8) --spawn-rate 4 \
+		--run-time $(or $(SECONDS),120)s
+	$(MAKE) --no-print-directory audit ORG=demo
+
 # A bug for each of the invariants, and whether its test notices: docs/reliability.md.
 planted: setup
 	$(BIN)/python -m tests.planted
@@ -147,6 +155,7 @@ lock: .venv/ready
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
 	$(COMPILE) benchmarks/twin/pyproject.toml --output-file benchmarks/twin/requirements.txt
 	$(subst --no-emit-package fonttools,,$(COMPILE)) --group bench --output-file benchmarks/requirements-documents.txt
+	$(COMPILE) --group load --output-file benchmarks/requirements-load.txt
 
 clean:
 	if [ -x $(BIN)/python ]; then $(BIN)/python -m local clean; fi
@@ -170,6 +179,9 @@ $(EMULATOR)/ready: local/requirements.txt .venv/ready
 
 .local/bench/weasyprint/ready: benchmarks/requirements-documents.txt .venv/ready
 	$(call environment,.local/bench/weasyprint,$<)
+
+.local/bench/load/ready: benchmarks/requirements-load.txt .venv/ready
+	$(call environment,.local/bench/load,$<)
 
 # Spectral, which checks the OpenAPI document; without npm its test is skipped.
 node_modules/ready: package-lock.json
