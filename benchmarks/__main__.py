@@ -1,11 +1,7 @@
 """
 Measures cold starts, warm calls, growth and billing runs, and writes RESULTS.md.
 
-    make bench                     everything, against a fresh local stack
-    make bench BENCH="warm growth" some of it
-
-Whatever is compared is measured in turns, in one run, on one machine; ratios are taken round by
-round. Times are of this machine and say little; ratios say more.
+    make bench BENCH="warm growth"    some of it; without BENCH, everything, on a fresh local stack
 """
 
 import os

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.client import parse_headers
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,11 @@ from local import deploy
 from local.stack import ROOT
 
 TIMEOUT_SECONDS = 60
+RUNTIME_HEAD = (
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Lambda-Runtime-Aws-Request-Id: first\r\nLambda-Runtime-Deadline-Ms: 4102444800000\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
 FIRST_EVENTS = {"dispatch_billing_daily", "front_openapi"}
 """What is measured where a shorter name is not what the function is for."""
 GOALS = {
@@ -99,50 +105,33 @@ def _times(starts: list[Start]) -> list[str]:
 
 def _start(settings: dict[str, str], artifact: Artifact, event: Json) -> Start:
     """Start a process with its first request, and end it."""
-    answers: list[Any] = []
-
-    class RuntimeApi(BaseHTTPRequestHandler):
-        """What the runtime client asks for its next request, and tells the answer."""
-
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            deadline = str(int(time.time() + TIMEOUT_SECONDS) * 1000)
-            ids = {"Aws-Request-Id": "first", "Deadline-Ms": deadline}
-            headers = {f"Lambda-Runtime-{name}": value for name, value in ids.items()}
-            self._answer(200, json.dumps(event).encode(), headers)
-
-        def do_POST(self) -> None:
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self._answer(202)
-
-        def _answer(self, status: int, body: bytes = b"", headers: Json | None = None) -> None:
-            self.send_response(status)
-            kind = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-            for name, value in {**kind, "Connection": "close", **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
     command = [str(PYTHON), "-m", "awslambdaric", f"{artifact.module}.lambda_handler"]
-    with HTTPServer(("127.0.0.1", 0), RuntimeApi) as server, Path(os.devnull).open("w") as null:
-        server.timeout = TIMEOUT_SECONDS
-        address = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
+    with socket.create_server(("127.0.0.1", 0)) as runtime, Path(os.devnull).open("w") as null:
+        runtime.settimeout(TIMEOUT_SECONDS)
+        address = {"AWS_LAMBDA_RUNTIME_API": "{}:{}".format(*runtime.getsockname())}
         environment = artifact.environment({**settings, **address})
         began = time.perf_counter()
         process = subprocess.Popen(
             command, cwd=artifact.folders[0], env=environment, stdout=null, stderr=null
         )
-        server.handle_request()
-        server.handle_request()
-        wall = time.perf_counter() - began
-        os.kill(process.pid, signal.SIGKILL)
-        used = os.wait4(process.pid, 0)[2]
-        process.returncode = 0  # as it was waited for
-    [answer] = answers
+        try:
+            _exchange(runtime, json.dumps(event).encode())
+            answer = json.loads(_exchange(runtime))
+            wall = time.perf_counter() - began
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            used = os.wait4(process.pid, 0)[2]
+            process.returncode = 0  # as it was waited for
     if answer and ("errorMessage" in answer or answer.get("statusCode", 200) >= 500):
         raise RuntimeError(f"{artifact.name} failed: {answer}")
     return Start((used.ru_utime + used.ru_stime) * 1e3, wall * 1e3, answer)
+
+
+def _exchange(runtime: socket.socket, body: bytes = b"") -> bytes:
+    """Answer what the runtime client asks: its next request, or what to do after the last one."""
+    connection, _ = runtime.accept()
+    with connection, connection.makefile("rb") as asked:
+        asked.readline()
+        sent = asked.read(int(parse_headers(asked).get("Content-Length", 0)))
+        connection.sendall(RUNTIME_HEAD % len(body) + body)
+    return sent
