@@ -10,7 +10,6 @@ from billing.domain.regimes.es import province_code
 from billing.domain.tax_rates import MAX_OWN_RATES
 from billing.persistence.tax_rates import OwnRatesRepository
 from tests.integration.conftest import Answer, Invoker
-from tests.integration.faults import ANYWHERE, Fault, Faulty
 from tests.integration.usage import kept, receipt, record, send
 
 pytestmark = pytest.mark.moto
@@ -298,62 +297,6 @@ def test_a_rate_is_removed_by_its_day(invoke: Invoker, valid_from: str | None) -
 
     assert answer.status == 400
     assert [detail["field"] for detail in answer.json["details"]] == ["valid_from"]
-
-
-@pytest.mark.moto_differs("its stub answers before a fault is put in")
-@pytest.mark.parametrize(
-    ("nth", "fault", "status"),
-    [(nth, fault, status) for nth in (1, 2) for fault, status in ANYWHERE.items()],
-)
-@pytest.mark.parametrize("times", [1, 10_000], ids=["once", "for good"])
-def test_a_rate_is_set_or_not_whatever_goes_wrong(
-    invoke: Invoker,
-    dynamodb: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    nth: int,
-    fault: Fault,
-    status: int,
-    times: int,
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-
-    with Faulty(dynamodb, nth, fault, times=times):
-        answer = invoke("location_tax_put")
-    again = invoke("location_tax_put")
-
-    assert answer.status == (204 if times == 1 else status)
-    assert again.status == 204
-    assert OwnRatesRepository().get(invoke.org_id).version == 1
-    assert _percentage(invoke, "2026-11-21") == 9.5
-
-
-@pytest.mark.moto_differs("its stub answers before a fault is put in")
-@pytest.mark.parametrize(
-    ("nth", "fault", "status"),
-    [(nth, fault, status) for nth in (1, 2) for fault, status in ANYWHERE.items()],
-)
-@pytest.mark.parametrize("times", [1, 10_000], ids=["once", "for good"])
-def test_a_rate_is_removed_or_not_whatever_goes_wrong(
-    invoke: Invoker,
-    dynamodb: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    nth: int,
-    fault: Fault,
-    status: int,
-    times: int,
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    assert invoke("location_tax_put_country").status == 204
-
-    with Faulty(dynamodb, nth, fault, times=times):
-        answer = invoke("location_tax_delete_country")
-    removed = _rates_of(invoke, "CH") == {}
-    again = invoke("location_tax_delete_country")
-
-    assert answer.status == (204 if times == 1 else status)
-    assert removed or times > 1
-    assert again.status == 204
-    assert OwnRatesRepository().get(invoke.org_id).version == 2
 
 
 @pytest.mark.parametrize(
