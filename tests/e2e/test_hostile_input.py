@@ -437,6 +437,7 @@ def target(stack: dict[str, Any], aws: None) -> Target:
     ask("put_billing_info", accent="#000000")
     ask("put_billing_details")
     known["invoiceId"] = ask("create_invoice")["id"]
+    known["linkId"] = ask("create_share_link")["id"]
     known["adjustmentId"] = ask("create_adjustment")["id"]
     known["paymentId"] = ask("create_payment")["id"]
     known["movementId"] = ask("create_movement")["id"]
