@@ -205,7 +205,8 @@ BUGS = [
         4, "a series can be that of another lane",
         f"{BILLING}/persistence/numbering.py",
         "for lane in lanes_up_to(org.most_lanes)", "for lane in lanes_up_to(1)",
-        "tests/integration/test_lanes.py::test_what_one_lane_numbers_no_other_does",
+        "tests/integration/test_lanes.py"
+        "::test_a_series_of_the_one_lane_is_none_of_another_lane_later",
     ),
     Bug(
         4, "the clock of a sandbox looks at one lane only",

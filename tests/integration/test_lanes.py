@@ -153,6 +153,16 @@ def test_what_one_lane_numbers_no_other_does(billed: Invoker, three: dict[str, s
     assert "FB" in taken.json["message"]
 
 
+def test_a_series_of_the_one_lane_is_none_of_another_lane_later(billed: Invoker) -> None:
+    assert billed("billing_info_put_org", {"invoice_series": "FB"}).status == 204
+    _issue(billed, "100001")
+
+    taken = billed("billing_info_put_org", {"invoice_series": "F", "lanes": 3})
+
+    assert (taken.status, taken.json["code"]) == (409, "SERIES_TAKEN")
+    assert "FB" in taken.json["message"]
+
+
 @pytest.mark.parametrize("pair", [("F", "FA"), ("FA", "F"), ("AB", "ABZ")])
 def test_series_are_not_a_letter_apart(billed: Invoker, pair: tuple[str, str]) -> None:
     answer = billed(
