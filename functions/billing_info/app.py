@@ -28,6 +28,7 @@ from billing.domain.errors import NotFoundError
 from billing.domain.mails import check_sender
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.cycles import CycleRepository
+from billing.persistence.fiscal_items import fiscal_system
 from billing.persistence.orgs import OrgRepository
 from billing.persistence.subscriptions import SubscriptionRepository
 from billing.services.read_billing_details import read_billing_details
@@ -65,11 +66,18 @@ def put_billing_info(
     what they say.
 
     Refused with 409 if the country would change, or the tax id after the first document
-    (`TAXPAYER_FIXED`), or a series numbers documents of the other kind (`SERIES_TAKEN`).
+    (`TAXPAYER_FIXED`), a series numbers documents of the other kind (`SERIES_TAKEN`), or the fiscal
+    regime cannot be changed now (`FISCAL_REGIME`).
     """
     check_sender(request.mail_from, config.mail_domains())
     org = request.to_domain(org_id, sandbox=app.caller.grant.sandbox)
-    version = replace_org(org, versions=versions_in(if_match), orgs=OrgRepository())
+    version = replace_org(
+        org,
+        now=app.org_time(),
+        versions=versions_in(if_match),
+        orgs=OrgRepository(),
+        system=fiscal_system(org_id),
+    )
     return no_content(ETag=etag(version))
 
 

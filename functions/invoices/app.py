@@ -63,7 +63,7 @@ from billing.domain.errors import (
     NotFoundError,
     TooLargeError,
 )
-from billing.domain.invoices import InvoiceKey
+from billing.domain.invoices import CreditReason, InvoiceKey
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.exchange_rates import ExchangeRateRepository
@@ -219,8 +219,10 @@ def create_invoice(
 
     Use it to bill something at once, outside of any cycle: it is numbered, dated and final.
 
-    Refused with 409 if the account is closed (`ACCOUNT_CLOSED`), no exchange rate is known for the
-    currency (`RATE_MISSING`), or the series numbers credit notes (`SERIES_TAKEN`); with 413
+    Refused with 400 `TAX_ID_REQUIRED` if an org with VERIFACTU bills more than 400 EUR to a buyer
+    without a tax id; with 409 if the account is closed (`ACCOUNT_CLOSED`), no exchange rate is
+    known for the currency (`RATE_MISSING`), the series numbers credit notes (`SERIES_TAKEN`), or
+    this deployment cannot declare anything (`FISCAL_REGIME`); with 413
     `TOO_LARGE` if it does not fit into one record; with 503 `SELLER_CHANGED` if the org's profile
     was replaced at that moment.
     """
@@ -632,9 +634,11 @@ def create_credit_note(
     that is left of it is credited.
 
     Refused with 409 if the document is a credit note (`INVOICE_NOT_CREDITABLE`), less is left of it
-    or of a line (`CREDIT_EXCEEDS_INVOICE`), or the series numbers invoices (`SERIES_TAKEN`); with
-    410 once the invoice was erased (`ERASED`); with 413 `TOO_LARGE` if it does not fit into one
-    record; with 503 `SELLER_CHANGED` if the org's profile was replaced at that moment.
+    or of a line (`CREDIT_EXCEEDS_INVOICE`), the series numbers invoices (`SERIES_TAKEN`), or with
+    VERIFACTU no exchange rate is known (`RATE_MISSING`) or this deployment cannot declare anything
+    (`FISCAL_REGIME`); with 400 `TAX_ID_REQUIRED` if the buyer's tax id is none that the tax agency
+    takes; with 410 once the invoice was erased (`ERASED`); with 413 `TOO_LARGE` if it does not fit
+    into one record; with 503 `SELLER_CHANGED` if the org's profile was replaced at that moment.
     """
     issued = credit_invoice(
         invoice_key(org_id, account_id, invoice_id),
@@ -645,6 +649,7 @@ def create_credit_note(
         profiles=AccountRepository(),
         rates=ExchangeRateRepository(),
         issuing=IssuingRepository(),
+        reason=request.reason or CreditReason.REFUND,
     )
     path = location(org_id, "credit_note", account_id, invoice_id, issued.id)
     return created(GenericCreatedResponseDTO(id=issued.id), issued, path)

@@ -132,7 +132,7 @@ def test_what_is_created_links_to_where_it_is_read(document: Any) -> None:
     }
 
     assert links["create_invoice"] == {
-        "get_invoice", "get_invoice_pdf", "get_public_link", "get_e_invoice",
+        "get_invoice", "get_invoice_pdf", "get_public_link", "get_e_invoice", "get_fiscal_record",
         "get_whole_invoice", "list_deliveries", "list_payments", "list_payouts", "list_share_links",
     }  # fmt: skip
     assert links["create_payment"] == {"get_payment"}

@@ -13,6 +13,7 @@ import pytest
 
 from billing.domain.countries import COUNTRIES
 from billing.domain.credit_notes import Creditable, CreditNote
+from billing.domain.declarable import check_reason
 from billing.domain.errors import InvalidRequestError
 from billing.domain.invoices import CreditReason, InvoiceSummary, NewInvoice, NewLine, draft_invoice
 from billing.domain.issuing import AccountEnd, Ends, Journal
@@ -27,7 +28,6 @@ from billing.domain.verifactu import (
     FiscalSetting,
     System,
     chained,
-    check_reason,
 )
 from billing.services.convert_tax import with_national_tax
 from tests.documents.fiscal_rules import broken, other_huella
@@ -118,7 +118,7 @@ def test_an_amendment_is_valid(is_known: bool) -> None:
     record = next(_declared(SELLER, BUYER, [line()], "EUR"))
 
     amendment = Amendment(is_known=is_known, after_rejection=True)
-    again = chained(record.declaration, record.end, SYSTEM, NOW, "Europe/Madrid", amendment)
+    again = chained(record.declaration, record.end, SETTING, NOW, "Europe/Madrid", amendment)
 
     assert broken(again) == []
     assert again.huella == other_huella(again)

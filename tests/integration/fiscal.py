@@ -10,10 +10,12 @@ from typing import Any
 from billing.domain.errors import ContentionError
 from billing.domain.fiscal_sending import Sending
 from billing.domain.invoices import InvoiceKey
+from billing.domain.parties import FiscalService
 from billing.domain.verifactu import (
     Declaration,
     FiscalEnd,
     FiscalRecord,
+    FiscalSetting,
     KeptRecord,
     Recipient,
     RecordState,
@@ -30,6 +32,7 @@ from tests.integration.agency import LEGAL_NAME, TAX_ID, Place
 ORG = "acme"
 ZONE = "Europe/Madrid"
 SYSTEM = System(LEGAL_NAME, TAX_ID, "Billing", "01", "1", ORG)
+SETTING = FiscalSetting(SYSTEM, FiscalService.TEST)
 
 
 class KilledError(BaseException):
@@ -68,7 +71,7 @@ class Books:
         end = self.records[-1].end if self.records else FiscalEnd()
         for _ in range(count):
             said = declaration(f"F2026-{len(self.records) + 1:06}", self.time.now.date())
-            record = chained(said, end, SYSTEM, self.time.now, ZONE)
+            record = chained(said, end, SETTING, self.time.now, ZONE)
             end = record.end
             self.records.append(record)
             self.states[record.position] = RecordState.PENDING

@@ -3,12 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from billing import clock
+from billing import clock, config
 from billing.domain.events import Event, EventType
+from billing.domain.parties import FiscalRegime
+from billing.domain.verifactu import AgencyError, RecordState, Verdict
 from billing.domain.webhooks import Delivery
+from billing.persistence.accounts import put_org
+from billing.persistence.dynamodb import transact
 from billing.persistence.events import EventRepository
+from billing.persistence.fiscal_records import FiscalRecordRepository
+from billing.persistence.orgs import OrgRepository
 from billing.persistence.webhooks import WebhookRepository
 from tests import template
 from tests.integration.conftest import EVENTS, Answer, Invoker
@@ -35,6 +42,9 @@ OWN: dict[str, tuple[str, ...]] = {
     "invoices_pay_out": CREDITED,
     "invoices_list_payouts": CREDITED,
     "invoices_get_payout": CREDITED,
+    "verifactu_get_record": ("invoices_create",),
+    "verifactu_list_records": ("invoices_create",),
+    "verifactu_correct": ("invoices_create",),
 }
 """What takes away or needs what others are not about gets one of its own, made by these events."""
 BEGAN = clock.now()
@@ -49,7 +59,7 @@ class Story:
     def __init__(self, invoke: Invoker) -> None:
         self.invoke = invoke
         self.known = {"invoiceNumber": f"F{clock.now().year}-000001"}
-        self._own: dict[tuple[str, ...], Json] = {}
+        self._own: dict[tuple[tuple[str, ...], bool], Json] = {}
         self._brought: set[str] = set()
 
     def prepare(self, name: str) -> None:
@@ -61,8 +71,11 @@ class Story:
             if name in {"webhooks_list_deliveries", "webhooks_replay"}:
                 deliver(self.invoke.org_id, self.known["endpointId"], 1)
         makers = OWN.get(name, ())
-        if not makers or makers in self._own:
+        is_declared = name.startswith("verifactu_") and bool(makers)
+        if not makers or (makers, is_declared) in self._own:
             return
+        if is_declared:
+            switch(self.invoke.org_id, FiscalRegime.VERIFACTU)
         made: Json = {}
         for maker in makers:
             said = json.loads(REQUESTS[maker]["body"])
@@ -70,7 +83,10 @@ class Story:
             answer = self.invoke(maker, new, **self._path(maker, made))
             assert answer.status == 201
             made = dict.fromkeys(gives_out(maker), answer.json["id"]) | made
-        self._own[makers] = made
+        self._own[makers, is_declared] = made
+        if is_declared:
+            switch(self.invoke.org_id, FiscalRegime.NONE)
+            reject(self.invoke.org_id)
 
     def _path(self, name: str, own: Json) -> Any:
         known = self.known | own
@@ -79,11 +95,30 @@ class Story:
     def tell(self, name: str, body: Json | None = None) -> Answer:
         """Send an event, with other fields if a body says so."""
         self.prepare(name)
-        answer = self.invoke(name, body, **self._path(name, self._own.get(OWN.get(name, ()), {})))
+        own = self._own.get((OWN.get(name, ()), name.startswith("verifactu_")), {})
+        answer = self.invoke(name, body, **self._path(name, own))
         if answer.status == 201:
             for parameter in gives_out(name):
                 self.known.setdefault(parameter, answer.json["id"])
         return answer
+
+
+def switch(org_id: str, regime: FiscalRegime) -> None:
+    """Give an org another fiscal regime, whatever the day."""
+    orgs = OrgRepository()
+    org, version = orgs.get(org_id)
+    switched = replace(org, fiscal_regime=regime)
+    # Without what keeps series apart: all stories are told of one taxpayer.
+    lanes = orgs.lane_writes(switched, orgs.find_lanes(org_id))
+    transact([*put_org(config.accounts_table(), switched, version), *lanes])
+
+
+def reject(org_id: str) -> None:
+    """Have the tax agency reject the records that are still to be sent."""
+    records = FiscalRecordRepository()
+    error = AgencyError("1239", "Error en el bloque Destinatario.")
+    verdict = Verdict(RecordState.REJECTED, BEGAN, errors=(error,))
+    records.answered([(each, verdict) for each in records.pending(org_id, 10)])
 
 
 def _publish(org_id: str) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from billing import aws, config
+from billing import aws, clock, config
 from billing.domain.billing_runs import BillingRun
 from billing.domain.errors import InvalidRequestError
 from billing.domain.invoices import InvoiceKey
@@ -20,6 +20,7 @@ from billing.persistence.accounts import AccountRepository
 from billing.persistence.billing_runs import BillingRunRepository, lane_key, run_key
 from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import get_items_of, key_of
+from billing.persistence.fiscal_items import fiscal_system
 from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing.persistence.invoice_items import unpaid_key
 from billing.persistence.lanes import behind, lane_of, list_org_wide
@@ -181,10 +182,17 @@ def test_what_is_declared_to_an_agency_is_one_lane_and_one_chain(
     orgs = OrgRepository()
     org, _ = orgs.get(billed.org_id)
     declared = replace(org, fiscal_regime=FiscalRegime.VERIFACTU)
+    system = fiscal_system(org.id)
 
     with pytest.raises(InvalidRequestError) as refused:
-        replace_org(replace(declared, lanes=2), versions=None, orgs=orgs)
-    replace_org(declared, versions=None, orgs=orgs)
+        replace_org(
+            replace(declared, lanes=2),
+            now=clock.now(),
+            system=system,
+            versions=None,
+            orgs=orgs,
+        )
+    replace_org(declared, now=clock.now(), system=system, versions=None, orgs=orgs)
     ended = runs.run(until=UNTIL)
 
     assert [each.field for each in refused.value.details] == ["lanes"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from billing import clock
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
 from billing.persistence.orgs import OrgRepository
@@ -92,7 +93,9 @@ def test_of_many_that_know_one_version_one_replaces_it(billed: Invoker) -> None:
 
     def change_org(number: int) -> int:
         changed = _with_email(org, number)
-        return replace_org(changed, versions={version}, orgs=OrgRepository())
+        return replace_org(
+            changed, now=clock.now(), versions={version}, orgs=OrgRepository(), system=None
+        )
 
     def change_account(number: int) -> int:
         changed = _with_email(account, number)

@@ -12,7 +12,7 @@ from billing.domain.verifactu import FiscalEnd, Link, RecordState, chained
 from billing.persistence.fiscal_items import record_attributes
 from billing.persistence.item_events import BilledCycle, meaning_of, to_change
 from local.stack import ROOT
-from tests.integration.fiscal import SYSTEM, declaration
+from tests.integration.fiscal import SETTING, declaration
 
 type Json = dict[str, Any]
 
@@ -66,7 +66,7 @@ def fiscal(state: str) -> Json:
     """Return the item of a number with a fiscal record, the third of its chain."""
     end = FiscalEnd(2, Link("F2026-000006", AT.date(), "0" * 64), AT.isoformat(), "1-acme")
     said = declaration("F2026-000007", AT.date())
-    record = chained(said, end, SYSTEM, AT, "Europe/Madrid")
+    record = chained(said, end, SETTING, AT, "Europe/Madrid")
     return {
         "account_id": {"S": "1"},
         "ordinal_of_account": {"N": "7"},

@@ -17,7 +17,6 @@ from kreyo_verifactu_hash_calculator import (
 from billing.domain.errors import (
     FiscalRegimeError,
     InvalidRequestError,
-    SellerChangedError,
     TaxIdRequiredError,
 )
 from billing.domain.exchange_rates import Conversion
@@ -30,7 +29,7 @@ from billing.domain.invoices import (
     IssuedInvoice,
     LinePeriod,
 )
-from billing.domain.issuing import AccountEnd, Ends, Journal
+from billing.domain.issuing import AccountEnd, Ends, Journal, RegimeChangedError
 from billing.domain.money import Money
 from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account, Address, FiscalRegime, FiscalService, Org
@@ -409,7 +408,7 @@ def test_records_are_chained_as_documents_are_issued() -> None:
 def test_a_record_is_never_made_before_the_one_it_follows() -> None:
     end = FiscalEnd(7, None, "2027-01-04T11:00:00+01:00")
 
-    record = chained(declare(bought("10")), end, SYSTEM, NOW, "Atlantic/Canary")
+    record = chained(declare(bought("10")), end, SETTING, NOW, "Atlantic/Canary")
 
     assert (record.position, record.generated_at) == (8, "2027-01-04T10:00:00+00:00")
 
@@ -417,7 +416,7 @@ def test_a_record_is_never_made_before_the_one_it_follows() -> None:
 def test_another_fiscal_regime_than_was_read_is_a_conflict() -> None:
     stale = journal(chain=ChainEnd(1, "00", date(2027, 1, 1), FiscalRegime.NONE))
 
-    with pytest.raises(SellerChangedError):
+    with pytest.raises(RegimeChangedError):
         stale.issue(draft())
 
 

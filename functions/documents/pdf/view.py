@@ -11,9 +11,11 @@ from billing.domain.tax import Tax, TaxType
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, texts
 from billing.domain.vat import exemption
+from billing.domain.verifactu import qr_url
 from billing.presentation import formats
 from billing.presentation.accent import DEFAULT_ACCENT, readable
 from billing.presentation.epc_qr import compact, epc_qr, grouped
+from billing.presentation.qr import qr_svg
 from billing.presentation.text import shown
 from functions.documents.pdf.addresses import lines_of
 from functions.documents.pdf.logo import room
@@ -41,6 +43,7 @@ def view(invoice: IssuedInvoice) -> dict[str, Any]:
         "accent": readable(seller.accent or DEFAULT_ACCENT),
         "is_credit": is_credit,
         "is_sample": seller.sandbox,
+        "fiscal": _fiscal(invoice),
         "logo": seller.logo and room(seller.logo),
         "number": invoice.number,
         "issue_date": formats.day(invoice.issue_date, locale),
@@ -135,6 +138,12 @@ def _tax_id(tax_id: str, country: str, *, abroad: bool) -> str:
 def _address(address: Address, locale: Locale, *, abroad: bool) -> list[str]:
     country = locale.territories.get(address.country, address.country) if abroad else ""
     return [shown(line) for line in (*lines_of(address), country) if line.strip()]
+
+
+def _fiscal(invoice: IssuedInvoice) -> dict[str, str] | None:
+    """Return the QR code by which the tax agency verifies a document, and the URL in it."""
+    url = qr_url(invoice)
+    return {"qr": qr_svg(url), "url": url} if url else None
 
 
 def _national_tax(invoice: IssuedInvoice, locale: Locale, sign: int) -> dict[str, str] | None:

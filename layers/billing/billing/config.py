@@ -135,6 +135,18 @@ def verifactu_service() -> str:
     return os.environ["VERIFACTU_SERVICE"]
 
 
+def verifactu_producer_address() -> str:
+    return os.environ["VERIFACTU_PRODUCER_ADDRESS"]
+
+
+def verifactu_signed_on() -> str:
+    return os.environ["VERIFACTU_SIGNED_ON"]
+
+
+def verifactu_signed_at() -> str:
+    return os.environ["VERIFACTU_SIGNED_AT"]
+
+
 def documents_bucket() -> str:
     return os.environ["DOCUMENTS_BUCKET"]
 

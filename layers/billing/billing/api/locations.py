@@ -8,6 +8,7 @@ _PATHS: Mapping[str, str] = {
     "consumption": "subscription/{0}/consumptions",
     "credit_note": "accounts/{0}/invoices/{2}",
     "delivery": "accounts/{0}/invoices/{1}/deliveries",
+    "fiscal_correction": "accounts/{0}/invoices/{1}/fiscal_record",
     "invoice": "accounts/{0}/invoices/{1}",
     "movement": "subscription/{0}/movement/{1}",
     "payment": "accounts/{0}/invoices/{1}/payments/{2}",

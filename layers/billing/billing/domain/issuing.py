@@ -9,7 +9,6 @@ from billing.domain.credit_notes import Creditable, CreditNote
 from billing.domain.errors import (
     FiscalRegimeError,
     InvalidRequestError,
-    SellerChangedError,
     SeriesTakenError,
 )
 from billing.domain.idempotency import IdempotencyRecord
@@ -30,6 +29,10 @@ from billing.domain.verifactu import (
 
 SALT_BYTES = 16
 """Random bytes beside the personal part of a record: nobody can guess what its hash is of."""
+
+
+class RegimeChangedError(Exception):
+    """The org's fiscal regime is not the one that was read: read it anew, and issue again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,10 @@ class Journal:
         It is dated today in the seller's time zone, and never before a document that it follows.
         Raise SeriesTakenError where its series has numbered another kind, or another lane,
         InvalidRequestError where it would be due before that day or the tax agency would refuse
-        it, and SellerChangedError where the org's fiscal regime has changed since it was read.
+        it, and RegimeChangedError where the org's fiscal regime has changed since it was read.
         """
         if self.ends.chain.regime not in (None, self.org.fiscal_regime):
-            raise SellerChangedError
+            raise RegimeChangedError
         account = self.ends.accounts[draft.buyer.id]
         today = local_date(self.now, self.org.time_zone)
         chain = self.ends.chain
@@ -146,8 +149,7 @@ class Journal:
         if self.fiscal is None:
             raise FiscalRegimeError(NO_PRODUCER)
         said = declare(invoice, draft.credit_reason)
-        system, zone = self.fiscal.system, self.org.time_zone
-        record = chained(said, self.ends.fiscal, system, self.now, zone)
+        record = chained(said, self.ends.fiscal, self.fiscal, self.now, self.org.time_zone)
         self.ends.fiscal = record.end
         return replace(invoice, fiscal=summary_of(said, self.fiscal.service)), record
 

@@ -54,6 +54,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "setup_costs": {"en": "Setup costs", "es": "Cuota de alta"},
     "in_favour": {"en": "Amount in favour of the customer", "es": "Importe a favor del cliente"},
     # Labels and headings of the PDF, from the top of the page to its end.
+    "fiscal_qr": {
+        "en": "QR code to verify this document at Spain's tax agency",
+        "es": "Código QR para verificar este documento en la Agencia Tributaria",
+    },
     "logo": {"en": "Logo of", "es": "Logotipo de"},
     "invoice": {"en": "Invoice", "es": "Factura"},
     "credit_note": {"en": "Credit note", "es": "Factura rectificativa"},

@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from billing.domain.declarable import check_rate, check_reason
 from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Account, Language, Org
 from billing.domain.regimes.eu import MEMBER_STATES
@@ -121,8 +122,19 @@ class Supply:
         Return how a service of a day is treated: as the caller names it, or by the rules.
 
         Raise InvalidRequestError naming the field where the place has no such tax, where a reverse
-        charge has nobody to charge, or where a tax has to be named.
+        charge has nobody to charge, where a tax has to be named, or where Spain's tax agency would
+        refuse it.
         """
+        tax = self._treated(asked, day, field)
+        if self.seller.country == "ES":
+            check_rate(tax, field)
+        if self.org.is_declared:
+            check_reason(tax, field)
+        return tax
+
+    # ---------------------------------------------------------------- inside
+
+    def _treated(self, asked: Tax | None, day: date, field: str) -> Tax:
         default = self.decide(day).tax
         if asked is None:
             if default is None:
@@ -139,8 +151,6 @@ class Supply:
             f"{asked.type} is a tax of neither {self._name(self.seller)} nor "
             f"{self._name(self.buyer)}; there it is {self.buyer.taxes[0]}",
         )
-
-    # ---------------------------------------------------------------- inside
 
     def _standard(self, place: Place, day: date) -> Tax | None:
         rate = rate_at(place, day, self.own, self.seller)

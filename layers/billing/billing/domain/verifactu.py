@@ -17,7 +17,7 @@ from hashlib import sha256
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from billing.domain.errors import InvalidRequestError, TaxIdRequiredError
+from billing.domain.errors import FiscalRegimeError, InvalidRequestError, TaxIdRequiredError
 from billing.domain.exchange_rates import EURO, Conversion
 from billing.domain.invoices import (
     CreditReason,
@@ -35,7 +35,6 @@ from billing.domain.regimes.eu import MEMBER_STATES
 from billing.domain.tax import Tax, TaxTotal, TaxType, VatCategory
 from billing.domain.tax_ids import plain_tax_id, vies_id
 from billing.domain.territories import place_of
-from billing.domain.vatex import is_code
 
 FIRST_DAY = date(2024, 10, 28)
 """The first issue date that the agency takes."""
@@ -219,6 +218,19 @@ class FiscalEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class FiscalLanes:
+    """
+    The lanes of an org as a switch of its regime finds them: the last position of each.
+
+    `last_issue` is the day of the newest document, and `end` that of the fiscal records.
+    """
+
+    positions: Mapping[str, int]
+    last_issue: date | None
+    end: FiscalEnd
+
+
+@dataclass(frozen=True, slots=True)
 class FiscalRecord:
     """
     A record in its chain, as it was made; nothing of it ever changes.
@@ -230,9 +242,16 @@ class FiscalRecord:
     declaration: Declaration
     amendment: Amendment | None
     system: System
+    service: FiscalService
     generated_at: str
     previous: Link | None
     huella: str
+
+    @property
+    def qr_url(self) -> str:
+        """Return the address at which anybody can verify its document."""
+        said = self.declaration
+        return _qr_url(self.service, said.seller_tax_id, said.number, said.issue_date, said.total)
 
     @property
     def is_intact(self) -> bool:
@@ -301,7 +320,7 @@ class KeptRecord:
 def chained(
     said: Declaration,
     end: FiscalEnd,
-    system: System,
+    setting: FiscalSetting,
     now: datetime,
     time_zone: str,
     amendment: Amendment | None = None,
@@ -319,7 +338,10 @@ def chained(
         position=end.position + 1,
         declaration=said,
         amendment=amendment,
-        system=replace(system, installation=end.installation or system.installation),
+        system=replace(
+            setting.system, installation=end.installation or setting.system.installation
+        ),
+        service=setting.service,
         generated_at=at,
         previous=end.link,
         huella=huella(said, end.link, at),
@@ -367,13 +389,61 @@ def qr_url(invoice: IssuedInvoice) -> str | None:
     fiscal = invoice.fiscal
     if fiscal is None:
         return None
+    tax_id = spanish_tax_id(invoice.seller.tax_id) or ""
+    return _qr_url(fiscal.service, tax_id, invoice.number, invoice.issue_date, fiscal.total)
+
+
+def _qr_url(
+    service: FiscalService, tax_id: str, number: str, issue_date: date, total: Decimal
+) -> str:
     asked = {
-        "nif": spanish_tax_id(invoice.seller.tax_id) or "",
-        "numserie": invoice.number,
-        "fecha": day(invoice.issue_date),
-        "importe": amount(fiscal.total),
+        "nif": tax_id,
+        "numserie": number,
+        "fecha": day(issue_date),
+        "importe": amount(total),
     }
-    return f"{_QR_PAGES[fiscal.service]}?{urlencode(asked)}"
+    return f"{_QR_PAGES[service]}?{urlencode(asked)}"
+
+
+# ---------------------------------------------------------------- which orgs are declared
+
+
+def check_seller(org: Org, system: System | None) -> None:
+    """
+    Check that the documents of an org can be declared.
+
+    Raise InvalidRequestError where its profile stands in the way, and FiscalRegimeError where
+    nobody answers for the software.
+    """
+    if org.address.country != "ES":
+        raise InvalidRequestError.of("fiscal_regime", "VERIFACTU is for sellers in Spain")
+    if spanish_tax_id(org.tax_id) is None:
+        raise InvalidRequestError.of("tax_id", "must be a Spanish tax id (NIF) with VERIFACTU")
+    if org.time_zone not in ZONES:
+        raise InvalidRequestError.of(
+            "time_zone", f"must be {' or '.join(ZONES)} with VERIFACTU, as the tax agency asks"
+        )
+    if system is None:
+        raise FiscalRegimeError(NO_PRODUCER)
+
+
+def check_switch(org: Org, last_issue: date | None, end: FiscalEnd, today: date) -> None:
+    """
+    Check that an org can change its fiscal regime today.
+
+    Who sends records does so to the end of the year: off is only possible before the first
+    document of another year. Raise FiscalRegimeError where it cannot.
+    """
+    if org.is_declared:
+        if last_issue and last_issue > today:
+            raise FiscalRegimeError(
+                f"the last document is dated {last_issue}; VERIFACTU can begin on that day"
+            )
+    elif end.position and last_issue and last_issue.year >= today.year:
+        raise FiscalRegimeError(
+            f"VERIFACTU ends with a year: documents of {today.year} are declared already. Switch "
+            f"it off from 1 January {today.year + 1} on, before the first document of that year."
+        )
 
 
 # ---------------------------------------------------------------- a document → what is declared
@@ -500,25 +570,9 @@ _EXEMPTIONS = (
     ("VATEX-EU-", "E6"),
 )
 """The cause of exemption (OperacionExenta) by the beginning of its VATEX code."""
-_MARGIN_SCHEMES = ("VATEX-EU-D", "VATEX-EU-F", "VATEX-EU-I", "VATEX-EU-J")
 
 type _Kind = tuple[str, str, str, Decimal | None]
 """Impuesto, ClaveRegimen, treatment and rate: what makes a row."""
-
-
-def check_reason(tax: Tax, field: str) -> None:
-    """Raise InvalidRequestError where a reason of exemption cannot be declared."""
-    reason = tax.reason or ""
-    if tax.category is not VatCategory.EXEMPT or not is_code(reason):
-        return
-    if reason in _MARGIN_SCHEMES:
-        raise InvalidRequestError.of(
-            f"{field}.exemption_reason", "margin schemes are not covered with VERIFACTU"
-        )
-    if not reason.startswith("VATEX-EU-"):
-        raise InvalidRequestError.of(
-            f"{field}.exemption_reason", f"{reason} is no exemption of Spanish law"
-        )
 
 
 def _rows(invoice: IssuedInvoice) -> tuple[TaxRow, ...]:
@@ -641,6 +695,29 @@ def _recipient(invoice: IssuedInvoice) -> Recipient | None:
         return Recipient(name, id_type=IdType.VAT_NUMBER, id=number)
     country = _COUNTRIES.get(buyer.country, buyer.country)
     return Recipient(name, id_type=IdType.NATIONAL_ID, id=_foreign_id(buyer), country=country)
+
+
+def identified_by(said: Declaration, id_type: IdType, buyer: Account) -> Declaration:
+    """
+    Return a declaration that says what the buyer's tax id is.
+
+    Raise InvalidRequestError where there is none, or the agency does not take it for that country.
+    """
+    field = "buyer_id_type"
+    if said.recipient is None:
+        raise InvalidRequestError.of(field, "the document names no tax id")
+    in_spain = buyer.country == "ES"
+    if in_spain and id_type not in (IdType.PASSPORT, IdType.NOT_IN_CENSUS):
+        raise InvalidRequestError.of(field, "in Spain it can be a passport, or not in the census")
+    if not in_spain and id_type in (IdType.NOT_IN_CENSUS, IdType.VAT_NUMBER):
+        raise InvalidRequestError.of(field, f"a tax id of {buyer.country} cannot be {id_type.name}")
+    recipient = Recipient(
+        said.recipient.name,
+        id_type=id_type,
+        id=said.recipient.tax_id or _foreign_id(buyer),
+        country=_COUNTRIES.get(buyer.country, buyer.country),
+    )
+    return replace(said, recipient=recipient)
 
 
 def _checked_tax_id(buyer: Account) -> str:

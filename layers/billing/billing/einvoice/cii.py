@@ -14,7 +14,9 @@ from billing.einvoice.model import (
     BUSINESS_PROCESS,
     LINE_OBJECT,
     SPECIFICATIONS,
+    SUPPORTING_DOCUMENT,
     UNIT,
+    VERIFICATION,
     Charge,
     EInvoice,
     InvoicedLine,
@@ -82,6 +84,7 @@ def _write(e_invoice: EInvoice) -> bytes:
                     "ram:BuyerOrderReferencedDocument",
                     node("ram:IssuerAssignedID", e_invoice.order_id),
                 ),
+                _verification(e_invoice.verification) if e_invoice.verification else None,
             ),
             _delivery(e_invoice.delivered),
             _settlement(e_invoice),
@@ -92,6 +95,17 @@ def _write(e_invoice: EInvoice) -> bytes:
 def _date(day: date | None, prefix: str = "udt") -> Element | None:
     text = f"{day:%Y%m%d}" if day else None
     return node(f"{prefix}:DateTimeString", text, format="102")
+
+
+def _verification(url: str) -> Element | None:
+    name, words = VERIFICATION
+    return node(
+        "ram:AdditionalReferencedDocument",
+        node("ram:IssuerAssignedID", name),
+        node("ram:URIID", url),
+        node("ram:TypeCode", SUPPORTING_DOCUMENT),
+        node("ram:Name", words),
+    )
 
 
 def _delivery(day: date | None) -> Element | None:

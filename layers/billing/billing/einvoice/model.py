@@ -18,6 +18,7 @@ from billing.domain.tax import Tax, VatCategory
 from billing.domain.tax_ids import vat_id
 from billing.domain.texts import language_of, text
 from billing.domain.vat import Exemption, exemption
+from billing.domain.verifactu import qr_url
 
 _EN_16931 = "urn:cen.eu:en16931:2017"
 SPECIFICATIONS = {
@@ -28,6 +29,10 @@ SPECIFICATIONS = {
 """BT-24, the rules that a document follows."""
 BUSINESS_PROCESS = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 """BT-23, as Peppol names it: billing."""
+SUPPORTING_DOCUMENT = "916"
+"""UNTDID 1001 for a document that supports the invoice (BG-24)."""
+VERIFICATION = ("QR tributario", "Factura verificable en la sede electrónica de la AEAT")
+"""The name and the words (BT-122, BT-123) of the place where a document can be verified."""
 LINE_OBJECT = "130"
 """UNTDID 1001 for what identifies the object of a line (BT-128)."""
 UNIT = "C62"
@@ -146,6 +151,7 @@ class EInvoice:
     delivered: date | None  # BT-72, where there is no period
     period: LinePeriod | None  # BG-14: BT-73, BT-74
     corrects: tuple[str, date] | None  # BG-3: BT-25, BT-26
+    verification: str | None  # BT-124, in BG-24: where the tax agency verifies the document
     seller: Party  # BG-4
     buyer: Party  # BG-7
     payment: Payment | None  # BG-16
@@ -206,6 +212,7 @@ def to_e_invoice(invoice: IssuedInvoice) -> EInvoice:
         corrects=(
             (invoice.corrects.number, invoice.corrects.issue_date) if invoice.corrects else None
         ),
+        verification=qr_url(invoice),
         seller=_seller(invoice.seller, outside),
         buyer=_buyer(invoice.buyer, invoice.vat_id, outside),
         payment=_payment(invoice, is_credit=is_credit),

@@ -16,6 +16,7 @@ from billing.einvoice.model import (
     LINE_OBJECT,
     SPECIFICATIONS,
     UNIT,
+    VERIFICATION,
     Charge,
     EInvoice,
     InvoicedLine,
@@ -56,6 +57,7 @@ def to_ubl(invoice: IssuedInvoice) -> bytes:
         _period(e_invoice.period),
         node("cac:OrderReference", node("cbc:ID", e_invoice.order_id)),
         _corrected(e_invoice),
+        _verification(e_invoice.verification) if e_invoice.verification else None,
         node("cac:AccountingSupplierParty", _party(e_invoice.seller)),
         node("cac:AccountingCustomerParty", _party(e_invoice.buyer)),
         node("cac:Delivery", node("cbc:ActualDeliveryDate", _day(e_invoice.delivered))),
@@ -101,6 +103,17 @@ def _period(period: LinePeriod | None) -> Element | None:
         "cac:InvoicePeriod",
         node("cbc:StartDate", str(period.start)),
         node("cbc:EndDate", str(period.end)),
+    )
+
+
+def _verification(url: str) -> Element | None:
+    name, words = VERIFICATION
+    external = node("cac:ExternalReference", node("cbc:URI", url))
+    return node(
+        "cac:AdditionalDocumentReference",
+        node("cbc:ID", name),
+        node("cbc:DocumentDescription", words),
+        node("cac:Attachment", external),
     )
 
 

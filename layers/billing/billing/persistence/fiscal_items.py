@@ -87,6 +87,7 @@ def record_attributes(org_id: str, record: FiscalRecord, state: RecordState) -> 
     kept = {
         "position": record.position,
         "huella": record.huella,
+        "service": record.service.value,
         "generated_at": record.generated_at,
         "previous": _link_record(record.previous),
         "amendment": record.amendment
@@ -178,6 +179,7 @@ def _to_record(kept: Record, personal: Record | None) -> FiscalRecord:
         ),
         amendment=kept["amendment"] and Amendment(*kept["amendment"]),
         system=System(*kept["system"]),
+        service=FiscalService(kept["service"]),
         generated_at=kept["generated_at"],
         previous=_to_link(kept["previous"]),
         huella=kept["huella"],

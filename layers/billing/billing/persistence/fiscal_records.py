@@ -1,8 +1,9 @@
 """
 Fiscal records, in the invoices' table.
 
-    pk              sk            what
-    fiscal#<org>    <position>    a record that amends an earlier one
+    pk                                        sk            what
+    fiscal#<org>                              <position>    a record that amends an earlier one
+    external#<org>#fiscal_correction#<id>     external      the one with that external id
 
 The record of a document is a part of the item of its number: see numbering.py. `fiscal` and
 `fiscal_personal` never change, but that the second can be erased; `fiscal_verdict` is what the
@@ -17,12 +18,20 @@ from itertools import batched, islice
 from typing import Any
 
 from billing import config
-from billing.domain.errors import NotFoundError
+from billing.domain.errors import ConflictError, NotFoundError
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey
 from billing.domain.numbering import LANE
+from billing.domain.parties import Org
 from billing.domain.records import to_json
-from billing.domain.verifactu import FiscalEnd, FiscalRecord, KeptRecord, RecordState, Verdict
+from billing.domain.verifactu import (
+    FiscalEnd,
+    FiscalRecord,
+    FiscalSetting,
+    KeptRecord,
+    RecordState,
+    Verdict,
+)
 from billing.persistence.dynamodb import (
     ConditionFailedError,
     Expected,
@@ -40,6 +49,7 @@ from billing.persistence.dynamodb import (
 from billing.persistence.fiscal_items import (
     end_attributes,
     fiscal_list,
+    fiscal_setting,
     is_record,
     place_in_unsent,
     record_attributes,
@@ -138,6 +148,10 @@ class FiscalRecordRepository:
         found = get_items_of(self._table, key, lane)
         return to_idempotency_record(found.get(key)), to_fiscal_end(found.get(lane, {}))
 
+    def setting(self, org: Org) -> FiscalSetting | None:
+        """Return how records of an org are made; None where nobody answers for the software."""
+        return fiscal_setting(org, is_sent=True)
+
     # ---------------------------------------------------------------- write
 
     def answered(self, answers: Sequence[tuple[KeptRecord, Verdict]]) -> None:
@@ -208,6 +222,7 @@ class FiscalRecordRepository:
                 external_key(key.org_id, _EXTERNAL, external.value),
                 str(record.position),
                 external,
+                key.account_id,
             ),
         ]
         if later:
@@ -245,3 +260,22 @@ def _amendments(item: Item) -> list[int]:
     if "fiscal_amendments" in item:
         positions = json.loads(item["fiscal_amendments"]["S"])
     return positions
+
+
+def erase_records(table: str, org_id: str, number: str) -> list[Any]:
+    """
+    Return the writes that erase the personal part of a document's records.
+
+    The fingerprints hold without it. Raise ConflictError where one is still to be sent.
+    """
+    key = number_key(org_id, number)
+    item = get_item(table, key) or {}
+    keys = [_amendment_key(org_id, position) for position in _amendments(item)]
+    items = {key: item, **get_items_of(table, *keys)}
+    states = {each: found["fiscal_state"]["S"] for each, found in items.items()}
+    if RecordState.PENDING in states.values():
+        raise ConflictError(f"The fiscal record of {number} is still to be sent.")
+    return [
+        update(table, each, "REMOVE fiscal_personal", {}, expected={"fiscal_state": state})
+        for each, state in states.items()
+    ]

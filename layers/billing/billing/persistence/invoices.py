@@ -48,6 +48,7 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
+from billing.persistence.fiscal_records import erase_records
 from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
@@ -460,7 +461,8 @@ class InvoiceRepository:
         at = {":at": {"S": instant(now)}}
         empty = {":empty": {"S": ""}}
         found = get_items_of(self._table, document_key(key), unpaid_key(key))
-        erased = replace(to_record(found[document_key(key)]), personal=None)
+        record = to_record(found[document_key(key)])
+        erased = replace(record, personal=None)
         writes = [
             put(
                 self._table,
@@ -489,6 +491,9 @@ class InvoiceRepository:
             )
         else:  # a reversal may bring it back among the unpaid at this moment
             writes.append(check(self._table, unpaid_key(key), {}))
+        invoice = read_record(erased)
+        if invoice.fiscal:
+            writes += erase_records(self._table, key.org_id, invoice.number)
         transact(writes)
 
     # ---------------------------------------------------------------- inside

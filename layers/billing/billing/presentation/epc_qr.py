@@ -2,11 +2,10 @@
 
 import re
 
-import segno
-
 from billing.domain.money import Money
 from billing.domain.parties import Org
 from billing.domain.regimes.eu import MEMBER_STATES
+from billing.presentation.qr import qr_shape, svg
 
 EEA = MEMBER_STATES | {"IS", "LI", "NO"}
 SEPA = EEA | {
@@ -15,17 +14,12 @@ SEPA = EEA | {
 """Countries of accounts that a SEPA transfer reaches: European Payments Council, EPC409-09."""
 
 
-_SVG = "http://www.w3.org/2000/svg"
-_DARK = re.compile(rb"\x01+")
-
-
 def epc_qr(seller: Org, amount: Money, reference: str) -> str | None:
     """Create the QR code that banking apps read, as SVG; None if there can be none."""
     drawn = epc_shape(seller, amount, reference)
     if drawn is None:
         return None
-    box, path = drawn
-    return f'<svg xmlns="{_SVG}" viewBox="{box}"><path d="{path}"/></svg>'
+    return svg(*drawn)
 
 
 def epc_shape(seller: Org, amount: Money, reference: str) -> tuple[str, str] | None:
@@ -33,15 +27,7 @@ def epc_shape(seller: Org, amount: Money, reference: str) -> tuple[str, str] | N
     payload = epc_payload(seller, amount, reference)
     if payload is None:
         return None
-    # Readers take any of the eight masks; to rate them costs more than all else here together.
-    code = segno.make_qr(payload, error="M", boost_error=False, mask=3)
-    size = len(code.matrix)
-    path = "".join(
-        f"M{run.start()} {y}h{run.end() - run.start()}v1h{run.start() - run.end()}z"
-        for y, row in enumerate(code.matrix)
-        for run in _DARK.finditer(row)
-    )
-    return f"0 0 {size} {size}", path
+    return qr_shape(payload)
 
 
 def epc_payload(seller: Org, amount: Money, reference: str) -> bytes | None:

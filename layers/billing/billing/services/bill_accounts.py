@@ -27,9 +27,12 @@ from billing.domain.errors import (
 )
 from billing.domain.exchange_rates import FindRate
 from billing.domain.invoices import InvoiceKey
-from billing.domain.issuing import Journal, OpenJournal
+from billing.domain.issuing import Journal, OpenJournal, RegimeChangedError
 from billing.domain.parties import Org
 from billing.services.convert_tax import with_national_tax
+
+_MOVED = (ContentionError, CycleMovedError, SellerChangedError, RegimeChangedError)
+"""What was read is out of date, in one way or another: it is read again."""
 
 
 class Billing(Protocol):
@@ -153,7 +156,7 @@ def _bill(
         return not gathered.cycles or _bill_next_cycles(batch, gathered, billing) or None
 
     while True:
-        done = deadline.retry(bill_next, on=(ContentionError, CycleMovedError, SellerChangedError))
+        done = deadline.retry(bill_next, on=_MOVED)
         if done is not None:
             return done
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from billing import deadline
 from billing.domain.credit_notes import CreditNote, LineCredit
-from billing.domain.errors import NotFoundError, SellerChangedError
+from billing.domain.errors import NotFoundError
 from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import CreditReason, InvoiceKey, InvoiceKind
-from billing.domain.issuing import Journal, OpenJournal
+from billing.domain.issuing import Journal, OpenJournal, RegimeChangedError
 from billing.domain.parties import Account, Org
 from billing.services.convert_tax import with_national_tax
 
@@ -76,4 +76,4 @@ def credit_invoice(
         issuing.write(opened.journal, external)
         return Created(str(invoice.key.ordinal))
 
-    return deadline.retry(credit_as_of_now, on=SellerChangedError)
+    return deadline.retry(credit_as_of_now, on=RegimeChangedError)

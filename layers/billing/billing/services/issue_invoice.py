@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
-from billing.domain.errors import AccountClosedError, SellerChangedError
+from billing.domain.errors import AccountClosedError
 from billing.domain.exchange_rates import ExchangeRate
 from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import NewInvoice, draft_invoice
-from billing.domain.issuing import Journal, OpenJournal
+from billing.domain.issuing import Journal, OpenJournal, RegimeChangedError
 from billing.domain.parties import Account, Org
 from billing.domain.tax_rates import OwnRates
 from billing.services.convert_tax import with_national_tax
@@ -44,8 +44,8 @@ def issue_invoice(
     Create an invoice with the next number of the org.
 
     Concurrent requests of an org compete for the next number, so conflicts are normal: the journal
-    is opened and the invoice written again, within the deadline. Where the profile has changed in
-    a way that documents depend on, all of it is done again.
+    is opened and the invoice written again, within the deadline. Where the fiscal regime has
+    changed meanwhile, the profile is read again, too.
     """
 
     def issue_as_of_now() -> Created:
@@ -64,4 +64,4 @@ def issue_invoice(
         issuing.write(journal, external)
         return Created(str(invoice.key.ordinal))
 
-    return deadline.retry(issue_as_of_now, on=SellerChangedError)
+    return deadline.retry(issue_as_of_now, on=RegimeChangedError)

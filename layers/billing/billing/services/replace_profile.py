@@ -2,19 +2,26 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from billing import deadline
 from billing.domain.errors import InvalidRequestError, TaxpayerFixedError
 from billing.domain.numbering import are_a_letter_apart
-from billing.domain.parties import Account, Org
+from billing.domain.parties import Account, FiscalRegime, Org
+from billing.domain.periods import local_date
+from billing.domain.verifactu import FiscalLanes, System, check_seller, check_switch
 from billing.domain.versions import check_version
 
 
 class Orgs(Protocol):
     def find(self, org_id: str) -> tuple[Org | None, int]: ...
 
-    def replace(self, org: Org, known: Org | None, version: int) -> None: ...
+    def find_lanes(self, org_id: str) -> FiscalLanes: ...
+
+    def replace(
+        self, org: Org, known: Org | None, version: int, switched: FiscalLanes | None = None
+    ) -> None: ...
 
 
 class Accounts(Protocol):
@@ -25,15 +32,24 @@ class Accounts(Protocol):
     ) -> None: ...
 
 
-def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> int:
+def replace_org(
+    org: Org,
+    *,
+    now: datetime,
+    versions: Collection[int] | None,
+    orgs: Orgs,
+    system: System | None,
+) -> int:
     """
     Create or replace an org's profile and return its version.
 
     `versions` are those that the caller knows, None for any; a profile that changes nothing is not
     written. Its country never changes: another taxpayer is another org. Its logo stays. Its series
     must not be a letter apart, as lanes add a letter; two that were so before can stay while there
-    is one lane. An org that declares its documents to a tax agency has one lane.
+    is one lane. With the fiscal regime VERIFACTU, `system` is what its records are made by.
     """
+    if org.is_declared:
+        check_seller(org, system)
 
     def change() -> int:
         known, version = orgs.find(org.id)
@@ -57,7 +73,11 @@ def replace_org(org: Org, *, versions: Collection[int] | None, orgs: Orgs) -> in
                 f"and invoice_series must not be a letter apart: with lanes, {min(_series(org))} "
                 "numbers with one more letter",
             )
-        orgs.replace(asked, known, version)
+        former = known.fiscal_regime if known else FiscalRegime.NONE
+        lanes = orgs.find_lanes(org.id) if former is not org.fiscal_regime else None
+        if lanes:
+            check_switch(org, lanes.last_issue, lanes.end, local_date(now, org.time_zone))
+        orgs.replace(asked, known, version, lanes)
         return version + 1
 
     return deadline.retry(change)

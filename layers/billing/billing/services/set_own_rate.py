@@ -4,6 +4,7 @@ from datetime import date
 from typing import Protocol
 
 from billing import deadline
+from billing.domain.declarable import check_rate
 from billing.domain.errors import InvalidRequestError
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax import TaxType, VatCategory
@@ -28,6 +29,7 @@ def set_own_rate(org_id: str, place: Place, rate: Rate, *, rates: OwnRatesReposi
         raise InvalidRequestError.of(
             "tax.type", f"must be {place.taxes[0]} there, or NONE; {kind} is charged elsewhere"
         )
+    check_rate(rate.tax, "tax")
     if rate.tax.category is VatCategory.REVERSE_CHARGE:
         raise InvalidRequestError.of(
             "tax.category", "AE depends on the customer, and cannot be the rate of a place"

@@ -25,7 +25,14 @@ from billing.domain.cycles import BillingDetails
 from billing.domain.mails import MailState
 from billing.domain.networks import NO_PHONE, has_phone
 from billing.domain.numbering import MAX_LANES
-from billing.domain.parties import Account, DeliveryMode, Language, Org, VatNumberStatus
+from billing.domain.parties import (
+    Account,
+    DeliveryMode,
+    FiscalRegime,
+    Language,
+    Org,
+    VatNumberStatus,
+)
 from billing.domain.regimes.es import province_of
 
 TaxId = Annotated[str, TextOf(32)]
@@ -92,6 +99,13 @@ class BillingInfo(Dto):
         "mails come from. Documents issued while there is none are not mailed by themselves. Omit "
         "to mail none.",
     )
+    fiscal_regime: Annotated[FiscalRegime, Field(strict=False)] = Field(
+        FiscalRegime.NONE,
+        description="`VERIFACTU` declares each document to Spain's tax agency as it is issued, in "
+        "the mode VERI*FACTU: for sellers in Spain that are not in SII, in the time zone "
+        "Europe/Madrid or Atlantic/Canary. It can be switched off before the first document of a "
+        "year only. `NONE` declares nothing.",
+    )
     sandbox: bool | None = Field(
         None,
         description="True for a sandbox org. Its first token decides that. Read only.",
@@ -140,6 +154,7 @@ class BillingInfo(Dto):
             one_stop_shop=org.one_stop_shop,
             electronic_address=ElectronicAddressDTO.from_domain(org.electronic_address),
             mail_from=org.mail_from,
+            fiscal_regime=org.fiscal_regime,
             sandbox=org.sandbox,
         )
 
@@ -167,6 +182,7 @@ class BillingInfo(Dto):
                 self.electronic_address.to_domain() if self.electronic_address else None
             ),
             mail_from=self.mail_from,
+            fiscal_regime=self.fiscal_regime,
         )
 
 

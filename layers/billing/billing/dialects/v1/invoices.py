@@ -33,6 +33,7 @@ from billing.domain.invoices import (
     Balance,
     CorrectedInvoice,
     Correction,
+    CreditReason,
     Draft,
     InvoiceKind,
     InvoiceStatus,
@@ -284,6 +285,11 @@ class CreditNoteRequestDTO(Dto):
     lines: (
         Annotated[list[CreditNoteLineRequestDTO], Field(min_length=1, max_length=1000)] | None
     ) = Field(None, description="Lines to credit. Omit to credit all that is left.")
+    reason: Annotated[CreditReason, Field(strict=False)] | None = Field(
+        None,
+        description="Why it is credited, for the fiscal record of an org with VERIFACTU: `refund` "
+        "(R1: returns, discounts, what was not supplied) or `other` (R4). Default: `refund`.",
+    )
 
     @field_validator("lines")
     @classmethod
