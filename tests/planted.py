@@ -231,7 +231,7 @@ BUGS = [
     Bug(
         11, "a run follows what it wrote last, though another document was issued since",
         f"{BILLING}/persistence/billing.py",
-        "written, self._written = self._written, None", "written = self._written",
+        "self._account_ends.pop(each, None)", "self._account_ends.get(each)",
         "tests/integration/test_billing_ahead.py"
         "::test_invoices_that_are_issued_meanwhile_are_followed",
     ),

@@ -242,7 +242,7 @@ class BillingRepository:
 
     def _known_ends(self, account_ids: Sequence[str]) -> Ends | None:
         """Return the ends that are known without reading, once: a second try reads them."""
-        written, self._written = self._written, None
+        written = self._written
         accounts = {each: self._account_ends.pop(each, None) for each in account_ids}
         known = {name: end for name, end in accounts.items() if end}
         if written is None or len(known) < len(accounts):
