@@ -239,6 +239,7 @@ def _do_what_is_due(stack: Stack) -> None:
         _wait_for_api(stack)
     _ask_for_exchange_rates(stack)
     _seed_once(stack)
+    _send_fiscal_records(stack)
     emulator.save(stack)
 
 
@@ -264,7 +265,7 @@ def _seed_once(stack: Stack) -> None:
     except ssm.exceptions.ParameterNotFound:
         noted = {}
     if noted.get("version") != seed.version():
-        with step("seed", "two orgs, their accounts and invoices"):
+        with step("seed", "three orgs, their accounts and invoices"):
             facts = seed.run(stack, noted.get("stack"))
         noted = {"version": seed.version(), "stack": facts}
         ssm.put_parameter(Name=SEEDED, Value=json.dumps(noted), Type="String", Overwrite=True)
@@ -279,6 +280,13 @@ def _ask_for_exchange_rates(stack: Stack) -> None:
     """Send the message of the daily schedule, which waits for its hour."""
     deploy.client(stack, "sqs").send_message(
         QueueUrl=deploy.outputs(stack)["LookupsQueue"], MessageBody='{"ask": "exchange rates"}'
+    )
+
+
+def _send_fiscal_records(stack: Stack) -> None:
+    """Send the message of the schedule of each minute, which waits for the next one."""
+    deploy.client(stack, "sqs").send_message(
+        QueueUrl=deploy.outputs(stack)["FiscalRecordsQueue"], MessageBody='{"after": ""}'
     )
 
 
@@ -309,6 +317,7 @@ def _print_greeting(stack: Stack) -> None:
   Admin       {facts["admin_token"]}
   Reader      {facts["reader_token"]}
   Account     {account}: {token}
+  Verifactu   {facts["verifactu"]["org_id"]}: {facts["verifactu"]["admin_token"]}
   The rest    {_relative(stack.file)}
 
   curl -H 'PRIVATE-TOKEN: {token}' {facts["base_url"]}/v3/account/invoice""",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+from local import certificates
 from local.stack import ROOT, Stack, StackError
 
 type Json = dict[str, Any]
@@ -19,20 +20,26 @@ def version() -> str:
 
 def run(stack: Stack, known: Json | None) -> Json:
     """Create the tokens, unless known before, and the data; return the content of stack.json."""
-    made = subprocess.run(
-        [
-            sys.executable, "-m", "billing_cli", "seed", "--url", stack.base_url,
-            *(["--known", "-"] if known else []),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            **stack.aws_environment(),
-            "PYTHONPATH": f"{ROOT / 'layers' / 'billing'}:{ROOT / 'cli'}",
-        },
-        input=json.dumps(known), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if made.returncode != 0:
-        raise StackError(f"Seeding failed:\n{made.stderr}")
-    facts: Json = json.loads(made.stdout)
+    asked = ["seed", "--url", stack.base_url, *(["--known", "-"] if known else [])]
+    facts: Json = json.loads(_billing(stack, asked, json.dumps(known)))
+    fiscal = facts["verifactu"]
+    certificate = certificates.of_taxpayer(stack.tax_agency, fiscal["tax_id"], fiscal["legal_name"])
+    _billing(stack, ["verifactu", "certificate", "--org", fiscal["org_id"], "-"], certificate)
     return facts
+
+
+def _billing(stack: Stack, arguments: list[str], content: str) -> str:
+    """Run the command line, and return what it printed."""
+    path = f"{ROOT / 'layers' / 'billing'}:{ROOT / 'cli'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "billing_cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **stack.aws_environment(), "PYTHONPATH": path},
+        input=content,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise StackError(f"Seeding failed:\n{done.stderr}")
+    return done.stdout

@@ -209,8 +209,62 @@ OTHER_CUSTOMER = Customer(
 )  # fmt: skip
 
 
+VERIFACTU_ORG: Json = {
+    "legal_name": "Alojamientos Web Ejemplo S.L.",
+    "tax_id": "B65432106",
+    "address": {
+        "street": "Ronda de los Servidores 9",
+        "postal_code": "28013",
+        "city": "Madrid",
+        "country": "ES",
+    },
+    "currency": "EUR",
+    "time_zone": "Europe/Madrid",
+    "payment_term_days": 30,
+    "phone": "+34 910 000 001",
+    "email": "facturas@alojamientos.example",
+    "url": "www.alojamientos.example",
+    "iban": "ES9121000418450200051332",
+    "bic": "CAIXESBBXXX",
+    "invoice_series": "V",
+    "credit_series": "A",
+    "fiscal_regime": "VERIFACTU",
+}
+"""Its documents are declared to the stand-in of Spain's tax agency, so they are all of today."""
+
+VERIFACTU_CUSTOMERS = (
+    Customer(
+        "300001",
+        _profile(
+            "Luis Pérez Ruiz", "bar@esquina.example", "Avenida del Puerto 3", "46021",
+            "Valencia", "ES", company_name="Bar La Esquina S.L.", tax_id="B76543214",
+        ),
+        (("Alojamiento web", 1, "12.50"), ("Dominio .es", 2, "9.90")),
+        months=2,
+    ),
+    Customer(
+        "300002",
+        _profile(
+            "Marta Ejemplo", "marta@cliente.example", "Calle Mayor 1", "28013", "Madrid", "ES",
+        ),
+        (("Alojamiento web", 1, "12.50"),),
+        months=1,
+    ),
+    Customer(
+        "300003",
+        _profile(
+            "Yeray Santana Déniz", "yeray@cliente.example", "Paseo de las Canteras 40", "35010",
+            "Las Palmas de Gran Canaria", "ES", tax_id="48291045S", time_zone="Atlantic/Canary",
+        ),
+        (("Servidor virtual", 1, "24.00"),),
+        months=1,
+    ),
+)  # fmt: skip
+"""A business, a consumer without a tax id, and one in the Canaries."""
+
+
 def fill(facts: Json) -> None:
-    """Send the data of both orgs; `facts` as make_tokens() gives them, and the `base_url`."""
+    """Send the data of all orgs; `facts` as make_tokens() gives them, and the `base_url`."""
     other = facts["other"]
     today = clock.now().date()
 
@@ -225,6 +279,11 @@ def fill(facts: Json) -> None:
     client.put("billing_info", OTHER_ORG)
     client.put(f"accounts/{OTHER_CUSTOMER.id}/billing_details", OTHER_CUSTOMER.profile)
     _bill(client, (OTHER_CUSTOMER,), today)
+
+    if "verifactu" not in facts:  # tokens of an earlier release
+        facts["verifactu"] = _verifactu_tokens()
+    fiscal = facts["verifactu"]
+    _declare(Client(facts["base_url"], fiscal["org_id"], fiscal["admin_token"]))
 
 
 def _sender() -> Json:
@@ -248,6 +307,19 @@ def make_tokens() -> Json:
             "account_id": OTHER_CUSTOMER.id,
             "account_token": _token("other", Role.WRITER, OTHER_CUSTOMER.id),
         },
+        "verifactu": _verifactu_tokens(),
+    }
+
+
+def _verifactu_tokens() -> Json:
+    account_id = VERIFACTU_CUSTOMERS[0].id
+    return {
+        "org_id": "verifactu",
+        "tax_id": VERIFACTU_ORG["tax_id"],
+        "legal_name": VERIFACTU_ORG["legal_name"],
+        "admin_token": _token("verifactu", Role.ADMIN),
+        "account_id": account_id,
+        "account_token": _token("verifactu", Role.WRITER, account_id),
     }
 
 
@@ -311,6 +383,37 @@ def _bill(client: Client, customers: tuple[Customer, ...], today: date) -> None:
     client.live_at(None)
     for month, customer, invoice_id in issued:
         _pay(client, customer, month, today, invoice_id)
+
+
+def _declare(client: Client) -> None:
+    """Issue invoices whose records are sent to the tax agency, and credit a part of the first."""
+    client.put("billing_info", VERIFACTU_ORG)
+    for customer in VERIFACTU_CUSTOMERS:
+        client.put(f"accounts/{customer.id}/billing_details", customer.profile)
+        for number in range(1, customer.months + 1):
+            client.create(
+                f"accounts/{customer.id}/invoices",
+                {
+                    "external_invoice_unique_id": f"demo-{customer.id}-{number}",
+                    "description": customer.lines[0][0],
+                    "lines": [
+                        {
+                            "description": description,
+                            "quantity": quantity,
+                            "unit_price": float(unit_price),
+                        }
+                        for description, quantity, unit_price in customer.lines
+                    ],
+                },
+            )
+    client.create(
+        f"accounts/{VERIFACTU_CUSTOMERS[0].id}/invoices/1/credit_note",
+        {
+            "external_credit_note_unique_id": "demo-credit",
+            "description": "Un dominio que no se renovó",
+            "lines": [{"line": 2, "amount_without_taxes": 9.9}],
+        },
+    )
 
 
 def _end(month: date) -> date:

@@ -30,7 +30,12 @@ make() { command make --directory "$REPOSITORY" "$@"; }
 def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path, time: str) -> None:
     [tested] = re.findall(r"<!-- test: begin -->(.*?)<!-- test: end -->", README, re.DOTALL)
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", tested, re.DOTALL))
-    for name, value in {"API": stack["base_url"], "ADMIN": stack["admin_token"]}.items():
+    said = {
+        "API": stack["base_url"],
+        "ADMIN": stack["admin_token"],
+        "VERIFACTU": stack["verifactu"]["admin_token"],
+    }
+    for name, value in said.items():
         commands, found = re.subn(rf"(?m)^{name}=.*$", f"{name}={value}", commands)
         assert found == 1, name
     inherited = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
@@ -52,6 +57,8 @@ def test_its_story_runs_as_it_is_written(stack: dict[str, Any], tmp_path: Path, 
     assert '"remaining": 0' in session.stdout
     assert '"kind": "CREDIT_NOTE"' in session.stdout
     assert '"type":"invoice.issued"' in session.stdout
+    assert '"state":"accepted"' in session.stdout
+    assert "certificate  there" in session.stdout
     assert "VATEX-EU-AE" in session.stdout
     assert "Reverse charge (art. 196, Directive 2006/112/EC)" in session.stdout
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")

@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 import pytest
 
 from billing import clock
+from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing_cli import demo
 from tests.integration.conftest import Invoker, Json, function_of
 
@@ -91,6 +92,16 @@ def test_is_seeded_again_on_any_later_day(aws: None, monkeypatch: pytest.MonkeyP
 
     seed(monkeypatch, "2026-11-26", facts)
     assert documents(facts) == first
+    assert [
+        (kept.record.declaration.number, kept.record.declaration.type.value)
+        for kept in FiscalRecordRepository().pending("verifactu", 10)
+    ] == [
+        ("V2026-000001", "F1"),
+        ("V2026-000002", "F1"),
+        ("V2026-000003", "F2"),
+        ("V2026-000004", "F1"),
+        ("A2026-000001", "R1"),
+    ]
 
     seed(monkeypatch, "2026-12-01", facts)
     december = documents(facts)
