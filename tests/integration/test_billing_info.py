@@ -49,6 +49,7 @@ def test_gives_back_the_orgs_profile(billed: Invoker) -> None:
         "one_stop_shop": False,
         "electronic_address": None,
         "mail_from": "facturas@example.com",
+        "fiscal_regime": "NONE",
         "sandbox": False,
     }
 

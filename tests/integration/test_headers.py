@@ -59,8 +59,8 @@ def test_so_is_a_surprise_and_a_refusal(
 
 
 MAKES_NOTHING = "webhooks_replay"
-LISTED = "invoices_deliver"
-"""What it makes is read in the list of its kind, and not by itself."""
+FOUND_ELSEWHERE = {"invoices_deliver": "/deliveries", "verifactu_correct": "/fiscal_record"}
+"""What these make is read in the list of its kind, or with what it is about, not by itself."""
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_what_was_made_is_found_where_the_answer_says(told: dict[str, Answer], n
     assert answer.status == 201
     location = answer.headers["location"]
     assert [route for route in template.routes() if re.fullmatch(_pattern(route), location)]
-    if name == LISTED:
-        assert location.endswith("/deliveries")
+    if name in FOUND_ELSEWHERE:
+        assert location.endswith(FOUND_ELSEWHERE[name])
     elif "id" in answer.json:
         assert location.endswith(f"/{answer.json['id']}")
 
