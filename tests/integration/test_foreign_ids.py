@@ -18,6 +18,7 @@ import pytest
 from billing.api import cursors
 from billing.api.access import ALL_ACCOUNTS_SCOPE
 from billing.aws import sqs
+from billing.domain.parties import FiscalRegime
 from tests.integration import story
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.story import REQUESTS, method, parameters
@@ -27,7 +28,7 @@ DOCUMENT = json.loads(openapi.FILE.read_text())
 NAMES_NOTHING = set(
     "stateId RANGED-DATA format type country limit date fromDate toDate start_date end_date "
     "state_id tax_id currency transaction_type_id external_invoice_id lines.order_id name "
-    "status valid_from region".split()
+    "status valid_from region state".split()
 )
 """Parameters and fields that no tenant has for itself."""
 SHARED = {"another org": set[str](), "another account": {"orgId", "runId"}}
@@ -162,7 +163,7 @@ class Tenant:
             "account_id": account_id,
             "accounts": [account_id],
             "filter": _hex(),
-            "If-Match": f'"{count + 1}"',
+            "If-Match": f'"{count + 3}"',
         }
         tenant = cls(invoke, account_id, _hex(), ids)
         assert tenant("billing_info_put_account").status == 204
@@ -176,6 +177,8 @@ class Tenant:
         for _ in range(count):
             ids["movementId"] = tenant.make("movements_create")
             ids["adjustmentId"] = tenant.make("movements_adjust")
+        if count > 1:  # only who is looked at has fiscal records, too
+            story.switch(invoke.org_id, FiscalRegime.VERIFACTU)
         for _ in range(count):
             external = {"external_refund_unique_id": _hex()}
             ids |= {"refundId": tenant.make("refunds_create", **external), **external}
@@ -184,6 +187,9 @@ class Tenant:
                 ids["invoiceId"] = tenant.make("invoices_create", description=ids["filter"])
             ids["paymentId"] = tenant.make("invoices_pay")
             tenant.make("consumptions_create")
+        if count > 1:
+            story.switch(invoke.org_id, FiscalRegime.NONE)
+            story.reject(invoke.org_id)
         for _ in range(count):
             assert tenant("refunds_put", description=_hex()).status == 204
         for _ in range(count - 1):
@@ -211,6 +217,13 @@ class Tenant:
             endpoints = tenant("webhooks_list_endpoints").json["webhook_endpoints"]
         ids |= {"endpointId": endpoints[0]["id"], "deliveryId": f"{count:012}"}
         return tenant
+
+    def declare(self) -> None:
+        """Issue an invoice that is declared to the tax agency, which rejects it."""
+        story.switch(self.invoke.org_id, FiscalRegime.VERIFACTU)
+        self.ids["invoiceId"] = self.make("invoices_create")
+        story.switch(self.invoke.org_id, FiscalRegime.NONE)
+        story.reject(self.invoke.org_id)
 
     def make(self, event: str, **body: Any) -> Any:
         """Send a request that makes something; tell the id of that."""
@@ -357,6 +370,9 @@ def test_an_external_id_is_taken_within_one_org(
     if event in {"invoices_credit", "invoices_pay"}:  # of what they have, all is credited
         for each in (theirs, ours):
             each.ids["invoiceId"] = each.make("invoices_create")
+    if event == "verifactu_correct":
+        for each in (theirs, ours):
+            each.declare()
     external = _external_ids(json.loads(REQUESTS[event]["body"]))
     first = theirs(event, **external)
     assert first.status == 201

@@ -61,6 +61,7 @@ def _otherwise(body: Json) -> Json:
         ("description", "Something else"),
         ("reason", "Something else"),
         ("method", "cash"),
+        ("buyer_id_type", "passport"),
     ):
         if name in body:
             return {name: other}
