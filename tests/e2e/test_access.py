@@ -27,7 +27,7 @@ from tests import template
 from tests.e2e.conftest import Answer, Client
 from tools import openapi
 
-OPEN = {"GET /openapi.json", "GET /docs"}
+OPEN = {"GET /", "GET /openapi.json", "GET /docs", "GET /console"}
 SHARED = {
     *("GET /p/{token}", "HEAD /p/{token}", "GET /p/{token}/pdf"),
     *("GET /p/{token}/cii.xml", "GET /p/{token}/ubl.xml"),
