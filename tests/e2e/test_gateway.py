@@ -13,7 +13,7 @@ from tests.e2e.conftest import Client
     ("method", "path", "status"),
     [
         ("GET", "/v3/account/nowhere", 404),
-        ("GET", "/", 404),
+        ("DELETE", "/", 404),
         ("DELETE", "/v3/account/invoice", 405),
         ("POST", "/v2/orgs/demo/accounts/1/invoices", 405),
         ("PUT", "/openapi.json", 404),
