@@ -758,7 +758,7 @@ class World:
 
     def _rate(self, _: Holder, dice: random.Random) -> Plan:
         """Set the org's own rate for a province."""
-        tax = {"type": "IVA", "percentage": dice.randint(1, 30)}
+        tax = {"type": "IVA", "percentage": dice.choice([4, 10, 21])}
         body = {"tax": tax, "valid_from": "2026-11-01"}
         return self._put(self.admin, f"{self._org}/location-taxes/{dice.choice([8, 28])}", body)
 

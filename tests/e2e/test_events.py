@@ -55,14 +55,17 @@ def test_a_webhook_arrives_soon_after_the_change(
 
 def test_a_webhook_is_tried_again_after_seconds(admin: Client) -> None:
     with receiver() as receiving:
-        receiving.status = 503
+
+        def fail_once() -> None:
+            receiving.status = 503 if len(receiving.received) < 2 else 200
+
+        receiving.hold = fail_once
         endpoints = f"/v1/orgs/{admin.org_id}/webhook_endpoints"
         created = admin.post(endpoints, {"url": receiving.url, "types": ["account.changed"]})
         details = f"{admin.account}/billing_details"
         assert admin.put(details, {**ACCOUNT, "name": "Ana Otra Ejemplo"}).status == 204
         began = time.monotonic()
         while len(receiving.received) < 2 and time.monotonic() - began < SOON_SECONDS:
-            receiving.status = 503 if not receiving.received else 200
             time.sleep(0.02)
         print(f"tried again after {time.monotonic() - began:.2f} s")
         listed = f"{endpoints}/{created.json['id']}/deliveries"
