@@ -48,6 +48,8 @@ FIRST_EVENT = {
     for function in template.functions().values()
     if function != "front"  # its documents call nobody
 }
+# Sending to an org begins with minutes to spare, or not at all.
+FIRST_EVENT["send_fiscal_records"] = "send_fiscal_records_sweep"
 
 
 @dataclass(frozen=True)
