@@ -51,7 +51,7 @@ def test_finds_a_changed_amount(three: Invoker) -> None:
     ]
 
 
-@pytest.mark.parametrize("rate", [10, 20])
+@pytest.mark.parametrize("rate", [10, 21])
 def test_a_rate_that_one_line_names_and_another_takes_by_default_is_one_rate(
     billed: Invoker, rate: int
 ) -> None:
