@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from billing.domain.parties import FiscalRegime
 from billing.domain.verifactu import RecordState
 from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing.persistence.fiscal_senders import SenderRepository
-from billing.persistence.orgs import OrgRepository
 from local.tax_agency import Orders
 from tests.integration import feeds
 from tests.integration.agency import Place, running
 from tests.integration.billing import EVENTS, call
 from tests.integration.conftest import Invoker
 from tests.integration.faults import Fault, Faulty, lose_the_answer, reset
+from tests.integration.story import switch
 
 TAX_ID = "A58818501"
 """That of the org in the events."""
@@ -50,9 +49,7 @@ def place(tmp_path: Path, queue: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def declared(billed: Invoker) -> Invoker:
     """Call functions in the name of an org whose documents are declared."""
-    orgs = OrgRepository()
-    org, version = orgs.get(billed.org_id)
-    orgs.replace(replace(org, fiscal_regime=FiscalRegime.VERIFACTU), org, version)
+    switch(billed.org_id, FiscalRegime.VERIFACTU)
     return billed
 
 
