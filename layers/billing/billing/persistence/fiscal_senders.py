@@ -6,7 +6,7 @@ How far the sending of fiscal records is, in the invoices' table.
                               when a sender is at work
 
 An org with unsent records is listed by the item of its lane, in the index `fiscal` that lists
-records by their state: whoever issues a record lists it, and it is taken out once all is answered.
+records by their state: issuing a record lists it, and it is taken out once all is answered.
 """
 
 from collections.abc import Iterator

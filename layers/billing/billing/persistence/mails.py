@@ -6,7 +6,7 @@ Mails with documents, in the invoices' table; what came back from an address, ac
                                                by time
     external#<org>#delivery#<id>   external    the one mail that was asked for with that external id
 
-Whoever sends a mail has taken it before, by `leased_until`: nobody else sends it until then.
+A sender takes the mail first: until `leased_until`, nobody else sends it.
 """
 
 from dataclasses import replace
