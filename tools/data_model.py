@@ -32,7 +32,8 @@ describe it in their first lines. `make docs` writes this page from them, and a 
 What stands in angle brackets is a value; all else is written as it is. A partition key begins with
 its kind, followed by the org it belongs to, and no value may contain `#`, so that two keys of
 different orgs are never alike. What belongs together is written in one transaction, as
-[reliability.md](reliability.md) describes.
+[reliability.md](reliability.md) describes. How many requests each operation makes is in
+[requests.md](requests.md), and what the indexes cost in [costs.md](costs.md).
 """
 
 

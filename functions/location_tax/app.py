@@ -19,7 +19,7 @@ from billing.domain.errors import InvalidRequestError, NotFoundError
 from billing.domain.exchange_rates import EURO
 from billing.domain.regimes.es import province_code
 from billing.domain.tax_rates import location_tax, location_taxes
-from billing.domain.territories import Place, named_place
+from billing.domain.territories import Place, is_region, named_place
 from billing.persistence.exchange_rates import ExchangeRateRepository
 from billing.persistence.tax_rates import OwnRatesRepository
 from billing.services.set_own_rate import remove_own_rate, set_own_rate
@@ -185,6 +185,8 @@ def put_regional_tax_rate(
 
     Refused with 409 `CONFLICT` if the region or the org has as many own rates as are kept.
     """
+    if not is_region(country, region):
+        raise InvalidRequestError.of("region", f"{country} has no region {region} (ISO 3166-2)")
     _set(org_id, _region(country, region), request)
     return no_content()
 

@@ -398,6 +398,17 @@ def test_the_region_follows_from_the_postal_code_in_spain_and_is_kept_elsewhere(
     assert region(country="PT", postal_code="9000-001") is None
 
 
+@pytest.mark.parametrize(("country", "region"), [("PT", "PT-31"), ("PT", "ES-MD"), ("AX", "AX-1")])
+def test_a_region_that_is_not_there_is_refused(billed: Invoker, country: str, region: str) -> None:
+    address = {**ADDRESS, "country": country, "postal_code": "9000-001", "region": region}
+    body = {"country": country, "state_id": None, "tax_id": None, "address": address}
+
+    answer = billed("billing_info_put_account", body)
+
+    assert answer.status == 400
+    assert [each["field"] for each in answer.json["details"]] == ["address.region"]
+
+
 def test_the_known_status_of_a_tax_id_stays_until_another_is_named(billed: Invoker) -> None:
     def status(**change: Any) -> str:
         assert billed("billing_info_put_account", change).status == 204

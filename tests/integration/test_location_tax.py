@@ -273,6 +273,7 @@ def test_what_was_listed_can_be_sent_back(invoke: Invoker) -> None:
         ("location_tax_put_region", {}, {"region": "ES-M"}, "region"),
         ("location_tax_put_region", {}, {"country": "ES", "region": "ES-CN"}, "region"),
         ("location_tax_put_region", {}, {"country": "ES", "region": "ES-GC"}, "tax.type"),
+        ("location_tax_put_region", {}, {"country": "US", "region": "US-XX"}, "region"),
         (
             "location_tax_put_country",
             {"tax": {"type": "NONE", "percentage": 0, "category": "AE"}},

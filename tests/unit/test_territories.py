@@ -6,7 +6,8 @@ from billing.domain.countries import COUNTRIES
 from billing.domain.parties import Address
 from billing.domain.regimes import REGIMES
 from billing.domain.regimes.eu import MEMBER_STATES
-from billing.domain.territories import Place, named_place, place_of, regions_of
+from billing.domain.territories import Place, is_region, named_place, place_of, regions_of
+from tools import subdivisions
 
 
 def _at(country: str, postal_code: str, region: str | None = None) -> Place:
@@ -107,3 +108,33 @@ def test_no_postal_code_is_in_two_regions(country: str) -> None:
         assert place.region
         if place.code:
             assert named_place(country, place.code).region is place.region
+
+
+def test_the_table_of_regions_is_that_of_the_standard() -> None:
+    assert subdivisions.FILE.read_text() == subdivisions.module()
+
+
+@pytest.mark.parametrize(
+    ("country", "code", "is_one"),
+    [
+        pytest.param("PT", "PT-30", True, id="Madeira"),
+        pytest.param("US", "US-CA", True, id="California"),
+        pytest.param("FR", "FR-20R", True, id="three characters"),
+        pytest.param("FR", "FR-RE", True, id="an older code of a region that we know"),
+        pytest.param("PT", "PT-31", False, id="a slip of the finger"),
+        pytest.param("PT", "ES-MD", False, id="of another country"),
+        pytest.param("PT", "30", False, id="without its country"),
+        pytest.param("MC", "MC-X", False, id="not there"),
+        pytest.param("GP", "GP-971", False, id="a country without regions"),
+    ],
+)
+def test_a_region_is_one_of_iso_3166_2(country: str, code: str, *, is_one: bool) -> None:
+    assert is_region(country, code) is is_one
+
+
+def test_every_region_with_a_tax_of_its_own_can_be_named() -> None:
+    for country in REGIMES:
+        for place in regions_of(country):
+            assert place.region
+            codes = [place.region.code, *place.region.other_codes]
+            assert all(is_region(country, code) for code in codes if code)

@@ -10,7 +10,7 @@ Kingdom here: what is billed are services, and for them it is outside.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from billing.domain.parties import Address
 from billing.domain.regimes import REGIMES
@@ -89,6 +89,14 @@ def named_place(country: str, code: str | None = None) -> Place:
     return _place(country, code, "")
 
 
+def is_region(country: str, code: str) -> bool:
+    """Return whether a country has a region of that code (ISO 3166-2), or had it until lately."""
+    regime = REGIMES.get(country)
+    regions = regime.regions if regime else ()
+    known = code in _subdivisions() or any(code in region.other_codes for region in regions)
+    return known and code.startswith(f"{country}-")
+
+
 def regions_of(country: str) -> Iterator[Place]:
     """Return the regions of a country that we know."""
     regime = REGIMES.get(country)
@@ -114,6 +122,15 @@ def _place(country: str, code: str | None, postal_code: str) -> Place:
         if _matches(region.postal_codes, postal_code):
             return Place(country, region, code)
     return Place(country, code=code)
+
+
+@cache
+def _subdivisions() -> frozenset[str]:
+    # Imported by who names a region: everybody else need not wait for the table.
+    from billing.domain.subdivisions import SUBDIVISIONS
+
+    rows = (line.split() for line in SUBDIVISIONS.strip().splitlines())
+    return frozenset(f"{country}-{code}" for country, *codes in rows for code in codes)
 
 
 def _matches(pattern: str | None, postal_code: str) -> bool:

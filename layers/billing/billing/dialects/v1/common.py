@@ -243,6 +243,13 @@ class AddressDTO(Dto):
                 f"the postal code {code} is in {region_of(code)}; leave the region out, or name "
                 "this one"
             )
+        # Imported where a region is named: not every function knows the regions of the world.
+        from billing.domain.territories import is_region
+
+        if not is_region(country, region):
+            raise ValueError(
+                f"{country} has no region {region} (ISO 3166-2); leave it out where there is none"
+            )
         return region
 
     @classmethod
