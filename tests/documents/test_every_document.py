@@ -497,7 +497,7 @@ class Billed:
         """Bill the open cycle, and open the next one."""
         closing: ClosingCycle = BillableAccount(self.account, 1, self.cycle, None).close()
         self.cycle = closing.following
-        step = next_step(closing, contents)
+        step = next_step(self.org, closing, contents)
         bill = draft_bill(self.org, step, [originals[each] for each in step.originals])
         for note in bill.credit_notes:
             yield as_read(self.journal.credit(note))

@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -23,8 +24,9 @@ from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.orgs import OrgRepository
 from billing.services.replace_profile import replace_org
-from tests.integration.billing import Runs
+from tests.integration.billing import Runs, audited, call, charge, issued, money
 from tests.integration.conftest import Answer, Invoker
+from tests.integration.test_billing_feeds import KilledError, killing
 
 SENT_AT = datetime(2027, 1, 4, 12, tzinfo=UTC)
 
@@ -398,3 +400,71 @@ def test_a_run_declares_what_it_bills_and_names_who_needs_a_tax_id(
         ("100003", "TAX_ID_REQUIRED")
     ]
     assert sorted(kept.record.declaration.type for kept in whole(billed)) == ["F1", "F2"]
+
+
+RATES = 130
+"""Eleven documents of twelve rows each, which is more than one transaction issues."""
+
+
+def charge_at_rates(invoke: Invoker) -> None:
+    """Charge an account in the Canaries at more rates of IGIC than a record has rows."""
+    account = invoke("billing_info_get_account").json
+    home = {"street": "Calle León 1", "postal_code": "35001", "city": "Las Palmas", "country": "ES"}
+    body = json.dumps(account | {"address": home, "state_id": 35})
+    assert invoke("billing_info_put_account", body).status == 204
+    for number in range(RATES):
+        rate = 1 + number / 2
+        tax = {"type": "IGIC", "percentage": rate}
+        charge(invoke, amount=money(100 + rate, 100) | {"tax": tax})
+
+
+def check_rates(invoke: Invoker) -> None:
+    """Check that each charge is billed once, in documents that are declared whole."""
+    records, documents = whole(invoke), list(issued(invoke.org_id, "100001"))
+    rows = [len(kept.record.declaration.rows) for kept in records]
+    assert rows == [12] * 10 + [10]
+    lines = [line for each in documents for line in each.lines]
+    assert len({line.movement_id for line in lines}) == len(lines) == RATES
+    gross = sum(100_00 + 100 + 50 * number for number in range(RATES))
+    assert sum(each.gross.minor for each in documents) == gross
+    assert sum(kept.record.declaration.total for kept in records) == Decimal(gross) / 100
+    assert [kept.record.declaration.number for kept in records] == [
+        each.number for each in documents
+    ]
+    assert audited(invoke.org_id) == len(documents) == 11
+
+
+def test_a_run_divides_what_has_more_rows_of_tax_than_a_record_holds(
+    billed: Invoker, runs: Runs
+) -> None:
+    switch_on(billed)
+    charge_at_rates(billed)
+    upcoming = billed("invoices_get_upcoming").json["documents"]
+
+    run = runs.run(until="2026-12-01")
+
+    assert (run["invoices_issued"], run["failures"]) == (11, [])
+    check_rates(billed)
+    assert [len(each["taxes"]) for each in upcoming] == [12] * 10 + [10]
+    for function, message in list(runs.delivered):
+        runs.again(function, message)
+    check_rates(billed)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("nth", [2, 3], ids=["the first ten", "the last"])
+def test_whoever_is_killed_while_it_divides_divides_in_the_same_way_again(
+    billed: Invoker, runs: Runs, nth: int, is_sent: bool
+) -> None:
+    switch_on(billed)
+    charge_at_rates(billed)
+    runs.start(until="2026-12-01")
+    runs.list_accounts()
+    [batch] = runs.batches()
+
+    with pytest.raises(KilledError), killing(nth, is_sent=is_sent):
+        call("bill_accounts", {"Records": [batch]})
+
+    assert runs.again("bill_accounts", batch) == {"batchItemFailures": []}
+    check_rates(billed)

@@ -30,9 +30,10 @@ from billing.domain.movements import (
     OperationType,
 )
 from billing.domain.numbering import LANE, ChainEnd
+from billing.domain.parties import FiscalRegime, Org
 from billing.domain.periods import BillingPeriod, Moment, MomentPeriod
 from billing.domain.refunds import NewRefund, Refund, RefundKey, Reservation
-from billing.domain.tax import AskedAmount, Tax
+from billing.domain.tax import AskedAmount, Tax, TaxType, VatCategory
 from billing.persistence.invoice_items import document_item
 from billing.persistence.issuing import DOCUMENT_BYTES
 from tests.sample_invoices import BUYER, CYCLE, IVA, SELLER
@@ -90,7 +91,7 @@ def _refund(of: Movement, net: str) -> Refund:
     request = NewRefund(
         at=Moment.of("2026-02-11T00:00:00Z"),
         period=None,
-        amount=_amount(net),
+        amount=_amount(net, of.tax),
         billable=True,
         external_id="r",
         external_invoice_id=None,
@@ -105,12 +106,12 @@ def _draft(*movements: Movement, refunds: tuple[Refund, ...] = ()) -> list[Draft
     return _documents(CycleContents(movements, (), refunds))[0]
 
 
-def _documents(contents: CycleContents) -> tuple[list[Draft], CycleDocuments]:
+def _documents(contents: CycleContents, org: Org = SELLER) -> tuple[list[Draft], CycleDocuments]:
     """Draft all documents of a cycle, step by step; return what the cycle has in the end."""
     cycle, drafts = CLOSING, list[Draft]()
     while True:
-        step = next_step(cycle, contents)
-        bill = draft_bill(SELLER, step, [])
+        step = next_step(org, cycle, contents)
+        bill = draft_bill(org, step, [])
         first = len(drafts) + 1
         drafts += bill.invoices
         documents = bill.documents([], range(first, len(drafts) + 1))
@@ -210,9 +211,9 @@ def test_many_credit_notes_take_several_steps_beside_the_invoices() -> None:
     ]
     contents = CycleContents(_many(7_000), (), refunds)
 
-    first = next_step(CLOSING, contents)
+    first = next_step(SELLER, CLOSING, contents)
     noted = CycleDocuments(first.plan, dict.fromkeys(first.originals, 1))
-    then = next_step(replace(CLOSING, documents=noted), contents)
+    then = next_step(SELLER, replace(CLOSING, documents=noted), contents)
 
     assert (list(first.originals), len(first.parts), first.is_last) == ([*range(1, 8)], 3, False)
     assert (list(then.originals), len(then.parts), then.is_last) == ([8, 9], 7, True)
@@ -246,7 +247,8 @@ def test_usage_is_named_in_the_language_of_the_document(country: str, word: str)
     usage = ConsumptionTotal("600", ConsumptionType.DATA, Unit.BYTES, IVA, 10, Money(99, "EUR"))
     cycle = replace(CLOSING, account=replace(CLOSING.account, country=country))
 
-    [invoice] = draft_bill(SELLER, next_step(cycle, CycleContents((), (usage,), ())), []).invoices
+    step = next_step(SELLER, cycle, CycleContents((), (usage,), ()))
+    [invoice] = draft_bill(SELLER, step, []).invoices
 
     assert [line.description for line in invoice.lines] == [word]
 
@@ -278,6 +280,70 @@ def test_a_movement_and_its_refunds_stay_on_one_document() -> None:
     drafts, _ = _documents(CycleContents(movements, (), refunds))
 
     assert [len(draft.lines) for draft in drafts] == [MAX_LINES - 1, 4]
+
+
+DECLARED = replace(SELLER, fiscal_regime=FiscalRegime.VERIFACTU)
+
+
+def _taxed(movement: Movement, tax: Tax) -> Movement:
+    return replace(movement, tax=tax, request=replace(movement.request, amount=_amount("1", tax)))
+
+
+def _at_rates(rates: int, count: int) -> list[Movement]:
+    """Return movements at so many rates of IGIC, one after the other."""
+    return [
+        _taxed(each, Tax(TaxType.IGIC, Decimal(1 + number % rates)))
+        for number, each in enumerate(_many(count))
+    ]
+
+
+def test_more_rows_of_tax_than_a_fiscal_record_holds_are_divided() -> None:
+    movements = _at_rates(13, 40)
+    contents = CycleContents(movements, (), ())
+
+    drafts, documents = _documents(contents, DECLARED)
+    [undivided], _ = _documents(contents, SELLER)
+    [enough], _ = _documents(CycleContents(_at_rates(12, 40), (), ()), DECLARED)
+
+    assert [len(draft.taxes) for draft in drafts] == [12, 12, 12, 4]
+    assert [line for draft in drafts for line in draft.lines] == list(undivided.lines)
+    of = [documents.part_of("EUR", each.line_key) for each in movements]
+    assert [part and part.ordinal for part in of] == [1] * 12 + [2] * 12 + [3] * 12 + [4] * 4
+    assert (len(enough.taxes), len(undivided.taxes)) == (12, 13)
+
+
+def test_taxes_that_are_one_row_of_a_fiscal_record_are_not_divided() -> None:
+    exempt = [
+        _taxed(each, Tax(TaxType.NONE, Decimal(0), VatCategory.EXEMPT, reason=f"Art. {number}"))
+        for number, each in enumerate(_many(13))
+    ]
+
+    [draft], _ = _documents(CycleContents(exempt, (), ()), DECLARED)
+
+    assert len(draft.taxes) == 13
+
+
+def test_a_movement_and_its_refund_are_declared_together() -> None:
+    movements = _at_rates(13, 13)
+    refund = replace(_refund(movements[11], "0.01"), line_key=f"{movements[11].line_key}#r")
+
+    drafts, _ = _documents(CycleContents(movements, (), (refund,)), DECLARED)
+
+    assert [len(draft.lines) for draft in drafts] == [13, 1]
+
+
+def test_what_was_planned_before_documents_were_declared_is_divided_again() -> None:
+    movements = _at_rates(13, 26)
+    keys = [each.line_key for each in movements]
+    planned = CycleDocuments((Part("EUR", keys[0], 1), Part("EUR", keys[13])))
+    cycle, contents = replace(CLOSING, documents=planned), CycleContents(movements, (), ())
+
+    step = next_step(DECLARED, cycle, contents)
+    drafts = draft_bill(DECLARED, step, []).invoices
+
+    assert step.plan == (*planned.parts, Part("EUR", keys[25]))
+    assert [len(draft.taxes) for draft in drafts] == [12, 1]
+    assert next_step(SELLER, cycle, contents).plan == planned.parts
 
 
 def test_an_account_is_due_for_the_cycle_that_is_being_billed() -> None:

@@ -86,7 +86,7 @@ def test_usage_without_a_treatment_is_billed_with_the_one_of_its_document(
     cycle = OpenCycle.first(account, datetime(2026, 11, 21, tzinfo=UTC))
     closing = BillableAccount(account, 1, cycle, None).close()
 
-    step = next_step(closing, CycleContents([], [usage], []))
+    step = next_step(SELLER, closing, CycleContents([], [usage], []))
     [draft] = draft_bill(SELLER, step, []).invoices
 
     assert usage == ConsumptionTotal(

@@ -1,6 +1,7 @@
 """What a billing run issues for a cycle: its invoices, and credit notes for what was refunded."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,6 +22,7 @@ from billing.domain.refunds import Refund
 from billing.domain.tax import Tax, tax_totals
 from billing.domain.texts import language_of, text
 from billing.domain.vat import treated_by_version_1_0
+from billing.domain.verifactu import MAX_ROWS, rows_of
 
 MAX_LINES = 1000
 """Lines of a document, at most."""
@@ -38,6 +40,16 @@ class CycleContents:
     usage: Sequence[ConsumptionTotal]
     refunds: Sequence[Refund]
     adjustments: Sequence[Adjustment] = ()
+
+    @property
+    def taxes(self) -> set[Tax]:
+        """Return the taxes of all that is charged, used and given back."""
+        return {
+            *(each.tax for each in self.movements),
+            *(each.tax for each in self.adjustments),
+            *(each.tax for each in self.usage),
+            *(each.amount.tax for each in self.refunds),
+        }
 
     @property
     def originals(self) -> list[int]:
@@ -101,9 +113,11 @@ class CycleBill:
         )
 
 
-def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
+def next_step(org: Org, cycle: ClosingCycle, contents: CycleContents) -> Step:
     """Return the next documents of a cycle: as many as one transaction can issue."""
     plan = cycle.documents.parts or _plan(cycle, contents)
+    if org.is_declared and len(contents.taxes) > MAX_ROWS:
+        plan = tuple(_declarable(org, cycle, contents, plan))
     originals = [each for each in contents.originals if each not in cycle.documents.credit_notes]
     parts = [part for part in plan if part.ordinal is None]
     now = originals[:MAX_CREDIT_NOTES]
@@ -114,35 +128,17 @@ def next_step(cycle: ClosingCycle, contents: CycleContents) -> Step:
 
 def draft_bill(org: Org, step: Step, originals: Sequence[Creditable]) -> CycleBill:
     """Create the drafts of a step."""
-    lines: dict[str, list[_Entry]] = {}
-    if step.parts:
-        documents = CycleDocuments(step.plan)
-        for currency, entries in _by_currency(step.cycle, step.contents).items():
-            lines[currency] = sorted(
-                ((documents.planned(key), line) for key, line in entries), key=_key
-            )
+    lines = _by_part(step.cycle, step.contents, step.plan) if step.parts else {}
     return CycleBill(
         step,
         [_credit_note(org, step, original) for original in originals],
-        [_invoice(org, step, part, lines[part.currency]) for part in step.parts],
+        [_invoice(org, step, part, lines[part]) for part in step.parts],
     )
 
 
 def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> Draft:
     """Create the draft of one part of a cycle; below zero it is a credit note."""
-    later = [
-        each.first_line
-        for each in step.plan
-        if (each.currency, each.document) == (part.currency, part.document)
-        and each.first_line > part.first_line
-    ]
-    lines = tuple(
-        line
-        for key, line in entries
-        if part.document == document_of(key)
-        and part.first_line <= key
-        and (not later or key < later[0])
-    )
+    lines = tuple(line for _, line in entries)
     treated = treated_by_version_1_0([line.tax for line in lines], org, step.cycle.account)
     lines = tuple(replace(line, tax=tax) for line, tax in zip(lines, treated, strict=True))
     taxes = tax_totals((line.tax, line.net) for line in lines)
@@ -222,6 +218,51 @@ def _plan(cycle: ClosingCycle, contents: CycleContents) -> tuple[Part, ...]:
         for _, of_document in groupby(entries, key=lambda entry: document_of(entry[0]))
         for key in _divide(list(of_document))
     )
+
+
+def _by_part(
+    cycle: ClosingCycle, contents: CycleContents, plan: Sequence[Part]
+) -> Mapping[Part, Sequence[_Entry]]:
+    """Return the lines of each part of a plan."""
+    documents = CycleDocuments(tuple(plan))
+    parts: dict[tuple[str, str], list[Part]] = {}
+    for part in plan:
+        parts.setdefault((part.currency, part.document), []).append(part)
+    found: dict[Part, list[_Entry]] = {part: [] for part in plan}
+    for currency, entries in _by_currency(cycle, contents).items():
+        for entry in sorted(((documents.planned(key), line) for key, line in entries), key=_key):
+            of_document = parts.get((currency, document_of(entry[0])), [])
+            begun = bisect_right(of_document, entry[0], key=lambda part: part.first_line)
+            if begun:
+                found[of_document[begun - 1]].append(entry)
+    return found
+
+
+def _declarable(
+    org: Org, cycle: ClosingCycle, contents: CycleContents, plan: Sequence[Part]
+) -> Iterator[Part]:
+    """
+    Divide what is not issued yet into documents that a fiscal record can declare.
+
+    It has room for twelve rows of tax. A movement and its refunds stay together, as they have one
+    tax. What is divided already stays as it is, so that this can be done before each step: the
+    plan may be of a time at which the org's documents were not declared.
+    """
+    lines = _by_part(cycle, contents, plan)
+    for part in plan:
+        yield part
+        taxes: set[Tax] = set()
+        for key, line in lines[part] if part.ordinal is None else ():
+            if line.tax not in taxes and _rows(org, cycle, {*taxes, line.tax}) > MAX_ROWS:
+                yield replace(part, first_line=key)
+                taxes.clear()
+            taxes.add(line.tax)
+
+
+def _rows(org: Org, cycle: ClosingCycle, taxes: Iterable[Tax]) -> int:
+    """Return how many rows of tax a document with some taxes has."""
+    treated = treated_by_version_1_0(list(taxes), org, cycle.account)
+    return rows_of(treated, org, cycle.account)
 
 
 def _divide(entries: Sequence[_Entry]) -> Iterator[str]:

@@ -198,7 +198,7 @@ def _bill_next_cycles(batch: Batch, gathered: _Gathered, billing: Billing) -> bo
     org, now, cycles = gathered.org, gathered.now, gathered.cycles
     left = list(zip(cycles, gathered.contents, strict=True))
     while left:
-        steps = [next_step(*each) for each in left]
+        steps = [next_step(org, *each) for each in left]
         left = []
         for pack in billing.packs(steps):
             for step, documents in _issue(batch, org, pack, now, billing):

@@ -38,7 +38,7 @@ def preview_bill(
     for cycle, contents in zip(cycles, billing.gather(org_id, cycles), strict=True):
         left, is_done = cycle, False
         while not is_done:
-            step = next_step(left, contents)
+            step = next_step(org, left, contents)
             keys = [InvoiceKey(org_id, account_id, each) for each in step.originals]
             unread = [key for key in keys if key not in originals]
             originals |= invoices.get_creditables(unread)
