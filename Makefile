@@ -22,7 +22,7 @@
 PYTHON ?= python3.13
 BIN := .venv/bin
 EMULATOR := .local/venv
-WORKERS := $(shell nproc 2>/dev/null || echo 2)
+WORKERS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
 # What justmytype-intl-cjk asks for besides: we take its fonts, and leave what finds fonts by name.
 UNUSED := fonttools justmytype

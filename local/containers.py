@@ -122,11 +122,11 @@ def _template(stack: Stack, machine: str) -> Path:
     if not emulator.is_running(stack):
         raise StackError(events.NOTHING_RUNS)
     sources = deploy.sources_hash()
-    if not deploy.is_built(sources):
+    if not deploy.is_built(sources, deploy.FOR_CONTAINERS):
         # Standard output has the function's answer alone.
         with redirect_stdout(sys.stderr), step("build", "sam build"):
-            deploy.build(sources)
-    built = deploy.BUILD / "out" / "template.yaml"
+            deploy.build(sources, deploy.FOR_CONTAINERS)
+    built = deploy.FOR_CONTAINERS / "out" / "template.yaml"
     written: dict[str, Any] = yaml.safe_load(built.read_text())
     endpoint = f"http://{machine}:{stack.port}"
     reached = stack.aws_environment() | {"AWS_ENDPOINT_URL": endpoint}

@@ -28,6 +28,8 @@ from local.stack import ARCHITECTURE, NAME, REGION, ROOT, Stack, StackError
 
 # Not .aws-sam, which is for AWS: a build for its processors would be deployed here by mistake.
 BUILD = ROOT / ".local" / "build"
+FOR_CONTAINERS = BUILD if sys.platform == "linux" else ROOT / ".local" / "containers"
+"""Containers need functions built for Linux; the emulator runs them as this machine's processes."""
 SOURCES = ("template.yaml", "packaging", "functions", "layers")
 ARTIFACTS = "local-artifacts"
 SINGLE = {"sqs:ChangeMessageVisibility", "sqs:SendMessage"}
@@ -49,24 +51,25 @@ def sources_hash() -> str:
     return digest.hexdigest()
 
 
-def is_built(sources: str) -> bool:
-    """Return whether the last complete build was made from these sources."""
-    return _build_stamp().exists() and _build_stamp().read_text() == sources
+def is_built(sources: str, folder: Path = BUILD) -> bool:
+    """Return whether the last complete build in a folder was made from these sources."""
+    return _stamp(folder).exists() and _stamp(folder).read_text() == sources
 
 
-def build(sources: str) -> None:
-    """Run `sam build` for this machine's processor."""
+def build(sources: str, folder: Path = BUILD) -> None:
+    """Run `sam build` for this machine's processor, and for its system or for containers."""
     with one_at_a_time():
-        if is_built(sources):
+        if is_built(sources, folder):
             return
-        _build_stamp().unlink(missing_ok=True)
+        _stamp(folder).unlink(missing_ok=True)
         _sam(
             "build", "--cached", "--parallel",
-            "--build-dir", str(BUILD / "out"),
-            "--cache-dir", str(BUILD / "cache"),
+            "--build-dir", str(folder / "out"),
+            "--cache-dir", str(folder / "cache"),
             "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+            settings={} if folder == FOR_CONTAINERS else {"WHEELS_FOR": ""},
         )  # fmt: skip
-        _build_stamp().write_text(sources)
+        _stamp(folder).write_text(sources)
 
 
 def deployed(stack: Stack) -> str | None:
@@ -87,7 +90,7 @@ def note(stack: Stack, sources: str, *, is_reload: bool = False) -> None:
     for name, value in ((RELOADED, "yes" if is_reload else "no"), (DEPLOYED, sources)):
         client(stack, "ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
     if is_reload:
-        _build_stamp().write_text(sources)
+        _stamp(BUILD).write_text(sources)
 
 
 def _noted(stack: Stack, name: str) -> str | None:
@@ -124,7 +127,7 @@ def deploy(stack: Stack) -> None:
             "VerifactuService=test",
             f"MailDomains={MAIL_DOMAIN}",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
-            stack=stack,
+            settings=stack.aws_environment(),
         )  # fmt: skip
     # As whoever deploys to AWS does by hand: nobody may mail from a domain that is not verified.
     with contextlib.suppress(ClientError):
@@ -316,11 +319,11 @@ def source_files() -> Iterator[Path]:
             yield from (Path(folder) / file for file in files if not file.startswith("."))
 
 
-def _build_stamp() -> Path:
-    return BUILD / "sources"
+def _stamp(folder: Path) -> Path:
+    return folder / "sources"
 
 
-def _sam(*arguments: str, stack: Stack | None = None) -> None:
+def _sam(*arguments: str, settings: Mapping[str, str] | None = None) -> None:
     """Run sam of this environment; its output is shown only where it fails."""
     binaries = Path(sys.executable).parent
     environment = {
@@ -328,8 +331,7 @@ def _sam(*arguments: str, stack: Stack | None = None) -> None:
     }
     environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', os.defpath)}"
     environment["SAM_CLI_TELEMETRY"] = "0"
-    if stack is not None:
-        environment.update(stack.aws_environment())
+    environment.update(settings or {})
     run = subprocess.run(
         [str(binaries / "sam"), *arguments],
         cwd=ROOT,

@@ -48,6 +48,26 @@ def test_a_function_is_built_where_nothing_else_of_the_project_is(
     assert list((tmp_path / "artifacts").glob("__pycache__/app.*.pyc"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "platforms"),
+    [
+        pytest.param({}, 3, id="for AWS, on whatever machine"),
+        pytest.param({"WHEELS_FOR": ""}, 0, id="for the machine that builds, such as a Mac"),
+    ],
+)
+def test_wheels_are_those_of_where_functions_run(settings: dict[str, str], platforms: int) -> None:
+    shown = subprocess.run(
+        ["make", "-n", "--makefile", str(ROOT / "packaging" / "arm64" / "Makefile"), "build-X"],
+        env={**os.environ, "ARTIFACTS_DIR": "artifacts"} | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout.count("--platform ") == platforms
+    assert shown.stdout.count("--only-binary :all:") == 1
+
+
 def test_the_sdk_is_cut_to_what_the_code_calls() -> None:
     source = (ROOT / "layers" / "billing" / "billing" / "aws.py").read_text()
     [services] = re.findall(r"^SERVICES := (.*)$", _makefile("arm64"), re.MULTILINE)
