@@ -222,7 +222,7 @@ def revoke_token(org: str, token_id: str) -> None:
 @click.pass_context
 def seed(context: click.Context, url: str | None, known: IO[str] | None) -> None:
     """
-    Create two demo orgs, and print their tokens.
+    Create the demo orgs, and print their tokens.
 
     They get accounts, invoices and payments, all through the API. The output is JSON. Pass it to
     --known to use its tokens again; then nothing that already exists is changed.
