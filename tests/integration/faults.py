@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NoReturn, cast
@@ -15,6 +16,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from urllib3.exceptions import ReadTimeoutError as StreamTimeoutError
+
+from billing import aws
 
 type Fault = Callable[[Any, AWSPreparedRequest], AWSResponse | None]
 
@@ -285,3 +288,44 @@ class Faulty:
             return None
         self.times -= 1
         return self.fault(self.client, request)
+
+
+# ------------------------------------------------------------------------- the end of a process
+
+
+class Killed(BaseException):
+    """What ends a process, as no handler of errors catches it."""
+
+
+@contextmanager
+def dying(nth: int, is_sent: bool) -> Iterator[Callable[[], bool]]:
+    """End the process at the nth call to AWS, before it is sent or after; tell whether it ended."""
+    calls = 0
+
+    def interfere(client: Any, request: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= nth:  # the dead ask for nothing more
+            if calls == nth and is_sent:
+                client._endpoint.http_session.send(request)
+            raise Killed
+
+    clients = (aws.dynamodb(), aws.s3(), aws.sqs(), aws.events(), aws.secrets())
+    with interfering(interfere, *clients):
+        yield lambda: calls >= nth
+
+
+@contextmanager
+def interfering(interfere: Callable[[Any, Any], Any], *clients: Any) -> Iterator[None]:
+    """Let something happen to all calls of some clients of AWS."""
+    for client in clients:
+        client.meta.events.register_last(
+            "before-send",
+            lambda request, client=client, **_: interfere(client, request),
+            unique_id="interfering",
+        )
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-send", unique_id="interfering")

@@ -27,7 +27,14 @@ from billing_cli import dead_letters
 from tests import template
 from tests.integration.billing import audited
 from tests.integration.conftest import EVENTS, Json
-from tests.integration.faults import Fault, lose_the_answer, reset
+from tests.integration.faults import (
+    Fault,
+    Killed,
+    dying,
+    interfering,
+    lose_the_answer,
+    reset,
+)
 from tests.integration.world import ACCOUNTS, SOURCES, World, id_of, new_world
 
 pytestmark = pytest.mark.faults
@@ -559,44 +566,6 @@ def _go_on(world: World) -> None:
     world.drain()
     _send_scheduled(world, "RunsQueue")
     world.drain()  # the runs of that day, which find nothing more to bill
-
-
-class Killed(BaseException):
-    """What ends a process, as no handler of errors catches it."""
-
-
-@contextmanager
-def dying(nth: int, is_sent: bool) -> Iterator[Callable[[], bool]]:
-    """End the process at the nth call to AWS, before it is sent or after; tell whether it ended."""
-    calls = 0
-
-    def interfere(client: Any, request: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls >= nth:  # the dead ask for nothing more
-            if calls == nth and is_sent:
-                client._endpoint.http_session.send(request)
-            raise Killed
-
-    clients = (aws.dynamodb(), aws.s3(), aws.sqs(), aws.events(), aws.secrets())
-    with interfering(interfere, *clients):
-        yield lambda: calls >= nth
-
-
-@contextmanager
-def interfering(interfere: Callable[[Any, Any], Any], *clients: Any) -> Iterator[None]:
-    """Let something happen to all calls of some clients of AWS."""
-    for client in clients:
-        client.meta.events.register_last(
-            "before-send",
-            lambda request, client=client, **_: interfere(client, request),
-            unique_id="interfering",
-        )
-    try:
-        yield
-    finally:
-        for client in clients:
-            client.meta.events.unregister("before-send", unique_id="interfering")
 
 
 @contextmanager

@@ -5,7 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +26,8 @@ from tests.integration import feeds
 from tests.integration.agency import Place, running
 from tests.integration.billing import EVENTS, call
 from tests.integration.conftest import Invoker
-from tests.integration.faults import Fault, Faulty, lose_the_answer, reset
+from tests.integration.declared import records_of
+from tests.integration.faults import Fault, Faulty, Killed, dying, lose_the_answer, reset
 from tests.integration.story import switch
 
 TAX_ID = "A58818501"
@@ -199,6 +202,50 @@ def test_a_sender_whose_calls_fail_from_every_point_on_loses_nothing(
     assert states(certified) == {"accepted": failed, "rejected": 1}
     assert len(place.agency.kept) == failed
     assert not place.agency.breaks
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+def test_a_sender_that_is_killed_at_every_call_loses_nothing(
+    certified: Invoker, place: Place, queue: str, is_sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.agency.orders = Orders(reject={"F2026-000003": 1110}, wait_seconds=0)
+    kills = 0
+    for nth in count(1):
+        issue(certified)
+        with suppress(Killed), dying(nth, is_sent) as died:
+            send(certified)
+        if not died():
+            break
+        kills += 1
+        later(monkeypatch, minutes=6)  # no other sender is at work by then
+        is_found = certified.org_id in [each["org_id"] for each in swept(queue)]
+        assert is_found or "pending" not in states(certified)
+    later(monkeypatch, minutes=20)
+    send(certified)
+
+    assert kills >= 8
+    assert states(certified) == {"accepted": kills, "rejected": 1}
+    assert len(place.agency.kept) == kills
+    assert not place.agency.breaks
+    assert certified.org_id not in [each["org_id"] for each in swept(queue)]
+    records_of(certified.org_id)
+
+
+@pytest.mark.faults
+def test_a_sweep_that_is_killed_at_every_call_is_made_up_for_by_the_next(
+    certified: Invoker, queue: str
+) -> None:
+    issue(certified)
+    for nth in count(1):
+        with suppress(Killed), dying(nth, is_sent=False) as died:
+            swept(queue)
+        if not died():
+            break
+
+        assert {"org_id": certified.org_id, "hops": 1} in swept(queue)
+
+    assert nth > 2
 
 
 def test_an_org_without_a_certificate_waits(

@@ -137,6 +137,15 @@ def verdict_attribute(verdict: Verdict) -> dict[str, str]:
     }
 
 
+def verdict_without_words(item: Item) -> dict[str, Any]:
+    """Return the verdict of an item, if it has one, without the agency's words about a buyer."""
+    if "fiscal_verdict" not in item:
+        return {}
+    kept = json.loads(item["fiscal_verdict"]["S"])
+    wordless = [[code, ""] for code, _ in kept["errors"]]
+    return {"fiscal_verdict": {"S": to_json({**kept, "errors": wordless})}}
+
+
 def is_record(item: Item) -> bool:
     return "fiscal" in item
 

@@ -6,14 +6,15 @@ Fiscal records, in the invoices' table.
     external#<org>#fiscal_correction#<id>     external      the one with that external id
 
 The record of a document is a part of the item of its number: see numbering.py. `fiscal` and
-`fiscal_personal` never change, but that the second can be erased; `fiscal_verdict` is what the
-agency answered. The index `fiscal` lists the records of an org by their state, in the order of the
-chain; one that a later record takes the place of is in no list. Positions are written with ten
-digits, so that they sort.
+`fiscal_personal` never change, but that the second can be erased, at `erased_at`; `fiscal_verdict`
+is what the agency answered. The index `fiscal` lists the records of an org by their state, in the
+order of the chain; one that a later record takes the place of is in no list. Positions are written
+with ten digits, so that they sort.
 """
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import batched, islice
 from typing import Any
 
@@ -23,7 +24,7 @@ from billing.domain.idempotency import ExternalId, IdempotencyRecord
 from billing.domain.invoices import InvoiceKey
 from billing.domain.numbering import LANE
 from billing.domain.parties import Org
-from billing.domain.records import to_json
+from billing.domain.records import instant, to_json
 from billing.domain.verifactu import (
     FiscalEnd,
     FiscalRecord,
@@ -56,6 +57,7 @@ from billing.persistence.fiscal_items import (
     to_fiscal_end,
     to_kept_record,
     verdict_attribute,
+    verdict_without_words,
 )
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.invoice_items import summary_key, to_summary
@@ -180,7 +182,8 @@ class FiscalRecordRepository:
         Write a record that takes the place of the latest of a document's records.
 
         `before` are all of them, as they were read. Raise ContentionError where another record is
-        the last of the chain by now, or the agency has answered meanwhile.
+        the last of the chain by now, or the agency has answered meanwhile, or the document was
+        erased.
         """
         latest, later = before[-1], before[1:]
         key = latest.key
@@ -198,6 +201,7 @@ class FiscalRecordRepository:
                 {":all": {"S": to_json([*amendments, record.position])}},
                 expected={
                     "fiscal_amendments": to_json(amendments) if later else None,
+                    "erased_at": None,
                     **({} if later else as_read),
                 },
             ),
@@ -262,20 +266,32 @@ def _amendments(item: Item) -> list[int]:
     return positions
 
 
-def erase_records(table: str, org_id: str, number: str) -> list[Any]:
+def erase_records(table: str, org_id: str, number: str, now: datetime) -> list[Any]:
     """
-    Return the writes that erase the personal part of a document's records.
+    Return the writes that erase what is personal in a document's records.
 
-    The fingerprints hold without it. Raise ConflictError where one is still to be sent.
+    That is their personal part, and the agency's words about them; the fingerprints hold without
+    it. Raise ConflictError where one is still to be sent. A correction that was made meanwhile
+    fails the transaction, and one that is being made fails by it.
     """
     key = number_key(org_id, number)
     item = get_item(table, key) or {}
     keys = [_amendment_key(org_id, position) for position in _amendments(item)]
     items = {key: item, **get_items_of(table, *keys)}
-    states = {each: found["fiscal_state"]["S"] for each, found in items.items()}
-    if RecordState.PENDING in states.values():
+    if any(each["fiscal_state"]["S"] == RecordState.PENDING for each in items.values()):
         raise ConflictError(f"The fiscal record of {number} is still to be sent.")
-    return [
-        update(table, each, "REMOVE fiscal_personal", {}, expected={"fiscal_state": state})
-        for each, state in states.items()
-    ]
+    return [_erase(table, *each, now) for each in items.items()]
+
+
+def _erase(table: str, key: Key, item: Item, now: datetime) -> Any:
+    erased = {"erased_at": {"S": instant(now)}, **verdict_without_words(item)}
+    return update(
+        table,
+        key,
+        f"REMOVE fiscal_personal SET {', '.join(f'{name} = :{name}' for name in erased)}",
+        {f":{name}": value for name, value in erased.items()},
+        expected={
+            name: item[name]["S"] if name in item else None
+            for name in ("fiscal_state", "fiscal_amendments")
+        },
+    )

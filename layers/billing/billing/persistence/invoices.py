@@ -457,7 +457,12 @@ class InvoiceRepository:
         return next(earlier, 0)
 
     def erase(self, key: InvoiceKey, now: datetime) -> None:
-        """Erase the personal part of a document everywhere it stands, all or nothing."""
+        """
+        Erase the personal part of a document everywhere it stands, all or nothing.
+
+        Raise ContentionError where the document or its fiscal record was written meanwhile, and
+        ConflictError where the record is still to be sent.
+        """
         at = {":at": {"S": instant(now)}}
         empty = {":empty": {"S": ""}}
         found = get_items_of(self._table, document_key(key), unpaid_key(key))
@@ -493,7 +498,7 @@ class InvoiceRepository:
             writes.append(check(self._table, unpaid_key(key), {}))
         invoice = read_record(erased)
         if invoice.fiscal:
-            writes += erase_records(self._table, key.org_id, invoice.number)
+            writes += erase_records(self._table, key.org_id, invoice.number, now)
         transact(writes)
 
     # ---------------------------------------------------------------- inside

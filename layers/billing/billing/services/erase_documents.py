@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 from typing import Protocol
 
+from billing import deadline
 from billing.domain.errors import ConflictError
 from billing.domain.invoices import InvoiceKey, InvoiceSummary
 from billing.domain.parties import Account, Org
@@ -66,7 +68,7 @@ def erase_documents(
     for summary in invoices.list_unerased(org_id, account_id, before):
         # First, and recorded or not: while the document is listed, this is done again.
         store.delete(summary.key)
-        invoices.erase(summary.key, now)
+        deadline.retry(partial(invoices.erase, summary.key, now))
         erased.append(summary.key)
         yield summary.number
     if erased:
