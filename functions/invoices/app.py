@@ -587,8 +587,7 @@ def get_upcoming_invoice(
 
     It is drafted by the code of the run itself; nothing is written.
 
-    Refused with 409 if no exchange rate is known for a currency (`RATE_MISSING`), and with 413
-    `TOO_LARGE` if the documents do not fit into one answer.
+    Refused with 413 `TOO_LARGE` if the documents do not fit into one answer.
     """
     # Imported by the one route that needs it: every cold start would wait for it.
     from billing.persistence.billing import BillingRepository

@@ -162,7 +162,8 @@ def put_tax_rate(
     Use it to charge another rate than ours in a country, or to charge tax where we know no rate.
 
     It holds in the whole country, but for regions with a tax of their own. Outside the org's own
-    territory it says that the org charges tax there.
+    territory it says that the org charges tax there. A rate that is ours to the day, as a GET shows
+    it, changes nothing.
 
     Refused with 409 `CONFLICT` if the country or the org has as many own rates as are kept.
     """

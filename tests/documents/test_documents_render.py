@@ -28,6 +28,7 @@ from tests.sample_invoices import (
     CREDIT_NOTE,
     GERMAN,
     HOSTILE_TEXT,
+    IN_DOLLARS,
     JPY,
     LONG_NAMES,
     NO_IBAN,
@@ -36,6 +37,7 @@ from tests.sample_invoices import (
     REVERSE_CHARGE,
     SAMPLES,
     SELLER,
+    SWEDISH,
     TWELVE_LINES,
     XRECHNUNG,
     credited,
@@ -148,6 +150,33 @@ def test_writes_numbers_as_the_buyer_does(sample: IssuedInvoice, texts: list[str
     shown = _shows(sample)
 
     assert [text for text in texts if text not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "stated"),
+    [
+        pytest.param(
+            IN_DOLLARS,
+            "Impuestos en EUR 28,67 Tipo de cambio: 1 EUR = 1,0812 USD (27 feb 2026)",
+            id="in EUR, at one rate",
+        ),
+        pytest.param(
+            credited(IN_DOLLARS),
+            "Impuestos en EUR 28,67 Tipo de cambio: 1 EUR = 1,0812 USD (27 feb 2026)",
+            id="a credit note, as its invoice",
+        ),
+        pytest.param(
+            SWEDISH,
+            "Total tax in SEK 168,31 Exchange rate: 1 EUR = 163,06 JPY = 10,978 SEK (27 Feb 2026)",
+            id="in SEK, by way of EUR",
+        ),
+    ],
+)
+def test_states_the_tax_in_the_national_currency_with_its_rate_and_day(
+    sample: IssuedInvoice, stated: str
+) -> None:
+    assert stated in _shows(sample)
+    assert "1 EUR" not in _shows(replace(sample, conversion=None))
 
 
 def test_every_page_of_a_sandbox_is_marked_as_a_sample() -> None:

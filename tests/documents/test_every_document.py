@@ -9,7 +9,7 @@ DOCUMENT_EXAMPLES sets how many requests of each kind are tried: `make nightly` 
 import dataclasses
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -20,18 +20,26 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pypdf import PdfReader
 from stdnum import get_cc_module
 
+from billing.dialects.v1.adjustments import AccountAdjustmentRequestDTO
 from billing.dialects.v1.billing_info import AccountBillingDetailsRequestDTO, BillingInfo
-from billing.dialects.v1.consumptions import MAX_UNITS, ConsumptionRequestDTO
-from billing.dialects.v1.invoices import CreditNoteRequestDTO, InvoiceRequestDTO
+from billing.dialects.v1.common import AddressDTO, AmountRequestDTO, TaxDTO
+from billing.dialects.v1.consumptions import MAX_UNITS, ConsumptionDTO, ConsumptionRequestDTO
+from billing.dialects.v1.invoices import (
+    CreditNoteLineRequestDTO,
+    CreditNoteRequestDTO,
+    InvoiceLineRequestDTO,
+    InvoiceRequestDTO,
+)
 from billing.dialects.v1.movements import MovementRequestDTO
 from billing.dialects.v1.refunds import (
     RefundNonSubscribableProductsRequestDTO,
     RefundRequestDTO,
 )
+from billing.domain.adjustments import Adjustment, AdjustmentKey
 from billing.domain.consumptions import (
     UNITS,
     Consumption,
@@ -177,6 +185,10 @@ SPANISH = st.sampled_from(["08005", "28014", "35001", "38001", "51001", "52001"]
 """Postal codes of the mainland, the Canaries, Ceuta and Melilla: each has another tax."""
 FAR_AWAY = {"DE": "78266", "FR": "97400", "GR": "81100", "IT": "23041", "PT": "9000-019"}
 """Postal codes of regions with another tax, or none."""
+REGIONS = {
+    "DE": "DE-BW", "FR": "FR-971", "GB": "GB-NIR", "GR": "GR-69", "IT": "IT-25", "PT": "PT-30",
+    "US": "US-NY",
+}  # fmt: skip
 MONEY = st.one_of(
     st.decimals(0, 1000, places=2),
     st.decimals(0, 10, places=4),
@@ -234,6 +246,7 @@ def addresses(draw: st.DrawFn, country: str) -> Json:
         ),
         "city": draw(TEXTS),
         "country": country,
+        "region": draw(st.sampled_from([None, None, REGIONS.get(country)])),
     }
 
 
@@ -252,6 +265,7 @@ def orgs(draw: st.DrawFn, country: str) -> Json:
         "accent": draw(optional(st.sampled_from(["#ffffff", "#0b5394"]))),
         "electronic_address": draw(optional(ADDRESSES)),
         "one_stop_shop": draw(st.booleans()),
+        **draw(st.sampled_from([{}, {"invoice_series": "FACTURAS", "credit_series": "A"}])),
         **draw(BANKS),
     }
 
@@ -270,6 +284,10 @@ def accounts(draw: st.DrawFn, country: str) -> Json:
         "delivery_mode": "EMAIL",
         "payment_term_days": draw(st.integers(0, 365)),
         "currency": draw(MONEY_NAMES),
+        "language": draw(st.sampled_from([None, "es", "en"])),
+        "vat_number_status": draw(
+            mostly(st.none(), st.sampled_from(["valid", "invalid", "unchecked"]), times=2)
+        ),
         "buyer_reference": draw(optional(TEXTS)),
         "electronic_address": draw(optional(ADDRESSES)),
         **draw(BANKS),
@@ -381,6 +399,16 @@ def movements(draw: st.DrawFn, billed: "Billed", currency: str, tax: Json | None
 
 
 @st.composite
+def adjustments(draw: st.DrawFn, billed: "Billed", currency: str, tax: Json | None) -> Json:
+    """The same without a subscription."""
+    asked = draw(movements(billed, currency, tax))
+    at = asked.pop("movement_datetime")
+    for name in ("account_id", "kind", "external_movement_unique_id"):
+        del asked[name]
+    return {**asked, "adjustment_datetime": at, "external_adjustment_unique_id": "x"}
+
+
+@st.composite
 def refunds(draw: st.DrawFn, of: Movement) -> Json:
     """Refunds of all or some of a movement, also for products that cannot be subscribed to."""
     whole = of.amount.net.major
@@ -427,12 +455,56 @@ def usage_records(draw: st.DrawFn, billed: "Billed", currency: str, tax: Json | 
 # ---------------------------------------------------------------- what becomes of them
 
 
+def received[T: BaseModel](dto: type[T], request: Json) -> T:
+    """Return a request as it comes in, once it is accepted, and note what it says."""
+    accepted = dto.model_validate(request)
+    note(accepted)
+    return accepted
+
+
+def note(said: BaseModel) -> None:
+    """Note which fields a request has, and those of what is in it."""
+    for name, value in said:
+        if value is not None:
+            drawn[type(said)].add(name)
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, BaseModel):
+                note(part)
+
+
+drawn: dict[type[BaseModel], set[str]] = defaultdict(set)
+IN_NO_DOCUMENT: dict[type[BaseModel], set[str]] = {
+    # Lanes are in test_lanes.py, fiscal regimes in test_fiscal_records.py.
+    BillingInfo: {"lanes", "mail_from", "fiscal_regime", "sandbox"},
+    AccountBillingDetailsRequestDTO: {
+        "account_id",
+        "next_billing_date",
+        "mail_state",
+        "current_period",
+    },
+    CreditNoteRequestDTO: {"reason"},  # it reaches the fiscal record only
+    MovementRequestDTO: {"transaction_type_id"},
+    AccountAdjustmentRequestDTO: {"transaction_type_id"},
+}
+"""Fields that are not drawn, as no document shows them."""
+
+
+def is_drawn(*dtos: type[BaseModel]) -> None:
+    """Check that requests had all fields that a document can show."""
+    missing = {
+        dto.__name__: left
+        for dto in dtos
+        if (left := dto.model_fields.keys() - drawn[dto] - IN_NO_DOCUMENT.get(dto, set()))
+    }
+    assert missing == {}
+
+
 class Billed:
     """What one org bills one account: requests as they come in, and the documents they make."""
 
     def __init__(self, org: Json, account: Json) -> None:
-        self.org: Org = BillingInfo.model_validate(org).to_domain("demo", sandbox=False)
-        request = AccountBillingDetailsRequestDTO.model_validate(account)
+        self.org: Org = received(BillingInfo, org).to_domain("demo", sandbox=False)
+        request = received(AccountBillingDetailsRequestDTO, account)
         self.account: Account = request.to_domain("100001")
         ends = Ends(ChainEnd(), {}, {self.account.id: AccountEnd()})
         self.journal = Journal(self.org, LANE, NOW, ends)
@@ -452,7 +524,7 @@ class Billed:
         return {**tax, "type": kinds[0]}
 
     def invoice(self, request: Json) -> IssuedInvoice:
-        asked = InvoiceRequestDTO.model_validate(request).to_domain("demo", "100001")
+        asked = received(InvoiceRequestDTO, request).to_domain("demo", "100001")
         return self.issue(draft_invoice(asked, self.org, self.account, NO_OWN_RATES, NOW))
 
     def issue(self, draft: Draft) -> IssuedInvoice:
@@ -463,7 +535,7 @@ class Billed:
         return ExchangeRate(currency, day, Decimal(int(currency, 36)) / 7919)
 
     def credit(self, original: Creditable, request: Json) -> Creditable:
-        asked = CreditNoteRequestDTO.model_validate(request)
+        asked = received(CreditNoteRequestDTO, request)
         wanted = asked.to_domain()
         nets = original.all_left() if wanted is None else original.lines_left(wanted)
         note = CreditNote.of(original, nets, self.org, self.account, asked.description)
@@ -472,22 +544,25 @@ class Billed:
         return Creditable(original.invoice, summary, note.credited, {}, 2)
 
     def movement(self, number: int, request: Json) -> Movement:
-        asked = MovementRequestDTO.model_validate(request).to_domain()
+        asked = received(MovementRequestDTO, request).to_domain()
         key = MovementKey("demo", "600", f"m{number}")
         return Movement.charged(key, asked, self.to, self.cycle, NOW)
 
+    def adjustment(self, number: int, request: Json) -> Adjustment:
+        asked = received(AccountAdjustmentRequestDTO, request).to_domain()
+        key = AdjustmentKey("demo", "100001", f"a{number}")
+        return Adjustment.charged(key, asked, self.to, self.cycle, NOW)
+
     def refund(self, movement: Movement, number: int, request: Json) -> Refund:
-        dto = (
-            RefundNonSubscribableProductsRequestDTO
-            if "transaction_type_id" in request
-            else RefundRequestDTO
-        )
-        asked = dto.model_validate(request).to_domain()
+        if "transaction_type_id" in request:
+            asked = received(RefundNonSubscribableProductsRequestDTO, request).to_domain()
+        else:
+            asked = received(RefundRequestDTO, request).to_domain()
         key = RefundKey(movement.key, f"r{number}")
         return Refund.pending(key, asked, movement, self.cycle.ends_on, NOW)
 
     def usage(self, number: int, request: Json) -> Consumption:
-        [record] = ConsumptionRequestDTO.model_validate({"records": [request]}).to_domain("600")
+        [record] = received(ConsumptionRequestDTO, {"records": [request]}).to_domain("600")
         [amount] = taxed_amounts([record], self.to)
         return Consumption.used(f"u{number}", record, amount, self.cycle)
 
@@ -565,12 +640,30 @@ def at_least(documents: int) -> Iterator[None]:
 def test_invoices_and_their_credit_notes() -> None:
     with at_least(80):
         invoices_and_their_credit_notes()
+    is_drawn(
+        BillingInfo,
+        AccountBillingDetailsRequestDTO,
+        AddressDTO,
+        InvoiceRequestDTO,
+        InvoiceLineRequestDTO,
+        TaxDTO,
+        CreditNoteRequestDTO,
+        CreditNoteLineRequestDTO,
+    )
 
 
 def test_what_a_run_bills() -> None:
     with at_least(100):
         what_a_run_bills()
     assert len(credited_by_runs) >= 30
+    is_drawn(
+        MovementRequestDTO,
+        AmountRequestDTO,
+        AccountAdjustmentRequestDTO,
+        ConsumptionDTO,
+        RefundRequestDTO,
+        RefundNonSubscribableProductsRequestDTO,
+    )
 
 
 @generated(300)
@@ -613,6 +706,7 @@ def what_a_run_bills(data: st.DataObject) -> None:
     currency = data.draw(MONEY_NAMES) or billed.currency
     tax = billed.at_home(data.draw(TAXES))
     charged, given_back, used = list[Movement](), list[Refund](), list[Consumption]()
+    adjusted = list[Adjustment]()
     for number in range(data.draw(st.integers(1, 4))):
         with refused:
             charged.append(billed.movement(number, data.draw(movements(billed, currency, tax))))
@@ -622,7 +716,12 @@ def what_a_run_bills(data: st.DataObject) -> None:
         with refused:
             used.append(billed.usage(number, data.draw(usage_records(billed, currency, tax))))
 
-    first = CycleContents(charged, totals_of("600", used), given_back)
+    for number in range(data.draw(st.sampled_from([0, 0, 1, 2]))):
+        with refused:
+            request = data.draw(adjustments(billed, currency, tax))
+            adjusted.append(billed.adjustment(number, request))
+
+    first = CycleContents(charged, totals_of("600", used), given_back, adjusted)
     originals = {}
     for invoice in billed.run(first, {}):
         check(invoice)

@@ -69,6 +69,46 @@ NAMED = {
     "LocationTaxDTO": "state_id country region name tax valid_from",
     "InvoiceSummaryDTO": "id number kind status description issued_at issue_date due_date "
     "currency net tax gross paid credited remaining account_id",
+    "InvoiceResponseDTO": "id number kind status description issued_at issue_date due_date "
+    "currency net tax gross paid credited remaining account_id lines taxes national_tax? period "
+    "payments corrects? corrected_by buyer seller hash previous_hash",
+    "TaxTotalDTO": "type percentage category net amount exemption_reason?",
+    "CorrectionDTO": "id number",
+    "InvoiceRequestDTO": "external_invoice_unique_id description currency? due_date? "
+    "buyer_reference? lines",
+    "InvoiceLineRequestDTO": "description quantity unit_price setup_costs? tax? period_start? "
+    "period_end? order_id? remarks?",
+    "CreditNoteRequestDTO": "external_credit_note_unique_id description reason? lines?",
+    "CreditNoteLineRequestDTO": "line amount_without_taxes",
+    "UpcomingDocumentDTO": "kind currency lines taxes net tax gross corrects?",
+    "BalanceDTO": "currency unpaid credit",
+    "PaymentResponseDTO": "id amount currency paid_datetime method reversal?",
+    "PaymentReversalRequestDTO": "reason reversed_datetime external_reversal_unique_id",
+    "PayoutRequestDTO": "amount paid_datetime method? external_payout_unique_id",
+    "TaxDTO": "type percentage category? exemption_reason?",
+    "ElectronicAddressDTO": "scheme id",
+    "BillingInfo": "legal_name tax_id address currency time_zone payment_term_days phone? email "
+    "url? iban? bic? invoice_series? credit_series? accent? sandbox? lanes? fiscal_regime? "
+    "one_stop_shop? electronic_address? mail_from?",
+    "AccountBillingDetailsRequestDTO": "name company_name? tax_id? email address country state_id? "
+    "billing_day time_zone delivery_mode payment_term_days currency? iban? bic? closed? language? "
+    "vat_number_status? buyer_reference? electronic_address? account_id? next_billing_date? "
+    "mail_state? current_period?",
+    "AccountBillingDetailsResponseDTO": "name company_name? tax_id? email address country "
+    "state_id? billing_day time_zone delivery_mode payment_term_days currency? iban? bic? closed? "
+    "language? vat_number_status? buyer_reference? electronic_address? account_id "
+    "next_billing_date mail_state current_period",
+    "PeriodDTO": "start_datetime end_datetime",
+    "AccountSummaryDTO": "account_id name company_name email country closed",
+    "SubscriptionDTO": "subscription_id",
+    "BillingRunRequestDTO": "until? external_billing_run_unique_id",
+    "BillingRunResponseDTO": "id until created_at status accounts_total accounts_done "
+    "invoices_issued failures",
+    "BillingRunSummaryDTO": "id until created_at status accounts_total accounts_done "
+    "invoices_issued",
+    "ConsumptionReceiptDTO": "accepted duplicates",
+    "ShareLinkResponseDTO": "id expires_at revoked opened",
+    "SandboxClockDTO": "now",
 }
 """The same without types: those of money, times and unions are written in several ways."""
 

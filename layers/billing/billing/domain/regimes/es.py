@@ -5,7 +5,9 @@ Spain: its provinces by INE code, with IVA, IGIC or IPSI, and how long invoices 
 - IGIC in the Canaries, that is Las Palmas (35) and Santa Cruz de Tenerife (38): Ley 4/2012,
   art. 51. In 2019 telecommunications were charged 3 % (Ley 7/2018); other services 6.5 %.
 - IPSI in Ceuta (51) and Melilla (52): Ley 8/1991, art. 18. Each city sets its rates by kind of
-  service; these are what telecommunications are charged. Other services have other rates.
+  service, in its ordinance (Ordenanza fiscal del Impuesto sobre la Producción, los Servicios y la
+  Importación; in Melilla that of the operaciones interiores); these are what telecommunications are
+  charged. Other services have other rates.
 - The three are outside the VAT area: Directive 2006/112/EC, art. 6 (1) (b) and (2) (c) and (d).
 - Keeping invoices: Código de Comercio, art. 30.
 """
