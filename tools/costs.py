@@ -230,15 +230,15 @@ def text() -> str:
 # What it costs
 
 List prices of us-east-1 in US dollars, without the free tier, discounts and support: check yours.
-The sums are those of [tools/costs.py](../tools/costs.py), which writes this page; the
-write units are counted by a test. A month without any calls
-costs {standing} $, for alarms, the dashboard, and Lambda's polling of the queues.
+[tools/costs.py](../tools/costs.py) computes the sums and writes this page; a test counts the write
+units. A month without any calls costs {standing} $, for alarms, the dashboard, and Lambda's polling
+of the queues.
 
 ## A million of each
 
-Read units are of 4 KB, strongly consistent. A call also pays for a tenth of a read:
-a token is read once a minute. The index of what is owed takes one of the write units of an invoice
-that is issued, and one more when it is paid.
+A read unit is 4 KB, strongly consistent. Each call also pays for a tenth of a read, as a token is
+read once a minute. The index of what is owed takes one of the write units of an invoice that is
+issued, and one more when it is paid.
 
 | operation | write units | read units | {" | ".join(names)} | a million |
 |---|--:|--:|{"--:|" * len(names)}--:|
@@ -246,7 +246,8 @@ that is issued, and one more when it is paid.
 
 ## A month
 
-For each invoice: {story}. What is kept is a year of it.
+For each invoice: {story}. A year of it is stored. The {standing} $ of a month without calls come on
+top.
 
 | invoices a month | {" | ".join(f"{volume:,}" for volume in VOLUMES)} |
 |---|{"--:|" * len(VOLUMES)}

@@ -1,7 +1,7 @@
 """How fiscal records are sent: how far that is, and by which certificate."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO
 
 import click
@@ -58,7 +58,7 @@ def _status(org_id: str) -> Iterator[str]:
     if pending:
         oldest = datetime.fromisoformat(pending[0].record.generated_at)
         many = f"{AT_ONCE} or more" if len(pending) == AT_ONCE else str(len(pending))
-        yield f"unsent       {many}, the oldest since {oldest:%Y-%m-%d %H:%M}"
+        yield f"unsent       {many}, the oldest since {_instant(oldest)}"
     else:
         yield "unsent       none"
     yield from _sending(sending)
@@ -78,8 +78,8 @@ def _sending(sending: Sending) -> Iterator[str]:
     if sending.last_at is None:
         return
     answer = f"no answer, {sending.failures} in a row: {sending.reason}"
-    yield f"last         {_minute(sending.last_at)}, {answer if sending.failures else 'answered'}"
-    yield f"next         {_minute(sending.last_at + sending.pause)}, or once a message is full"
+    yield f"last         {_instant(sending.last_at)}, {answer if sending.failures else 'answered'}"
+    yield f"next         {_instant(sending.last_at + sending.pause)}, or once a message is full"
 
 
 def _certificate(org_id: str) -> str:
@@ -89,5 +89,5 @@ def _certificate(org_id: str) -> str:
         return "missing"
 
 
-def _minute(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z"
+def _instant(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -524,7 +524,7 @@ def test_prints_how_far_the_sending_of_fiscal_records_is(
 
     assert run(*command).stdout.splitlines() == [
         "records      3, the last of F2026-000003, 2026-11-21",
-        "unsent       2, the oldest since 2026-11-21 11:00",
+        "unsent       2, the oldest since 2026-11-21 10:00:00Z",
         "last         2026-11-21 10:00:00Z, no answer, 1 in a row: The tax agency refused the "
         "certificate.",
         "next         2026-11-21 10:01:00Z, or once a message is full",

@@ -27,7 +27,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 COMMON = set(
     "ACL API ASCII AWS CLI CNAME CPU DNS GET POST PUT DELETE HEAD HTML HTTP HTTPS JSON PDF PEM PNG "
-    "REST SVG TLS URL UTC XML README CHANGELOG CONTRIBUTING RESULTS ROLE NONE".split()
+    "BSD REST SVG TLS URL UTC XML README CHANGELOG CONTRIBUTING RESULTS ROLE NONE".split()
 )
 """Words in capitals that every reader knows, and names of files and values."""
 EXPLAINED = set("AAB CEFACT CVR HAC OVT PMD PMT SIREN".split())
