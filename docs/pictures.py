@@ -14,7 +14,8 @@ from urllib.parse import quote
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from billing.domain.invoices import InvoiceSummary, IssuedInvoice
+from billing.domain.invoices import FiscalSummary, InvoiceSummary, IssuedInvoice
+from billing.domain.parties import FiscalService
 from billing.presentation.invoice_mail import InvoiceMail, to_html
 from functions.documents.pdf.render import compiler, inputs
 from tests.sample_invoices import (
@@ -49,8 +50,13 @@ PICTURES: dict[str, tuple[IssuedInvoice, int]] = {
         replace(REVERSE_CHARGE, seller=replace(SELLER, accent="#0f766e")),
         0,
     ),
+    "invoice-verifactu": (
+        replace(
+            ONE_LINE, fiscal=FiscalSummary("F1", ONE_LINE.gross.major, FiscalService.PRODUCTION)
+        ),
+        0,
+    ),
 }
-
 
 MAILS = {"mail-light": "light", "mail-dark": "dark"}
 """Pictures of a mail, in a client that prefers light or dark."""
