@@ -1,5 +1,6 @@
 """Invoices: issue, list, fetch, link to, pay and credit them, in three dialects."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -63,7 +64,8 @@ from billing.domain.errors import (
     NotFoundError,
     TooLargeError,
 )
-from billing.domain.invoices import CreditReason, InvoiceKey
+from billing.domain.invoices import CreditReason, InvoiceKey, Payment, Payout
+from billing.domain.mails import Mail
 from billing.domain.periods import local_date, years_before
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.exchange_rates import ExchangeRateRepository
@@ -403,12 +405,8 @@ def list_payments(
     Use it to see how a document was paid, with payments that were reversed.
     """
     key = invoice_key(org_id, account_id, invoice_id)
-    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payments")
-    after = cursors.decode(cursor, *scope)
-    rows = PaymentRepository().list_page(key, after, limit + 1)
-    if not rows:
-        InvoiceRepository().get(key)
-    return PaymentListDTO.from_domain(*cursors.page(rows, limit, lambda each: each.id, *scope))
+    page = _page_of(key, "payments", PaymentRepository().list_page, cursor, limit)
+    return PaymentListDTO.from_domain(*page)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/payments/<paymentId>", security=READER, tags=["v1 invoices"])
@@ -501,12 +499,8 @@ def list_payouts(
     Use it to see what was returned of a document.
     """
     key = invoice_key(org_id, account_id, invoice_id)
-    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "payouts")
-    after = cursors.decode(cursor, *scope)
-    rows = PayoutRepository().list_page(key, after, limit + 1)
-    if not rows:
-        InvoiceRepository().get(key)
-    return PayoutListDTO.from_domain(*cursors.page(rows, limit, lambda each: each.id, *scope))
+    page = _page_of(key, "payouts", PayoutRepository().list_page, cursor, limit)
+    return PayoutListDTO.from_domain(*page)
 
 
 @app.get(f"{V1_INVOICES}/<invoiceId>/payouts/<payoutId>", security=READER, tags=["v1 invoices"])
@@ -563,13 +557,8 @@ def list_deliveries(
     Use it to see whether a customer was sent a document, and whether the mail came back.
     """
     key = invoice_key(org_id, account_id, invoice_id)
-    scope = (app.caller.token_id, org_id, account_id, str(key.ordinal), "deliveries")
-    after = cursors.decode(cursor, *scope)
-    rows = MailRepository().list_page(key, after, limit + 1)
-    if not rows:
-        InvoiceRepository().get(key)
-    page, next_cursor = cursors.page(rows, limit, lambda each: each.id, *scope)
-    return InvoiceDeliveryListDTO.from_domain(page, next_cursor)
+    page = _page_of(key, "deliveries", MailRepository().list_page, cursor, limit)
+    return InvoiceDeliveryListDTO.from_domain(*page)
 
 
 @app.get(
@@ -675,6 +664,21 @@ def _list(wanted: Range, text: str | None, *, unpaid: bool) -> Response[list[Inv
         [Invoice.from_domain(summary) for summary in page],
         {"RANGED-DATA": wanted.of(total)},
     )
+
+
+def _page_of[T: Payment | Payout | Mail](
+    key: InvoiceKey,
+    things: str,
+    list_page: Callable[[InvoiceKey, str | None, int], list[T]],
+    cursor: str | None,
+    limit: int,
+) -> tuple[Sequence[T], str | None]:
+    """Read a page of what a document has, newest first. Raise NotFoundError where it is none."""
+    scope = (app.caller.token_id, key.org_id, key.account_id, str(key.ordinal), things)
+    rows = list_page(key, cursors.decode(cursor, *scope), limit + 1)
+    if not rows:
+        InvoiceRepository().get(key)
+    return cursors.page(rows, limit, lambda each: each.id, *scope)
 
 
 def _details(key: InvoiceKey) -> list[InvoiceDetails]:

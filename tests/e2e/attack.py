@@ -19,7 +19,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -51,8 +52,10 @@ TURNS = 6
 SECONDS = 360
 SHRINKING_SECONDS = 60
 RUN_SECONDS = 60
+EVENTS_SECONDS = 60
 """
-How long new stories begin, how long one that fails is shortened, and a run may take.
+How long new stories begin, how long one that fails is shortened, and how long a run may take, and
+events to arrive in the feed.
 
 When all comes out as it must, the last story ends within a minute after SECONDS; one that fails is
 shortened by trials of that length, until SHRINKING_SECONDS are over: ten minutes in all at most.
@@ -140,6 +143,7 @@ class GivenBack:
     body: Json
     versions: list[Json]
     withdrawn: bool = False
+    billed: bool = False
 
 
 @dataclass
@@ -244,6 +248,7 @@ class World:
         self.made: list[tuple[Plan, str]] = []
         self.until = next_billing_date(1, datetime.now(UTC).date())
         self.turns = 0
+        self.runs: list[str] = []
         self._turning = threading.Lock()
         self._done(self.admin.put(f"{self._org}/billing_info", ORG), 204)
         self.holders = [self._open(number) for number in range(ACCOUNTS)]
@@ -780,6 +785,7 @@ class World:
         }
 
         def taken(answer: Answer) -> None:
+            self.runs.append(answer.json["id"])
             self._wait(answer.json["id"])
             for each in self.holders:
                 self._look(each)
@@ -824,6 +830,7 @@ class World:
             plan.taken(self._sent(plan))
         for holder in self.holders:
             self._check_account(holder)
+        self._check_events()
         self._check_links()
         self._check_put_back(self.admin, f"{self._org}/billing_info", has_etag=True)
         for state in (8, 28):
@@ -901,6 +908,7 @@ class World:
         must(is_one, f"{body} was never accepted: {said}")
         status = "billed" if body["billable"] else "settled"
         must(body["status"] == status, f"{body} is not {status}")
+        refund.billed = bool(body["billable"])
         return body
 
     def _check_document(
@@ -1005,6 +1013,54 @@ class World:
         must(told_of in ([(unpaid, credit)], []), f"{path}: {balances}, not {unpaid}, {credit}")
         must(balances or not unpaid + abs(credit), f"{path}: {unpaid}, {credit} are missing")
 
+    def _check_events(self) -> None:
+        """Read the feed from its beginning: every change that was accepted has its event, once."""
+        expected, found = Counter(self._changes()), Counter[tuple[str, str, str]]()
+        ids: list[str] = []
+        after, ends = "", time.monotonic() + EVENTS_SECONDS
+        while True:
+            path = f"{self._org}/events?limit=100{after}"
+            page = self._done(self.admin.get(path), 200).json
+            for event in page["events"]:
+                ids.append(event["id"])
+                data = event["data"]
+                if thing := THINGS.get(event["type"]):
+                    found[event["type"], data.get("account_id", ""), data[thing]] += 1
+            after = f"&after={page['next_after']}"
+            if not page["events"]:
+                if found == expected or time.monotonic() > ends:
+                    break
+                time.sleep(0.2)
+        must(len(ids) == len(set(ids)), "an event is in the feed twice")
+        missing, more = expected - found, found - expected
+        must(not missing, f"there are no events of {missing}")
+        must(not more, f"nothing has happened that {more} could be about")
+
+    def _changes(self) -> Iterator[tuple[str, str, str]]:
+        """Return what was accepted, as events tell of it: type, account and thing."""
+        for run in self.runs:
+            yield "billing_run.finished", "", run
+        for holder in self.holders:
+            account = str(holder.client.account_id)
+            for row in self._look(holder):
+                issued = "credit_note.issued" if row["isCredit"] else "invoice.issued"
+                yield issued, account, row["id"]
+                yield "invoice.document_ready", account, row["id"]
+            for charge in holder.charges:
+                yield "movement.created", account, charge.id
+                if charge.deleted:
+                    yield "movement.deleted", account, charge.id
+            for refund in holder.refunds:
+                yield "refund.created", account, refund.id
+                if refund.withdrawn:
+                    yield "refund.withdrawn", account, refund.id
+                if refund.billed:
+                    yield "refund.billed", account, refund.id
+            for payment in holder.payments:
+                yield "payment.recorded", account, payment.id
+                if payment.reversed:
+                    yield "payment.reversed", account, payment.id
+
     def _check_links(self) -> None:
         """Open links: each opens its own PDF, and nothing else or otherwise than it was signed."""
         urls: list[str] = []
@@ -1048,6 +1104,20 @@ class World:
         must(again.headers.get("etag") == version, f"{path}: its version has changed")
 
 
+THINGS = {
+    "billing_run.finished": "billing_run_id",
+    "invoice.issued": "invoice_id",
+    "credit_note.issued": "invoice_id",
+    "invoice.document_ready": "invoice_id",
+    "movement.created": "movement_id",
+    "movement.deleted": "movement_id",
+    "refund.created": "refund_id",
+    "refund.withdrawn": "refund_id",
+    "refund.billed": "refund_id",
+    "payment.recorded": "payment_id",
+    "payment.reversed": "payment_id",
+}
+"""Which id says what an event is about; of other types, the order of writes decides how many."""
 NOT_GIVEN_BACK = "409 REFUND_EXCEEDS_MOVEMENT,409 REFUND_NOT_CREDITABLE,409 CYCLE_BEING_BILLED"
 OWED_LESS = "409 PAYOUT_EXCEEDS_CREDIT"
 WITHDRAWN = {
