@@ -88,7 +88,7 @@ def run(stack: Stack) -> None:
             if files := reload.changed(before, after):
                 before = after
                 _take_over(stack, files)
-        raise StackError("The emulator was ended from elsewhere")
+        raise StackError("The stack was stopped from elsewhere")
     except KeyboardInterrupt:
         print()
         stop(stack)

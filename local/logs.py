@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from local import deploy
 from local.stack import Stack
 
@@ -27,14 +29,17 @@ class Log:
 
     def lines(self) -> Iterator[str]:
         """Read what was logged since the last time; lines that tell nothing are left out."""
-        found = []
         pages = self._cloudwatch.get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=self._group, startTime=self._since):
-            for event in page["events"]:
-                key = (event["logStreamName"], event["timestamp"], event["message"])
-                if key not in self._seen:
-                    self._seen.add(key)
-                    found.append((event["timestamp"], event["message"]))
+        try:
+            read = list(pages.paginate(logGroupName=self._group, startTime=self._since))
+        except BotoCoreError:  # the emulator is being stopped: it does not answer any more
+            return
+        found = []
+        for event in (event for page in read for event in page["events"]):
+            key = (event["logStreamName"], event["timestamp"], event["message"])
+            if key not in self._seen:
+                self._seen.add(key)
+                found.append((event["timestamp"], event["message"]))
         if found:
             self._since = max(moment for moment, _ in found)
             self._seen = {key for key in self._seen if key[1] == self._since}

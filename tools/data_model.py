@@ -29,7 +29,7 @@ INTRODUCTION = """\
 Every item of every table, as the modules of [persistence](../layers/billing/billing/persistence)
 describe it in their first lines. `make docs` writes this page from them, and a test compares.
 
-What stands in angle brackets is a value; all else is written as it is. A partition key begins with
+Angle brackets stand for a value; everything else is written as it is. A partition key begins with
 its kind, followed by the org it belongs to, and no value may contain `#`, so that two keys of
 different orgs are never alike. What belongs together is written in one transaction, as
 [reliability.md](reliability.md) describes. How many requests each operation makes is in

@@ -269,7 +269,7 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
     payments   what an invoice says was paid is the sum of its payments that were not reversed
     balances   what an account owes and is owed is the sum of what its documents say
 
-    Every fault is printed; the exit status is 1 where there are some.
+    Every fault is printed; the exit status is 1 if there is one.
     """
     check_org(org)
     documents = charges = 0
@@ -303,7 +303,7 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
 @org_option
 def balances(org: str) -> None:
     """
-    Count the balances of all accounts of an org anew, from their documents.
+    Count the balances of all accounts of an org again, from their documents.
 
     Accounts that have documents of release 1.0 need it once: until then each read of their balance
     reads all of these documents.
@@ -364,7 +364,7 @@ def erase(org: str, account: str, before: datetime) -> None:
 @org_option
 def upgrade(org: str) -> None:
     """
-    List what release 1.0.0 wrote: accounts by name, and unpaid invoices of the org by due date.
+    Put what release 1.0.0 wrote into the lists of accounts and of unpaid invoices of the org.
 
     Run it once for each org after the upgrade; running it again changes nothing.
     """

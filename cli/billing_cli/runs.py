@@ -30,7 +30,7 @@ def run_billing(org: str, until: datetime | None, external_id: str | None, watch
     """
     Start a billing run, and print its id.
 
-    With --watch, the exit status is 1 where an account could not be billed.
+    With --watch, the exit status is 1 if an account could not be billed.
     """
     check_org(org)
     request = BillingRunRequestDTO(

@@ -21,7 +21,7 @@ REJECTED_SHOWN = 25
 
 @click.group(cls=StackGroup)
 def verifactu() -> None:
-    """Show how fiscal records are sent to Spain's tax agency, and set by which certificate."""
+    """Show how far the sending to Spain's tax agency is, and set the certificate for it."""
 
 
 @verifactu.command("status")

@@ -1,10 +1,15 @@
 """What `make run` and `make logs` print of the functions' log."""
 
 import json
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from local.logs import to_line
+from local import deploy
+from local.logs import Log, to_line
+from local.stack import Stack
 
 NOON = 1_795_694_400_000
 
@@ -64,3 +69,18 @@ def test_what_lambda_says_of_each_call_is_left_out(message: str) -> None:
 
 def test_any_other_text_stays_as_it_is() -> None:
     assert _line("Traceback (most recent call last):\n") == "Traceback (most recent call last):"
+
+
+def test_a_stack_that_is_being_stopped_ends_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = {"logStreamName": "a", "timestamp": NOON, "message": "Task timed out"}
+    cloudwatch = Mock()
+    cloudwatch.get_paginator.return_value.paginate.side_effect = [
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"),
+        [{"events": [event]}],
+    ]
+    monkeypatch.setattr(deploy, "client", lambda *_: cloudwatch)
+    monkeypatch.setattr(deploy, "physical_id", lambda *_: "group")
+    log = Log(Stack(4566, Path()), since=0)
+
+    assert list(log.lines()) == []
+    assert [line.split("  ")[-1] for line in log.lines()] == ["Task timed out"]

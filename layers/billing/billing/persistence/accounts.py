@@ -4,8 +4,7 @@ Billing profiles.
     pk                        sk                     what
     org#<org>                 profile                the org's own profile
     account#<org>#<account>   profile                the profile of one of its accounts
-                              mail                   what came back from the address that its mails
-                                                     were sent to
+                              mail                   that a mail to its address came back, and how
     orgs                      <org>                  an entry for each org, to list them
     vat-numbers#<org>         <country>#<account>    an entry for each account with a VAT number, to
                                                      check them
