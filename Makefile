@@ -107,7 +107,8 @@ attack: setup
 
 # Racing refunds by the ten thousand, long walks against the model of them, documents by the thousand.
 soak: setup
-	DOCUMENT_EXAMPLES=2000 $(BIN)/pytest tests/documents/test_every_document.py
+	DOCUMENT_EXAMPLES=2000 $(BIN)/pytest tests/documents/test_every_document.py \
+		tests/documents/test_every_record.py
 	MACHINE_EXAMPLES=300 $(BIN)/pytest --capture=no \
 		tests/integration/soak_refunds.py tests/integration/test_refund_machine.py
 

@@ -29,6 +29,7 @@ from tests.integration.conftest import Invoker
 from tests.integration.declared import records_of
 from tests.integration.faults import Fault, Faulty, Killed, dying, lose_the_answer, reset
 from tests.integration.story import switch
+from tests.integration.test_fiscal_races import before_transaction
 
 TAX_ID = "A58818501"
 """That of the org in the events."""
@@ -230,6 +231,18 @@ def test_a_sender_that_is_killed_at_every_call_loses_nothing(
     assert not place.agency.breaks
     assert certified.org_id not in [each["org_id"] for each in swept(queue)]
     records_of(certified.org_id)
+
+
+def test_what_is_issued_while_the_last_answer_is_written_is_found(
+    certified: Invoker, place: Place, queue: str, dynamodb: Any
+) -> None:
+    issue(certified)
+
+    with before_transaction(dynamodb, 4, lambda: issue(certified)):
+        send(certified)
+
+    assert states(certified) == {"accepted": 1, "pending": 1}
+    assert certified.org_id in [each["org_id"] for each in swept(queue)]
 
 
 @pytest.mark.faults

@@ -5,11 +5,17 @@ A document that was issued cannot be mended: what the agency would refuse in it 
 rates hold for every seller in Spain, so that each can switch VERIFACTU on.
 """
 
+from datetime import date, datetime
+
 from billing.domain.errors import InvalidRequestError
+from billing.domain.parties import Org
+from billing.domain.periods import local_date, years_before
 from billing.domain.regimes.es import IVA_RATES
 from billing.domain.tax import Tax, TaxType, VatCategory
 from billing.domain.vatex import is_code
 
+OLDEST_YEARS = 20
+"""How many years before today an operation can be."""
 _MARGIN_SCHEMES = ("VATEX-EU-D", "VATEX-EU-F", "VATEX-EU-I", "VATEX-EU-J")
 
 
@@ -39,4 +45,13 @@ def check_reason(tax: Tax, field: str) -> None:
     if not reason.startswith("VATEX-EU-"):
         raise InvalidRequestError.of(
             f"{field}.exemption_reason", f"{reason} is no exemption of Spanish law"
+        )
+
+
+def check_period(last_day: date | None, org: Org, now: datetime, field: str) -> None:
+    """Raise InvalidRequestError where an org declares what it supplied too long ago."""
+    oldest = years_before(local_date(now, org.time_zone), OLDEST_YEARS)
+    if org.is_declared and last_day and last_day < oldest:
+        raise InvalidRequestError.of(
+            field, f"must not be before {oldest}: the tax agency takes no older operation"
         )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from billing.domain.declarable import check_period
 from billing.domain.errors import (
     InvalidRequestError,
     PaymentExceedsInvoiceError,
@@ -549,8 +550,8 @@ def draft_invoice(
     A line that names no tax is treated by the place of its supply, on the last day that it covers,
     or today.
     Raise InvalidRequestError where setup costs have too many decimals, where a tax cannot be right,
-    where what is out of scope is beside other lines, or where the total is negative (that is a
-    credit note) or too large to be written exactly.
+    where what is out of scope is beside other lines, where Spain's tax agency would refuse it, or
+    where the total is negative (that is a credit note) or too large to be written exactly.
     """
     currency = request.currency or account.currency or org.currency
     today = local_date(now, org.time_zone)
@@ -569,6 +570,8 @@ def draft_invoice(
         for index, line in enumerate(request.lines)
     )
     _check_alone(lines)
+    last_day = max((line.period.end for line in lines if line.period), default=None)
+    check_period(last_day, org, now, "lines")
     draft = Draft(
         kind=InvoiceKind.INVOICE,
         seller=org,

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from billing.domain.credit_notes import Creditable
 from billing.domain.cycles import ClosedCycles, OpenCycle, Part
+from billing.domain.declarable import check_period
 from billing.domain.errors import (
     AccountClosedError,
     FieldError,
@@ -113,6 +114,11 @@ class Surroundings:
         """
         if not (reach.is_all if self.owner_id is None else reach.includes(self.owner_id)):
             raise NotFoundError
+
+    def check_period(self, period: MomentPeriod | None, now: datetime) -> None:
+        """Raise InvalidRequestError where the org declares what it supplied too long ago."""
+        last_day = period.last_day(self.account.time_zone) if period else None
+        check_period(last_day, self.org, now, "period_end_datetime")
 
     @property
     def currency(self) -> str:

@@ -17,6 +17,7 @@ from hashlib import sha256
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from billing.domain.declarable import OLDEST_YEARS
 from billing.domain.errors import FiscalRegimeError, InvalidRequestError, TaxIdRequiredError
 from billing.domain.exchange_rates import EURO, Conversion
 from billing.domain.invoices import (
@@ -38,8 +39,6 @@ from billing.domain.territories import place_of
 
 FIRST_DAY = date(2024, 10, 28)
 """The first issue date that the agency takes."""
-OLDEST_YEARS = 20
-"""How many years before today an operation can be."""
 MAX_ROWS = 12
 """Rows of tax in a record, at most."""
 SIMPLIFIED_UP_TO = Decimal(400)
@@ -492,20 +491,21 @@ def _type(reason: CreditReason, *, is_credit: bool, is_identified: bool) -> Reco
 
 
 def _operation_date(invoice: IssuedInvoice) -> date | None:
-    """Return the last day of the supply where that is before the day of issue."""
+    """
+    Return the last day of the supply where that is before the day of issue.
+
+    One that became too old for the agency since it was charged is left out, as the document has to
+    be issued all the same.
+    """
     period = supply_period(invoice)
-    return period.end if period and period.end < invoice.issue_date else None
+    oldest = years_before(invoice.issue_date, OLDEST_YEARS)
+    return period.end if period and oldest <= period.end < invoice.issue_date else None
 
 
 def _check(said: Declaration, invoice: IssuedInvoice) -> None:
     if said.issue_date < FIRST_DAY:
         raise InvalidRequestError.of(
             "issue_date", f"the tax agency takes no document issued before {FIRST_DAY}"
-        )
-    oldest = years_before(said.issue_date, OLDEST_YEARS)
-    if said.operation_date and said.operation_date < oldest:
-        raise InvalidRequestError.of(
-            "lines", f"the tax agency takes no operation before {oldest}; check the period_end"
         )
     if len(said.rows) > MAX_ROWS:
         raise InvalidRequestError.of(

@@ -42,11 +42,12 @@ def check_rates(
     """
     Check that what is to be charged can be billed.
 
-    Raise RateMissingError where its VAT has to be stated in the national currency, and there is
-    no rate today.
+    Raise RateMissingError where its VAT has to be stated in the national currency, or all of it to
+    be declared, and there is no rate today.
     """
     today = local_date(now, seller.time_zone)
-    for currency in {each.net.currency for each in amounts if each.tax.percentage}:
+    stated = (each for each in amounts if seller.is_declared or each.tax.percentage)
+    for currency in {each.net.currency for each in stated}:
         if _is_foreign(currency, seller):
             _conversion(currency, seller, today, find_rate)
 

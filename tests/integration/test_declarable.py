@@ -1,0 +1,73 @@
+"""What the tax agency would refuse is refused when it is charged; what was accepted is billed."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.billing import Runs, untaxed
+from tests.integration.conftest import Answer, Invoker
+from tests.integration.declared import records_of
+from tests.integration.test_fiscal_records import put_org, switch_on
+
+OLD = {
+    "period_start_datetime": "1996-01-01T00:00:00Z",
+    "period_end_datetime": "1996-02-01T00:00:00Z",
+}
+
+
+def move(invoke: Invoker, external_id: str, **fields: Any) -> Answer:
+    body = {"external_movement_unique_id": external_id, **fields}
+    return invoke("movements_create", {**OLD, **body})
+
+
+def adjust(invoke: Invoker, external_id: str, **fields: Any) -> Answer:
+    body = {"external_adjustment_unique_id": external_id, **fields}
+    return invoke("movements_adjust", {**OLD, **body}, caller={"accounts": "*"})
+
+
+def invoice(invoke: Invoker, external_id: str) -> Answer:
+    line = {"description": "Hosting", "quantity": 1, "unit_price": 10}
+    days = {"period_start": "1996-01-01", "period_end": "1996-01-31"}
+    body = {"external_invoice_unique_id": external_id, "lines": [{**line, **days}]}
+    return invoke("invoices_create", body)
+
+
+@pytest.mark.parametrize(
+    ("ask", "field"),
+    [(move, "period_end_datetime"), (adjust, "period_end_datetime"), (invoice, "lines")],
+)
+def test_an_operation_of_thirty_years_ago_is_refused(billed: Invoker, ask: Any, field: str) -> None:
+    assert put_org(billed).status == 204
+    assert ask(billed, "before").status == 201
+    switch_on(billed)
+
+    answer = ask(billed, "after")
+
+    assert (answer.status, [each["field"] for each in answer.json["details"]]) == (400, [field])
+
+
+def test_what_was_charged_before_the_switch_is_billed_all_the_same(
+    billed: Invoker, runs: Runs
+) -> None:
+    assert move(billed, "before").status == 201
+    switch_on(billed)
+
+    ended = runs.run(until="2026-12-27")
+
+    assert (ended["invoices_issued"], ended["failures"]) == (1, [])
+    [kept] = records_of(billed.org_id)
+    assert kept.record.declaration.operation_date is None
+
+
+@pytest.mark.parametrize("ask", [move, adjust])
+def test_a_charge_without_tax_that_has_no_exchange_rate_is_refused(
+    billed: Invoker, ask: Any
+) -> None:
+    now = dict.fromkeys(OLD)
+    amount = {**untaxed(1000), "currency": "UAH"}
+    assert ask(billed, "before", amount=amount, **now).status == 201
+    switch_on(billed)
+
+    answer = ask(billed, "after", amount=amount, **now)
+
+    assert (answer.status, answer.json["code"]) == (409, "RATE_MISSING")
