@@ -114,7 +114,7 @@ soak: setup
 
 # BENCH='cold warm' measures some of it, and writes nothing.
 bench: export PYTHONPATH := layers/billing:cli:.
-bench: setup $(foreach name,runtime twin weasyprint,.local/bench/$(name)/ready)
+bench: setup $(foreach name,runtime twin weasyprint load,.local/bench/$(name)/ready)
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
 # Two minutes like a telecom's day, over HTTP, and then the books: SECONDS=30 USERS=10 make load

@@ -4,17 +4,20 @@ Measures cold starts, warm calls, growth and billing runs, and writes RESULTS.md
     make bench BENCH="warm growth"    some of it; without BENCH, everything, on a fresh local stack
 """
 
+import csv
 import os
 import platform
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 from benchmarks import artifacts, billing_runs, cold, fiscal, growth, warm
+from benchmarks.figures import how_many, table
 from benchmarks.workers import Workers
 from local import deploy
 from local.stack import ROOT, from_environment, step
@@ -22,6 +25,8 @@ from local.stack import ROOT, from_environment, step
 RESULTS = Path(__file__).with_name("RESULTS.md")
 RUN = uuid4().hex[:8]
 """Names the orgs of this run, so that a stack can be measured twice."""
+_BOOKS = "The books, afterwards:"
+"""What load.py writes before what it found."""
 INTRODUCTION = f"""# Results
 
 Written by `make bench`. Medians, quartiles in brackets; ratios are taken round by round, of what
@@ -63,6 +68,44 @@ def _documents(*_: object) -> str:
     ).stdout
 
 
+def _load(*_: object) -> str:
+    """Write the section about a telecom's day over HTTP: see load.py."""
+    seconds, users = how_many("LOAD_SECONDS", 120), how_many("LOAD_USERS", 8)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            str(artifacts.LOCUST), "--headless", "--only-summary",
+            "--locustfile", "benchmarks/load.py", str(users), "--spawn-rate", "4",
+            "--run-time", f"{seconds}s", "--csv", f"{folder}/load",
+        ]  # fmt: skip
+        said = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        ).stdout
+        with Path(folder, "load_stats.csv").open() as file:
+            rows = [
+                [
+                    each["Name"],
+                    each["Request Count"],
+                    each["Failure Count"],
+                    f"{float(each['Requests/s']):.1f}",
+                    f"{float(each['Median Response Time']):,.0f} ms",
+                    f"{float(each['95%']):,.0f} ms",
+                ]
+                for each in csv.DictReader(file)
+            ]
+    whole = table(["", "requests", "errors", "a second", "median", "95%"], rows)
+    return (
+        f"## A telecom's day over HTTP\n\n{users} clients at once for {seconds} s, each with "
+        f"pauses of 0.05 to 0.3 s, through the whole stack on this machine.\n\n{whole}\n"
+        f"{said[said.index(_BOOKS) + len(_BOOKS) :].strip()}\n"
+    )
+
+
 def _settings() -> dict[str, str]:
     """Name the settings that functions have, which point this process at the stack's AWS too."""
     stack = from_environment()
@@ -82,6 +125,7 @@ SECTIONS: dict[str, Callable[[Workers, str], str]] = {
     "runs": billing_runs.measure,
     "fiscal": lambda *_: fiscal.measure(),
     "documents": _documents,
+    "load": _load,
 }
 
 

@@ -11,11 +11,12 @@ from local import deploy
 from local.stack import ROOT
 
 WORK = ROOT / ".local" / "bench"
-"""With three environments that `make bench` sets up, and copies of what is measured."""
+"""With four environments that `make bench` sets up, and copies of what is measured."""
 PYTHON = WORK / "runtime" / "bin" / "python"
 """A Python with what Lambda's own has: boto3 and the runtime client."""
 CODE, SOURCES = WORK / "code", WORK / "sources"
 PACKAGES = Path("lib", "python3.13", "site-packages")
+LOCUST = WORK / "load" / "bin" / "locust"
 WEASYPRINT = WORK / "weasyprint" / PACKAGES
 NO_BYTE_CODE = shutil.ignore_patterns("__pycache__")
 

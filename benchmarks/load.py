@@ -10,8 +10,10 @@ got no answer. Then the audit verifies numbers, chains and totals: see the Makef
 """
 
 import json
+import os
 import random
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+import psutil
 from locust import FastHttpUser, between, events, task
 
 from local.stack import ROOT, from_environment
@@ -202,6 +205,43 @@ _INVOICES: list[tuple[str, str]] = []
 # ------------------------------------------------------------------------------- the books, after
 
 
+def used() -> tuple[float, Counter[str]]:
+    """Return the time, and the processor's time of each part of the stack, in seconds."""
+    parts: Counter[str] = Counter()
+    for process in psutil.process_iter(["cmdline", "cpu_times", "pid"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if f"{ROOT}/" not in line and process.pid != os.getpid():
+            continue
+        part = (
+            "the clients" if process.pid == os.getpid()
+            else "the emulator with its gateway" if line.endswith("local.gateway")
+            else "the functions" if line.endswith("_worker.py")
+            else ""
+        )  # fmt: skip
+        times = process.info["cpu_times"]
+        if part and times:
+            parts[part] += times.user + times.system
+    return time.monotonic(), parts
+
+
+@events.test_start.add_listener
+def start(environment: Any, **_: Any) -> None:
+    environment.used = used()
+
+
+@events.test_stop.add_listener
+def stop(environment: Any, **_: Any) -> None:
+    environment.used_after = used()
+
+
+def busy(environment: Any) -> str:
+    """Say which part of the stack took how much of the machine: what bounds the rate."""
+    (began, before), (ended, after) = environment.used, environment.used_after
+    whole = (ended - began) * (os.cpu_count() or 1)
+    shares = {part: (after[part] - before[part]) / whole for part in after}
+    return ", ".join(f"{share:.0%} {part}" for part, share in sorted(shares.items()))
+
+
 @events.quitting.add_listener
 def check(environment: Any, **_: Any) -> None:
     """Read all back: what was acknowledged is there once, and nothing else but what is unknown."""
@@ -257,9 +297,12 @@ def check(environment: Any, **_: Any) -> None:
             compare(what, [each["id"] for each in pages(path, "refunds")])
     writes = sum(map(len, BOOKS.done.values()))
     unknown = sum(map(len, BOOKS.unknown.values()))
+    refused = ", ".join(f"{number} × {what}" for what, number in sorted(BOOKS.refused.items()))
     print(
-        f"{writes} writes acknowledged, {unknown} without an answer, {dict(BOOKS.refused)} refused"
+        f"The books, afterwards:\n{writes:,} writes acknowledged, {unknown} without an answer; "
+        f"refused, as more than is left: {refused or 'none'}."
     )
-    print("\n".join(wrong) or "The books are right: nothing lost, nothing twice.")
+    print("\n".join(wrong) or "All is there, nothing lost, nothing twice.")
+    print(f"Of the processors' time, {busy(environment)}.")
     if wrong:
         environment.process_exit_code = 1
