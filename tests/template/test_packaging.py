@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import aws_lambda_powertools
 import botocore
 import pytest
 
@@ -77,7 +78,7 @@ def test_the_sdk_is_cut_to_what_the_code_calls() -> None:
 
 @pytest.fixture(scope="module")
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a layer of botocore alone, with one service more than is called."""
+    """Build a layer of Powertools and botocore, with one service more than is called."""
     folder = tmp_path_factory.mktemp("layer")
     whole = Path(botocore.__file__).parent
     kept = {"acm", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs"}
@@ -87,6 +88,8 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return {each for each in names if is_data and "." not in each and each not in kept}
 
     shutil.copytree(whole, folder / "source" / "botocore", ignore=others)
+    powertools = Path(aws_lambda_powertools.__file__).parent
+    shutil.copytree(powertools, folder / "source" / "aws_lambda_powertools")
     makefile = ROOT / "packaging" / "x86_64" / "Makefile"
     subprocess.run(
         ["make", "--makefile", str(makefile), "build-BillingLayer"],
@@ -111,7 +114,7 @@ def test_nothing_else_is_left_of_its_data(layer: Path) -> None:
 def test_what_is_left_finds_the_same_hosts(layer: Path) -> None:
     """In regions of three partitions, one of them newer than the rules that botocore once had."""
     script = """if True:
-        import botocore.session, sys
+        import botocore, botocore.session, sys
         session = botocore.session.Session()
         for region in ("us-east-1", "eu-south-2", "cn-north-1", "us-gov-west-1"):
             for service in (
@@ -120,17 +123,63 @@ def test_what_is_left_finds_the_same_hosts(layer: Path) -> None:
                 print(session.create_client(service, region).meta.endpoint_url)
         print(botocore.__file__, file=sys.stderr)
         """
-    environment = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
 
-    def hosts(**more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", script]
-        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        return subprocess.run(
-            command, env=environment | keys | more, capture_output=True, text=True, check=True
-        )
-
-    cut, whole = hosts(PYTHONPATH=str(layer)), hosts()
+    cut, whole = _run(script, PYTHONPATH=str(layer)), _run(script)
 
     assert cut.stdout == whole.stdout
     assert cut.stderr.startswith(str(layer))
     assert "dynamodb.eu-south-2" in cut.stdout
+
+
+def test_tables_are_where_the_rules_of_the_whole_sdk_find_them(layer: Path) -> None:
+    script = """if True:
+        import botocore.session
+        from botocore.awsrequest import AWSResponse
+        def answer(request, **_):
+            print(request.url)
+            return AWSResponse(request.url, 400, {}, None)
+        AWSResponse.content = b"{}"
+        session = botocore.session.Session()
+        for partition in session.get_available_partitions():
+            for region in session.get_available_regions("dynamodb", partition):
+                client = session.create_client("dynamodb", region)
+                client.meta.events.register("before-send", answer)
+                try:
+                    client.list_tables()
+                except client.exceptions.ClientError:
+                    pass
+        """
+
+    cut, whole = _run(script, PYTHONPATH=str(layer)), _run(script)
+
+    assert cut.stdout == whole.stdout
+    assert "https://dynamodb.eu-south-2.amazonaws.com/\n" in cut.stdout
+    assert len(set(cut.stdout.split())) > 30
+
+
+def test_powertools_imports_what_is_asked_for(layer: Path) -> None:
+    script = """if True:
+        import sys
+        from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, content_types
+        print("asyncio" in sys.modules)
+        import aws_lambda_powertools.event_handler as resolvers
+        import aws_lambda_powertools.utilities.data_classes as events
+        assert not hasattr(events, "Unknown")
+        for package in (resolvers, events):
+            for name in package.HOMES:
+                assert callable(getattr(package, name))
+        """
+
+    assert _run(script, PYTHONPATH=str(layer)).stdout == "False\n"
+
+
+def _run(script: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment | keys | more,
+        capture_output=True,
+        text=True,
+        check=True,
+    )

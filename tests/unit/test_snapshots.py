@@ -1,6 +1,8 @@
 """Functions that start from a snapshot have their client in it, and do not share what is random."""
 
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -10,6 +12,7 @@ import pytest
 
 from billing import aws, snapshots
 from billing.api.app import BillingApp
+from local.stack import ROOT
 
 
 @pytest.fixture
@@ -49,6 +52,30 @@ def test_two_that_start_from_a_snapshot_pause_differently(
         drawn.append(random.random())
 
     assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("how", "is_built"),
+    [
+        pytest.param("snap-start", True, id="in the snapshot"),
+        pytest.param("on-demand", False, id="when a route first needs them"),
+    ],
+)
+def test_dtos_are_built(how: str, is_built: bool) -> None:
+    built = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from billing.dialects import v3\nprint(v3.Failure.__pydantic_complete__)",
+        ],
+        cwd=ROOT / "layers" / "billing",
+        env={**os.environ, "AWS_LAMBDA_INITIALIZATION_TYPE": how},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert built.stdout == f"{is_built}\n"
 
 
 def test_without_snapshots_nothing_is_made_at_import(hooks: list[Callable[[], None]]) -> None:

@@ -3,6 +3,11 @@
 import os
 
 
+def is_kept_as_snapshot() -> bool:
+    """Return whether Lambda keeps a snapshot of the function once it is imported (SnapStart)."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
 def accounts_table() -> str:
     return os.environ["ACCOUNTS_TABLE"]
 

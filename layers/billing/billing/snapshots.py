@@ -1,8 +1,8 @@
 """What a function does before Lambda keeps a snapshot of it, and after it starts from one."""
 
-import os
 import random
 
+from billing import config
 from billing.aws import dynamodb
 
 
@@ -14,7 +14,7 @@ def prepare() -> None:
     from the operating system, which Lambda seeds anew itself; pauses between tries come from
     `random`, whose state all that start from a snapshot would share.
     """
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+    if not config.is_kept_as_snapshot():
         return
     from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]
 

@@ -197,7 +197,9 @@ def no_content(**headers: str) -> Response[None]:
 
 def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
     response: Response[Any] = next_middleware(app)
-    if isinstance(response.body, BaseModel | list):
+    if isinstance(response.body, BaseModel):
+        response.body = response.body.model_dump_json()
+    elif isinstance(response.body, list):
         response.body = to_json(response.body).decode()
     return response
 

@@ -29,6 +29,7 @@ from pydantic_core.core_schema import (
     str_schema,
 )
 
+from billing import config
 from billing.domain.address_schemes import ADDRESS_SCHEMES, VAT_SCHEMES
 from billing.domain.countries import COUNTRIES
 from billing.domain.idempotency import ExternalId
@@ -50,7 +51,14 @@ class NumberLiteral:
 class Dto(BaseModel):
     """Closed, immutable, and strict: no field is guessed, none is converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        # A start builds what its first route takes and answers; a snapshot has all of it.
+        defer_build=not config.is_kept_as_snapshot(),
+    )
 
     def external_id(self, value: str, *parents: str) -> ExternalId:
         """
