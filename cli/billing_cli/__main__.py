@@ -264,6 +264,8 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
 
     \b
     invoices   numbers without gaps, the hash chains, totals that are those of their lines
+    fiscal     with VERIFACTU: each document has its fiscal record, these and their corrections are
+               one whole chain, and each is as it was made and either answered or still to be sent
     PDFs       the bytes in the bucket are those that were stored
     refunds    what a movement says was refunded is the sum of its refunds, and not more than it
     payments   what an invoice says was paid is the sum of its payments that were not reversed
@@ -278,7 +280,7 @@ def audit(org: str, quick: bool, list_erased: bool) -> None:
     found: list[tuple[str, str]] = []
     with _progress(audits.documents(org, pdfs=not quick), audits.count(org)) as audited:
         for each in audited:
-            documents += 1
+            documents += each.is_document
             erased += [each.number] if each.erased else []
             found += [(each.number, fault) for fault in each.faults]
     for number in erased if list_erased else ():

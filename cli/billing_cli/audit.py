@@ -51,7 +51,7 @@ def count(org_id: str) -> int:
 
 
 def documents(org_id: str, *, pdfs: bool) -> Iterator[Audited]:
-    """Verify all documents of an org, lane by lane."""
+    """Verify all documents of an org and their fiscal records, lane by lane."""
     return audit_invoices(org_id, chains=ChainRepository(), pdfs=Pdfs() if pdfs else None)
 
 

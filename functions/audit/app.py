@@ -43,7 +43,7 @@ def _start_audits(after: str, hops: int) -> None:
 def _audit(stretch: Stretch, hops: int) -> None:
     numbers = 0
     for audited in audit_in_time(stretch, chains=ChainRepository(), queue=AuditsQueue(hops)):
-        numbers += 1
+        numbers += audited.is_document
         for fault in audited.faults:
             logger.critical(BREACH, org_id=stretch.org_id, number=audited.number, fault=fault)
     logger.info("audited", org_id=stretch.org_id, lane=stretch.lane, numbers=numbers)

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -15,13 +16,23 @@ from click.testing import CliRunner
 
 from billing import clock, config, deadline
 from billing.aws import dynamodb, sqs
+from billing.domain.chains import Correction
+from billing.domain.fiscal_sending import Sending
+from billing.domain.invoices import InvoiceKey
+from billing.domain.issuing import Journal
+from billing.domain.parties import FiscalRegime
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
 from billing.persistence.dynamodb import key_of
+from billing.persistence.fiscal_senders import SenderRepository
+from billing.persistence.invoices import InvoiceRepository
+from billing.persistence.orgs import OrgRepository
 from billing.services.audit import audit_invoices, audit_stretch, stretches
+from billing.services.replace_profile import replace_org
 from billing_cli.__main__ import cli
 from tests import template
 from tests.integration.conftest import EVENTS, Context, Invoker
+from tests.integration.test_fiscal_records import put_org, refuse, switch_on
 
 
 @pytest.fixture
@@ -157,6 +168,334 @@ def test_what_is_issued_meanwhile_is_no_fault(three: Invoker) -> None:
     assert [(each.left.position, each.faults) for each in audited] == [(1, []), (2, []), (3, [])]
 
 
+# ---------------------------------------------------------------- fiscal records
+
+
+@pytest.fixture
+def declared(billed: Invoker) -> Invoker:
+    """
+    Issue four documents that are declared, and correct the second and the third.
+
+    Their fiscal records are 1, 2, 3 and 5, those of the corrections 4 and 6.
+    """
+    switch_on(billed)
+    _issue(billed, 1, 2, 3)
+    refuse(billed)
+    _correct(billed, 2)
+    _issue(billed, 4)
+    _correct(billed, 3)
+    return billed
+
+
+def test_finds_nothing_wrong_with_what_was_declared_and_corrected(declared: Invoker) -> None:
+    audited = list(audit_invoices(declared.org_id, chains=ChainRepository()))
+
+    assert [(each.number[-1], each.is_document) for each in audited] == [
+        ("1", True),
+        ("2", True),
+        ("3", True),
+        ("2", False),
+        ("4", True),
+        ("3", False),
+    ]
+    assert _said(declared) == []
+
+
+def test_finds_nothing_wrong_where_declaring_began_or_ended_with_a_year(
+    billed: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_org(billed)
+    _issue(billed, 1)
+    switch_on(billed)
+    _issue(billed, 2)
+    refuse(billed)
+    orgs, next_year = OrgRepository(), clock.now() + timedelta(days=366)
+    monkeypatch.setattr(clock, "now", lambda: next_year)
+    org, version = orgs.get(billed.org_id)
+    off = replace(org, fiscal_regime=FiscalRegime.NONE)
+    replace_org(off, now=next_year, versions={version}, orgs=orgs, system=None)
+    _issue(billed, 3)
+
+    assert _said(billed) == []
+
+
+def test_what_was_erased_is_still_one_chain(declared: Invoker) -> None:
+    refuse(declared)
+    InvoiceRepository().erase(InvoiceKey(declared.org_id, "100001", 2), clock.now())
+
+    assert _said(declared) == []
+
+
+def test_finds_a_missing_fiscal_record(declared: Invoker) -> None:
+    _set(declared, 2, fiscal=None)
+
+    assert _said(declared) == [
+        "2: its fiscal record is missing",
+        "3: fiscal record 2 is missing",
+    ]
+
+
+def test_finds_a_document_that_was_not_declared(
+    declared: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "_declared", lambda _, invoice, *__: (invoice, None))
+    _issue(declared, 5)
+
+    assert _said(declared) == ["5: it has no fiscal record, and documents before it that year have"]
+
+
+def test_finds_a_fiscal_record_of_a_document_that_was_not_declared(billed: Invoker) -> None:
+    put_org(billed)
+    _issue(billed, 1)
+    switch_on(billed)
+    _issue(billed, 2)
+    _set(billed, 1, fiscal=_get(billed, 2)["fiscal"]["S"], fiscal_state="pending")
+
+    assert _said(billed) == [
+        "1: its fiscal record is not what the document says of it",
+        "1: its fiscal record is not the first one of the document",
+        "1: its fiscal record is in no list, and nothing takes its place",
+        "2: its fiscal record is number 1 of the chain, and follows 1",
+    ]
+
+
+def test_finds_a_changed_fiscal_record(declared: Invoker) -> None:
+    def cheaper(record: dict[str, Any]) -> None:
+        record["rows"][0][4] = "1.00"
+
+    _rewrite_fiscal(declared, 2, cheaper)
+
+    assert _said(declared) == [
+        "2: its fiscal record was changed after it was made",
+        "2: its fiscal record is not what the document says of it",
+    ]
+
+
+def test_finds_a_changed_correction(declared: Invoker) -> None:
+    def later(record: dict[str, Any]) -> None:
+        record["generated_at"] = "2030-01-01T00:00:00+01:00"
+
+    _rewrite_fiscal(declared, "4", later)
+
+    assert _said(declared) == ["2: its correction, fiscal record 4, was changed after it was made"]
+
+
+@pytest.mark.parametrize(("which", "said"), [(2, "2"), (4, "4")])
+def test_finds_a_fork_of_the_chain(declared: Invoker, which: int, said: str) -> None:
+    def first(record: dict[str, Any]) -> None:
+        record["previous"][0] = "F2026-000009"
+
+    _rewrite_fiscal(declared, which, first)
+
+    assert _said(declared) == [f"{said}: its fiscal record does not follow the one before it"]
+
+
+def test_finds_a_place_that_two_fiscal_records_have(declared: Invoker) -> None:
+    def second(record: dict[str, Any]) -> None:
+        record["position"] = 2
+
+    _rewrite_fiscal(declared, 3, second)
+
+    assert _said(declared) == [
+        "3: its fiscal record is number 2 of the chain, and follows 2",
+        "2: fiscal record 3 is missing",
+    ]
+
+
+def test_finds_a_fiscal_record_of_another_document(declared: Invoker) -> None:
+    first, second = _get(declared, 1)["fiscal"]["S"], _get(declared, 2)["fiscal"]["S"]
+    _set(declared, 1, fiscal=second)
+    _set(declared, 2, fiscal=first)
+
+    assert _said(declared)[:2] == [
+        "1: fiscal record 1 is missing",
+        "1: its fiscal record is not the first one of the document",
+    ]
+
+
+def test_finds_a_fiscal_record_that_is_declared_twice(declared: Invoker) -> None:
+    def first(record: dict[str, Any]) -> None:
+        record["amendment"] = None
+
+    _rewrite_fiscal(declared, "4", first)
+
+    assert _said(declared) == ["2: its correction, fiscal record 4, takes the place of no other"]
+
+
+def test_finds_a_missing_correction(declared: Invoker) -> None:
+    _delete(f"fiscal#{declared.org_id}", f"{4:010}")
+
+    assert _said(declared) == [
+        "2: its correction, fiscal record 4, is missing",
+        "4: fiscal record 4 is missing",
+    ]
+
+
+def test_finds_a_missing_correction_at_the_end(declared: Invoker) -> None:
+    _delete(f"fiscal#{declared.org_id}", f"{6:010}")
+
+    assert _said(declared) == [
+        "3: its correction, fiscal record 6, is missing",
+        "lane A: the lane counts 6 fiscal records, 5 were found",
+    ]
+
+
+def test_finds_a_correction_that_its_document_does_not_name(declared: Invoker) -> None:
+    _set(declared, 2, fiscal_amendments=None)
+
+    assert _said(declared) == [
+        "2: its fiscal record is in no list, and nothing takes its place",
+        "2: its correction, fiscal record 4, takes the place of no other",
+    ]
+
+
+def test_finds_a_document_that_names_the_correction_of_another(declared: Invoker) -> None:
+    _set(declared, 1, fiscal_amendments="[4]")
+
+    assert _said(declared) == [
+        "1: its correction, fiscal record 4, is missing",
+        "1: its fiscal record is listed, though another takes its place",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("which", "what"), [(4, "its fiscal record"), ("6", "its correction, fiscal record 6,")]
+)
+def test_finds_a_fiscal_record_that_would_never_be_sent(
+    declared: Invoker, which: int | str, what: str
+) -> None:
+    _set(declared, which, fiscal_list=None)
+
+    [said] = _said(declared)
+    assert said.endswith(f": {what} is in no list, and nothing takes its place")
+
+
+def test_finds_a_fiscal_record_that_was_passed_over(declared: Invoker) -> None:
+    SenderRepository().replace(declared.org_id, Sending(), Sending(answered_through=5, version=1))
+
+    assert _said(declared) == [
+        "2: its correction, fiscal record 4, has no answer, and is sent no more",
+        "4: its fiscal record has no answer, and is sent no more",
+    ]
+
+
+def test_finds_another_end_of_the_chain(declared: Invoker) -> None:
+    _set(declared, "A", fiscal_end='[["F2026-000004", "2026-11-21", ""], "", ""]')
+
+    assert _said(declared) == [
+        "lane A: the last fiscal record of the lane is not the one that its chain ends with"
+    ]
+
+
+def test_what_is_declared_and_corrected_meanwhile_is_no_fault(declared: Invoker) -> None:
+    [stretch] = stretches(declared.org_id, ChainRepository())
+    refuse(declared)
+    _issue(declared, 5)
+    for ordinal in (1, 2, 3):
+        _correct(declared, ordinal)
+
+    audited = list(audit_stretch(stretch, chains=ChainRepository()))
+
+    assert [each.faults for each in audited] == [[]] * 6
+    assert _said(declared) == []
+
+
+def test_a_correction_that_is_made_between_two_reads_is_no_fault(declared: Invoker) -> None:
+    class Meanwhile(ChainRepository):
+        def list_corrections(self, org_id: str, after: int, before: int) -> Iterator[Correction]:
+            for each in super().list_corrections(org_id, after, before):
+                yield replace(each, named=[*each.named, 7])
+
+    audited = list(audit_invoices(declared.org_id, chains=Meanwhile()))
+
+    assert [each.faults for each in audited] == [[]] * 6
+
+
+def test_a_correction_of_a_correction_is_no_fault(declared: Invoker) -> None:
+    refuse(declared)
+    _correct(declared, 2)
+
+    assert _said(declared) == []
+
+
+def test_fiscal_records_are_verified_in_as_many_steps_as_it_takes(
+    declared: Invoker, audits: "Audits", logged: list[str]
+) -> None:
+    _delete(f"fiscal#{declared.org_id}", f"{6:010}")
+    event = _message("audit_lane")
+    [whole] = stretches(declared.org_id, ChainRepository())
+    event["Records"][0]["body"] = json.dumps(asdict(whole))
+
+    assert audits.deliver(event, seconds=deadline.STEP_SECONDS) == 6
+
+    lines = [json.loads(line) for line in logged]
+    assert [line["numbers"] for line in lines if line["message"] == "audited"] == [1, 1, 1, 0, 1, 0]
+    assert [line["fault"] for line in lines if _counts("BreachesFilter", line)] == [
+        "its correction, fiscal record 6, is missing",
+        "the lane counts 6 fiscal records, 5 were found",
+    ]
+
+
+def test_the_command_verifies_fiscal_records(declared: Invoker) -> None:
+    command = ["audit", "--org", declared.org_id]
+    fine = CliRunner().invoke(cli, command)
+    _set(declared, 1, fiscal=None)
+    not_fine = CliRunner().invoke(cli, command)
+
+    assert (fine.exit_code, fine.stdout) == (0, "4 documents, 0 movements, 0 faults\n")
+    assert not_fine.exit_code == 1
+    assert "000001: its fiscal record is missing" in not_fine.output
+
+
+def _issue(invoke: Invoker, *numbers: int) -> None:
+    for number in numbers:
+        body = {"external_invoice_unique_id": f"i{number}"}
+        assert invoke("invoices_create", body).status == 201
+
+
+def _correct(invoke: Invoker, ordinal: int) -> None:
+    body = {"external_fiscal_correction_unique_id": uuid4().hex}
+    assert invoke("verifactu_correct", body, invoiceId=ordinal).status == 201
+
+
+def _said(invoke: Invoker) -> list[str]:
+    """Return all faults, each behind the end of its document's number."""
+    return [
+        f"{each.number if each.number.startswith('lane') else each.number[-1]}: {fault}"
+        for each in audit_invoices(invoke.org_id, chains=ChainRepository())
+        for fault in each.faults
+    ]
+
+
+def _key(invoke: Invoker, which: int | str) -> Any:
+    """Return the key of a number; of the correction, or the lane, that a text names."""
+    if which == "A":
+        return key_of((f"lane#{invoke.org_id}", which))
+    if isinstance(which, str):
+        return key_of((f"fiscal#{invoke.org_id}", f"{int(which):010}"))
+    return key_of((_number_pk(invoke), f"{which:010}"))
+
+
+def _get(invoke: Invoker, which: int | str) -> Any:
+    key = _key(invoke, which)
+    return dynamodb().get_item(TableName=config.invoices_table(), Key=key)["Item"]
+
+
+def _set(invoke: Invoker, which: int | str, **attributes: str | None) -> None:
+    """Change attributes of an item; those that are None are removed."""
+    item = {**_get(invoke, which), **{name: {"S": text} for name, text in attributes.items()}}
+    kept = {name: value for name, value in item.items() if attributes.get(name, "") is not None}
+    dynamodb().put_item(TableName=config.invoices_table(), Item=kept)
+
+
+def _rewrite_fiscal(
+    invoke: Invoker, which: int | str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    record = json.loads(_get(invoke, which)["fiscal"]["S"])
+    change(record)
+    _set(invoke, which, fiscal=json.dumps(record))
+
+
 # ---------------------------------------------------------------- every week, by itself
 
 
@@ -262,11 +601,11 @@ class Audits:
 
 
 @pytest.fixture
-def audits(three: Invoker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audits]:
+def audits(billed: Invoker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Audits]:
     """Audit as if there were one org only."""
     queue = sqs().create_queue(QueueName=f"audits-{uuid4().hex}")["QueueUrl"]
     monkeypatch.setenv("AUDITS_QUEUE", queue)
-    monkeypatch.setattr(AccountRepository, "list_orgs", lambda *_: [three.org_id])
+    monkeypatch.setattr(AccountRepository, "list_orgs", lambda *_: [billed.org_id])
     yield Audits(queue)
     sqs().delete_queue(QueueUrl=queue)
 

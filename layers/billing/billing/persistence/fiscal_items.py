@@ -29,7 +29,7 @@ from billing.domain.verifactu import (
     TaxRow,
     Verdict,
 )
-from billing.persistence.dynamodb import Item, int_of, joined, padded
+from billing.persistence.dynamodb import Item, Key, int_of, joined, padded
 from billing.persistence.numbering import numbered
 
 
@@ -148,6 +148,19 @@ def verdict_without_words(item: Item) -> dict[str, Any]:
 
 def is_record(item: Item) -> bool:
     return "fiscal" in item
+
+
+def amendment_key(org_id: str, position: int) -> Key:
+    """Return the key of a record that takes the place of another."""
+    return joined("fiscal", org_id), padded(position)
+
+
+def amendments_of(item: Item) -> list[int]:
+    """Return the positions of the records that amend that of an item, oldest first."""
+    positions: list[int] = []
+    if "fiscal_amendments" in item:
+        positions = json.loads(item["fiscal_amendments"]["S"])
+    return positions
 
 
 def to_kept_record(org_id: str, item: Item) -> KeptRecord:

@@ -12,8 +12,7 @@ order of the chain; one that a later record takes the place of is in no list. Po
 with ten digits, so that they sort.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import batched, islice
 from typing import Any
@@ -40,7 +39,6 @@ from billing.persistence.dynamodb import (
     Key,
     get_item,
     get_items_of,
-    joined,
     padded,
     put,
     query,
@@ -48,6 +46,8 @@ from billing.persistence.dynamodb import (
     update,
 )
 from billing.persistence.fiscal_items import (
+    amendment_key,
+    amendments_of,
     end_attributes,
     fiscal_list,
     fiscal_setting,
@@ -92,7 +92,7 @@ class FiscalRecordRepository:
         item = get_item(self._table, number_key(key.org_id, to_summary(key, found).number))
         if item is None or not is_record(item):
             raise NotFoundError("The document has no fiscal record.")
-        keys = [_amendment_key(key.org_id, position) for position in _amendments(item)]
+        keys = [amendment_key(key.org_id, position) for position in amendments_of(item)]
         later = get_items_of(self._table, *keys)
         return [to_kept_record(key.org_id, each) for each in (item, *(later[key] for key in keys))]
 
@@ -125,22 +125,6 @@ class FiscalRecordRepository:
     def end(self, org_id: str) -> FiscalEnd:
         """Read the end of an org's chain."""
         return to_fiscal_end(get_item(self._table, lane_key(org_id, LANE.letter)) or {})
-
-    def list_amendments(self, org_id: str, after: int, before: int) -> Iterator[KeptRecord]:
-        """List the records that amend others between two positions, in the order of the chain."""
-        if before - after < 2:
-            return
-        items = query(
-            self._table,
-            "pk = :pk AND sk BETWEEN :first AND :last",
-            {
-                ":pk": {"S": _amendment_key(org_id, 0)[0]},
-                ":first": {"S": padded(after + 1)},
-                ":last": {"S": padded(before - 1)},
-            },
-        )
-        for item in items:
-            yield to_kept_record(org_id, item)
 
     def find_external(
         self, org_id: str, external: ExternalId
@@ -214,7 +198,7 @@ class FiscalRecordRepository:
             ),
             put(
                 self._table,
-                _amendment_key(key.org_id, record.position),
+                amendment_key(key.org_id, record.position),
                 {
                     "account_id": {"S": key.account_id},
                     "ordinal_of_account": {"N": str(key.ordinal)},
@@ -250,20 +234,8 @@ class FiscalRecordRepository:
 def record_key(kept: KeptRecord) -> Key:
     """Return the key of the item that a record is a part of."""
     if kept.record.amendment:
-        return _amendment_key(kept.key.org_id, kept.record.position)
+        return amendment_key(kept.key.org_id, kept.record.position)
     return number_key(kept.key.org_id, kept.record.declaration.number)
-
-
-def _amendment_key(org_id: str, position: int) -> Key:
-    return joined("fiscal", org_id), padded(position)
-
-
-def _amendments(item: Item) -> list[int]:
-    """Return the positions of the records that amend that of an item, oldest first."""
-    positions: list[int] = []
-    if "fiscal_amendments" in item:
-        positions = json.loads(item["fiscal_amendments"]["S"])
-    return positions
 
 
 def erase_records(table: str, org_id: str, number: str, now: datetime) -> list[Any]:
@@ -276,7 +248,7 @@ def erase_records(table: str, org_id: str, number: str, now: datetime) -> list[A
     """
     key = number_key(org_id, number)
     item = get_item(table, key) or {}
-    keys = [_amendment_key(org_id, position) for position in _amendments(item)]
+    keys = [amendment_key(org_id, position) for position in amendments_of(item)]
     items = {key: item, **get_items_of(table, *keys)}
     if any(each["fiscal_state"]["S"] == RecordState.PENDING for each in items.values()):
         raise ConflictError(f"The fiscal record of {number} is still to be sent.")

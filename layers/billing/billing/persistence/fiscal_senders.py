@@ -40,13 +40,13 @@ class SenderRepository:
         self._table = config.invoices_table()
 
     def get(self, org_id: str) -> Sending:
-        item = get_item(self._table, _key(org_id))
-        return _to_sending(item) if item else Sending()
+        item = get_item(self._table, sending_key(org_id))
+        return to_sending(item) if item else Sending()
 
     def replace(self, org_id: str, before: Sending, after: Sending) -> None:
         """Write it in the place of what was read. Raise ContentionError if it changed."""
         expected = {"version": before.version} if before.version else None
-        transact([put(self._table, _key(org_id), _item(after), expected=expected)])
+        transact([put(self._table, sending_key(org_id), _item(after), expected=expected)])
 
     def list_unsent(self, after: str | None) -> Iterator[str]:
         """List the orgs behind `after` that have unsent records."""
@@ -73,7 +73,7 @@ class SenderRepository:
             return
 
 
-def _key(org_id: str) -> Key:
+def sending_key(org_id: str) -> Key:
     return joined("fiscal", org_id), "sending"
 
 
@@ -96,7 +96,7 @@ def _item(sending: Sending) -> dict[str, Any]:
     }
 
 
-def _to_sending(item: Item) -> Sending:
+def to_sending(item: Item) -> Sending:
     return Sending(
         wait=timedelta(seconds=int_of(item, "wait_seconds")),
         last_at=_instant_of(item, "last_at"),

@@ -34,6 +34,6 @@ def audit_in_time(stretch: Stretch, *, chains: Chains, queue: AuditsQueue) -> It
     for audited in audit_stretch(stretch, chains=chains):
         yield audited
         if deadline.seconds_left() < deadline.STEP_SECONDS:
-            if audited.left.position < audited.left.last:
+            if not audited.left.is_done:
                 queue.send_stretch(audited.left)
             return
