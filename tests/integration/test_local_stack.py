@@ -120,6 +120,19 @@ def test_what_holds_tokens_is_its_owners_alone(own: Stack) -> None:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+def test_the_tokens_that_scripts_read_are_their_owners_alone(
+    started: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.seed.run", lambda *_: {"admin_token": "bil_0"})
+    started.file.write_text("{}")  # of an earlier start, readable by all
+    started.file.chmod(0o644)
+
+    commands._seed_once(started)
+
+    assert "bil_0" in started.file.read_text()
+    assert stat.S_IMODE(started.file.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "HTTPS_PROXY"])
 def test_a_proxy_is_not_asked_for_this_machine(
     own: Stack, monkeypatch: pytest.MonkeyPatch, name: str

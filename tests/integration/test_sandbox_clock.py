@@ -144,6 +144,69 @@ def test_the_org_lives_at_the_time_of_its_clock(sandbox: Runs) -> None:
     assert note["creationDate"] == "2028-03-16"
 
 
+def test_money_that_goes_back_goes_by_the_clock(sandbox: Runs) -> None:
+    invoke = sandbox.invoke
+    _set(invoke, LATER)
+    invoke("invoices_create")
+    times = [(LATER + timedelta(hours=hours)).isoformat() for hours in (25, 23)]
+    payment = invoke("invoices_pay", {"paid_datetime": LATER.isoformat(), "amount": 56.47})
+    assert invoke("invoices_credit").status == 201
+
+    returned = [invoke("invoices_pay_out", {"paid_datetime": at}) for at in times]
+    path: Any = {"paymentId": payment.json["id"]}
+    undone = [invoke("invoices_reverse_payment", {"reversed_datetime": at}, **path) for at in times]
+
+    assert [each.status for each in (*returned, *undone)] == [400, 201, 400, 201]
+
+
+def test_adjustments_and_refunds_fall_into_the_cycle_of_the_clock(sandbox: Runs) -> None:
+    invoke = sandbox.invoke
+    _set(invoke, LATER)
+    movement: Any = {"movementId": charge(invoke)}
+
+    adjusted = invoke("movements_adjust").json["id"]
+    refunded = invoke("refunds_create", **movement).json["id"]
+
+    for told in (
+        invoke("movements_get_adjustment", adjustmentId=adjusted),
+        invoke("refunds_get", refundId=refunded, **movement),
+    ):
+        assert told.json["invoice_cycle_date"] == "2028-03-31"
+
+
+def test_lists_of_version_1_are_overdue_by_the_clock(sandbox: Runs) -> None:
+    invoke = sandbox.invoke
+    _set(invoke, LATER)
+    invoke("invoices_create")
+
+    def shown() -> list[Any]:
+        overdue = invoke("invoices_list_of_org", query={"status": "overdue"}).json["invoices"]
+        [listed] = invoke("invoices_list_of_account", query={}).json["invoices"]
+        return [len(overdue), listed["status"], invoke("invoices_get_whole").json["status"]]
+
+    before = shown()
+    _set(invoke, datetime(2028, 3, 15, 23, 30, tzinfo=UTC))
+
+    assert (before, shown()) == ([0, "unpaid", "unpaid"], [1, "overdue", "overdue"])
+
+
+def test_exchange_rates_are_those_of_the_clock(sandbox: Runs) -> None:
+    invoke = sandbox.invoke
+    rate: Any = {"currency": "USD", "date": "2028-02-25"}
+    assert invoke("location_tax_put_exchange_rate", {"rate": 1.25}, **rate).status == 204
+    line = {"description": "Plan", "quantity": 1, "unit_price": 100}
+    asked = {"currency": "USD", "due_date": None, "lines": [line]}
+
+    now = invoke("invoices_create", asked)
+    _set(invoke, LATER)
+    later = invoke("invoices_create", asked)
+
+    assert (now.status, now.json["code"], later.status) == (409, "RATE_MISSING", 201)
+    [document] = issued(invoke.org_id, "100001")
+    assert document.conversion
+    assert document.conversion.day == date(2028, 2, 25)
+
+
 def test_usage_falls_into_the_cycle_of_the_clock(sandbox: Runs) -> None:
     charge(sandbox.invoke)
     before = sandbox.invoke("consumptions_get").json
