@@ -406,6 +406,79 @@ BUGS = [
         "    raise PreconditionFailedError", "    return",
         "tests/integration/test_profiles.py::test_honours_if_match",
     ),
+    Bug(
+        12, "a cycle of more rates than a fiscal record has room for is not divided",
+        f"{BILLING}/domain/cycle_invoices.py",
+        "if org.is_declared and len(contents.taxes) > MAX_ROWS:", "if False:",
+        "tests/integration/test_fiscal_records.py"
+        "::test_a_run_divides_what_has_more_rows_of_tax_than_a_record_holds",
+    ),
+    Bug(
+        14, "exports without IPSI are declared by a key that IPSI has not",
+        f"{BILLING}/domain/verifactu.py",
+        'is_export = cause in ("E2", "E3") and there != _IPSI', 'is_export = cause in ("E2", "E3")',
+        "tests/documents/test_fiscal_records.py"
+        "::test_every_reason_is_valid_or_refused_when_it_comes_in",
+    ),
+    Bug(
+        18, "a fiscal record follows the one that was read, not the one made just before it",
+        f"{BILLING}/domain/issuing.py",
+        "        self.ends.fiscal = record.end\n", "",
+        "tests/unit/test_verifactu.py"
+        "::test_any_chain_is_whole_and_has_the_fingerprints_of_another_program",
+    ),
+    Bug(
+        18, "a huella leaves out the one before it",
+        f"{BILLING}/domain/verifactu.py",
+        '"Huella": previous.huella if previous else ""', '"Huella": ""',
+        "tests/unit/test_verifactu.py"
+        "::test_any_chain_is_whole_and_has_the_fingerprints_of_another_program",
+    ),
+    Bug(
+        18, "a document does not depend on which fiscal record is the last",
+        f"{BILLING}/persistence/issuing.py",
+        'expected["fiscal_position"] = journal.read.fiscal.position or None', "pass",
+        "tests/integration/test_fiscal_races.py::test_a_correction_comes_between_an_invoice",
+    ),
+    Bug(
+        18, "a correction does not depend on which fiscal record is the last",
+        f"{BILLING}/persistence/fiscal_records.py",
+        '                expected={"fiscal_position": end.position},\n', "",
+        "tests/integration/test_fiscal_races.py::test_an_invoice_comes_between_a_correction",
+    ),
+    Bug(
+        18, "a document is issued without a record while its org switches on",
+        f"{BILLING}/persistence/issuing.py",
+        '            "fiscal_regime": org.fiscal_regime.value if org.is_declared else None,\n', "",
+        "tests/integration/test_fiscal_records.py"
+        "::test_a_document_that_is_being_issued_while_it_is_switched_on_starts_again",
+    ),
+    Bug(
+        18, "two senders send the same records at once",
+        f"{BILLING}/domain/fiscal_sending.py",
+        "if self.busy_until is not None and now < self.busy_until:", "if False:",
+        "tests/integration/test_fiscal_sending.py::test_only_one_of_two_senders_sends",
+    ),
+    Bug(
+        18, "an answer is written over the one that was written meanwhile",
+        f"{BILLING}/persistence/fiscal_records.py",
+        '            expected={"fiscal_state": RecordState.PENDING.value},\n', "",
+        "tests/integration/test_fiscal_records.py"
+        "::test_answers_are_kept_and_the_first_one_stays",
+    ),
+    Bug(
+        18, "an org that has issued meanwhile is taken for one that has nothing to send",
+        f"{BILLING}/persistence/fiscal_senders.py",
+        '                        expected={"fiscal_position": position},\n', "",
+        "tests/integration/test_fiscal_records.py"
+        "::test_an_org_that_issues_meanwhile_is_still_one_to_send_for",
+    ),
+    Bug(
+        18, "the audit passes over a fiscal record that is missing",
+        f"{BILLING}/services/audit.py",
+        "if record.position > last + 1:", "if False:",
+        "tests/integration/test_audit.py::test_finds_a_missing_fiscal_record",
+    ),
 ]  # fmt: skip
 
 

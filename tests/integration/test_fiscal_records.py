@@ -20,6 +20,7 @@ from billing.domain.parties import FiscalRegime
 from billing.domain.verifactu import AgencyError, Amendment, KeptRecord, RecordState, Verdict
 from billing.persistence.chains import ChainRepository
 from billing.persistence.fiscal_records import FiscalRecordRepository
+from billing.persistence.fiscal_senders import SenderRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.issuing import IssuingRepository
 from billing.persistence.orgs import OrgRepository
@@ -100,6 +101,17 @@ def test_answers_are_kept_and_the_first_one_stays(declared: Invoker) -> None:
     assert repository.list_by_state(declared.org_id, RecordState.ACCEPTED, "0000000001", 1) == [
         listed[1]
     ]
+
+
+def test_an_org_that_issues_meanwhile_is_still_one_to_send_for(declared: Invoker) -> None:
+    issue(declared, 2)
+    senders = SenderRepository()
+
+    senders.all_sent(declared.org_id, 1)
+    assert declared.org_id in senders.list_unsent(None)
+
+    senders.all_sent(declared.org_id, 2)
+    assert declared.org_id not in senders.list_unsent(None)
 
 
 def test_the_documents_of_other_orgs_have_no_record(billed: Invoker) -> None:
