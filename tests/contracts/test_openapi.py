@@ -64,6 +64,57 @@ def test_every_operation_asks_for_a_role_and_says_what_it_does(document: Any) ->
         assert re.match(r"[A-Z]", operation["summary"]), (method, path)
 
 
+FOR_ADMINS_OF_ALL_ACCOUNTS = {
+    "PUT /v1/orgs/{orgId}/billing_info",
+    "PUT /v1/orgs/{orgId}/billing_info/logo",
+    "DELETE /v1/orgs/{orgId}/billing_info/logo",
+    "PUT /v1/orgs/{orgId}/exchange_rates/{currency}/{date}",
+    "DELETE /v1/orgs/{orgId}/exchange_rates/{currency}/{date}",
+    "PUT /v1/orgs/{orgId}/location-taxes/{stateId}",
+    "PUT /v1/orgs/{orgId}/tax-rates/{country}",
+    "DELETE /v1/orgs/{orgId}/tax-rates/{country}",
+    "PUT /v1/orgs/{orgId}/tax-rates/{country}/{region}",
+    "DELETE /v1/orgs/{orgId}/tax-rates/{country}/{region}",
+    "POST /v1/orgs/{orgId}/billing_runs",
+    "PUT /v1/orgs/{orgId}/sandbox_clock",
+    "GET /v1/orgs/{orgId}/webhook_endpoints",
+    "POST /v1/orgs/{orgId}/webhook_endpoints",
+    "DELETE /v1/orgs/{orgId}/webhook_endpoints/{endpointId}",
+    "POST /v1/orgs/{orgId}/webhook_endpoints/{endpointId}/rotate",
+    "GET /v1/orgs/{orgId}/webhook_endpoints/{endpointId}/deliveries",
+    "POST /v1/orgs/{orgId}/webhook_endpoints/{endpointId}/deliveries/{deliveryId}/replay",
+}
+OF_ALL_ACCOUNTS = FOR_ADMINS_OF_ALL_ACCOUNTS | {
+    "GET /v1/orgs/{orgId}/accounts",
+    "PUT /v1/orgs/{orgId}/accounts/{accountId}/subscriptions/{subscriptionId}",
+    "GET /v1/orgs/{orgId}/billing_runs",
+    "GET /v1/orgs/{orgId}/billing_runs/{runId}",
+    "GET /v1/orgs/{orgId}/events",
+    "GET /v1/orgs/{orgId}/fiscal_records",
+    "GET /v1/orgs/{orgId}/invoices",
+}
+FOR_ADMINS = FOR_ADMINS_OF_ALL_ACCOUNTS | {
+    "POST /v1/orgs/{orgId}/accounts/{accountId}/invoices/{invoiceId}/fiscal_record/correction",
+    "POST /v1/orgs/{orgId}/tokens",
+    "GET /v1/orgs/{orgId}/tokens",
+    "DELETE /v1/orgs/{orgId}/tokens/{tokenId}",
+}
+"""Everything else a writer may do; what is read, a reader."""
+
+
+def test_roles_are_those_of_the_contract(document: Any) -> None:
+    asked = {
+        f"{method.upper()} {path}": next(iter(operation["security"][0].values()))
+        for path, method, operation in openapi.operations(document)
+    }
+
+    for_admins = {route for route, roles in asked.items() if roles[0] == "admin"}
+    for_readers = {route for route, roles in asked.items() if roles[0] == "reader"}
+    assert for_admins == FOR_ADMINS
+    assert for_readers == {route for route in asked if route.startswith("GET ")} - FOR_ADMINS
+    assert {route for route, roles in asked.items() if roles[1:]} == OF_ALL_ACCOUNTS
+
+
 def test_every_operation_says_when_to_use_it_and_what_a_retry_does(document: Any) -> None:
     silent = [
         f"{method.upper()} {path}: say in the docstring of its route {missing!r}"
