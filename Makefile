@@ -11,7 +11,7 @@
 # make openapi, make docs      written from the code     the API's document; tables, commands, costs
 # make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
 # make billing ARGS='audit --org demo'                   the whole command line, on the local stack
-# make bench  cold, warm, growth, runs, documents        writes benchmarks/RESULTS.md, takes minutes
+# make bench  cold, warm, growth, runs, model, documents writes benchmarks/RESULTS.md, takes minutes
 # make load   two minutes of a telecom's day, over HTTP  and whether the books are right after it
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
 # make api    the API from containers (PORT=3000)        both need Docker or podman, and a stack
@@ -114,7 +114,7 @@ soak: setup
 
 # BENCH='cold warm' measures some of it, and writes nothing.
 bench: export PYTHONPATH := layers/billing:cli:.
-bench: setup $(foreach name,runtime twin weasyprint load,.local/bench/$(name)/ready)
+bench: setup $(foreach name,runtime twin model weasyprint load,.local/bench/$(name)/ready)
 	$(BIN)/python -m local with $(BIN)/python -m benchmarks $(BENCH)
 
 # Two minutes like a telecom's day, over HTTP, and then the books: SECONDS=30 USERS=10 make load
@@ -156,6 +156,7 @@ lock: .venv/ready
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt
 	$(COMPILE) benchmarks/twin/pyproject.toml --output-file benchmarks/twin/requirements.txt
 	$(subst --no-emit-package fonttools,,$(COMPILE)) --group bench --output-file benchmarks/requirements-documents.txt
+	$(COMPILE) --group model --output-file benchmarks/requirements-model.txt
 	$(COMPILE) --group load --output-file benchmarks/requirements-load.txt
 
 clean:
@@ -177,6 +178,9 @@ $(EMULATOR)/ready: local/requirements.txt .venv/ready
 
 .local/bench/twin/ready: benchmarks/twin/requirements.txt .venv/ready
 	$(call environment,.local/bench/twin,$<)
+
+.local/bench/model/ready: benchmarks/requirements-model.txt .venv/ready
+	$(call environment,.local/bench/model,$<)
 
 .local/bench/weasyprint/ready: benchmarks/requirements-documents.txt .venv/ready
 	$(call environment,.local/bench/weasyprint,$<)

@@ -18,6 +18,7 @@ CODE, SOURCES = WORK / "code", WORK / "sources"
 PACKAGES = Path("lib", "python3.13", "site-packages")
 LOCUST = WORK / "load" / "bin" / "locust"
 WEASYPRINT = WORK / "weasyprint" / PACKAGES
+SIMPY = WORK / "model" / PACKAGES
 NO_BYTE_CODE = shutil.ignore_patterns("__pycache__")
 
 
