@@ -129,7 +129,7 @@ SECTIONS: dict[str, Callable[[Workers, str], str]] = {
     "warm": warm.measure,
     "growth": growth.measure,
     "runs": billing_runs.measure,
-    "fiscal": lambda *_: fiscal.measure(),
+    "fiscal": fiscal.measure,
     "model": _elsewhere("benchmarks.million", artifacts.SIMPY),
     "documents": _elsewhere("benchmarks.documents", artifacts.WEASYPRINT),
     "load": _load,

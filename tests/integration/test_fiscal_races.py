@@ -14,13 +14,14 @@ from billing.adapters.documents import DocumentStore
 from billing.domain.errors import ConflictError
 from billing.domain.verifactu import AgencyError
 from billing.persistence.accounts import AccountRepository
+from billing.persistence.billing import BillingRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.erase_documents import erase_documents
 from tests.integration.billing import Runs, subscribers
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.declared import records_of
 from tests.integration.test_billing_exactly_once import dawdling
-from tests.integration.test_fiscal_records import refuse, switch_on
+from tests.integration.test_fiscal_records import put_org, refuse, switch_on
 
 UNTIL = "2026-12-27"
 
@@ -68,7 +69,7 @@ def test_runs_invoices_and_corrections_at_once(
 ) -> None:
     rejected = [issue(declared) for _ in range(3)]
     refuse(declared)
-    _, *customers = subscribers(declared, 13)
+    _, *customers = subscribers(declared, 23)
     for each in customers:
         each.charge()
     run = runs.start(until=UNTIL)
@@ -82,10 +83,39 @@ def test_runs_invoices_and_corrections_at_once(
     assert billing.result() == 1
     assert len(invoices.result()) == 6
     assert {each.status for each in corrected.result()} == {201}
-    assert runs.get(run)["invoices_issued"] == 12
-    assert len(records_of(declared.org_id)) == 3 + 12 + 6 + 3
+    assert runs.get(run)["invoices_issued"] == 22
+    assert len(records_of(declared.org_id)) == 3 + 22 + 6 + 3
     for each in customers:
         each.check()
+
+
+@pytest.mark.parametrize("regime", ["VERIFACTU", "NONE"])
+def test_a_run_goes_on_where_the_regime_is_switched(
+    billed: Invoker, runs: Runs, regime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten accounts are billed before, and two after; off is possible before the year's first."""
+    before = {"VERIFACTU": "NONE", "NONE": "VERIFACTU"}[regime]
+    assert put_org(billed, fiscal_regime=before).status == 204
+    for each in subscribers(billed, 12):
+        each.charge()
+    run = runs.start(until=UNTIL)
+    runs.list_accounts()
+    write = BillingRepository.write
+    switched: list[int] = []
+
+    def switch_afterwards(self: BillingRepository, *args: Any) -> None:
+        write(self, *args)
+        if not switched:
+            runs.reach("2027-01-02")
+            switched.append(put_org(billed, fiscal_regime=regime).status)
+
+    monkeypatch.setattr(BillingRepository, "write", switch_afterwards)
+    runs.bill()
+
+    ended = runs.get(run)
+    assert switched == [204]
+    assert (ended["invoices_issued"], ended["failures"]) == (12, [])
+    assert len(records_of(billed.org_id)) == (2 if regime == "VERIFACTU" else 10)
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3], ids=["close", "issue", "finish"])

@@ -6,6 +6,7 @@ did it. So steps can be repeated from any point, with the same result.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from itertools import batched
@@ -17,7 +18,7 @@ from billing.domain.cycle_invoices import CycleContents, Step
 from billing.domain.cycles import BillableAccount, ClosingCycle, CycleDocuments
 from billing.domain.errors import CycleMovedError
 from billing.domain.invoices import InvoiceKey
-from billing.domain.issuing import AccountEnd, Ends, Journal, OpenJournal
+from billing.domain.issuing import AccountEnd, Journal, OpenJournal
 from billing.domain.parties import Org
 from billing.persistence.accounts import (
     account_key,
@@ -88,8 +89,8 @@ class BillingRepository:
         """Finds an exchange rate, and reads it once for all accounts that this one bills."""
         self._account_ends: dict[str, AccountEnd] = {}
         """The last documents of accounts that were read ahead."""
-        self._written: Ends | None = None
-        """The ends that this one has written last."""
+        self._written: Journal | None = None
+        """The journal that this one has written last."""
 
     def get_batch(
         self, batch: Batch, account_ids: Sequence[str]
@@ -200,9 +201,9 @@ class BillingRepository:
             for ordinal in step.originals
         ]
         accounts = [step.cycle.account.id for step in steps]
-        known = self._known_ends(accounts)
-        if known and not originals and not org.is_declared:
-            return OpenJournal(Journal(org, batch.lane, now, known), {}, None)
+        known = self._following(org, accounts, now)
+        if known and not originals:
+            return OpenJournal(known, {}, None)
         return self._issuing.open(org, accounts, now, originals, lanes=batch.lanes)
 
     def write(
@@ -233,21 +234,29 @@ class BillingRepository:
             writes.append(update(self._runs, lane, "ADD invoices_issued :more", more))
         try:
             transact_documents(writes)
-            self._written = journal.ends
+            self._written = journal
         except ConditionFailedError as error:
             moved = [item for place, item in error.failed.items() if place in conditions]
             if moved:
                 raise CycleMovedError(date.fromisoformat(moved[0]["ends_on"]["S"])) from error
             raise
 
-    def _known_ends(self, account_ids: Sequence[str]) -> Ends | None:
-        """Return the ends that are known without reading, once: a second try reads them."""
+    def _following(self, org: Org, account_ids: Sequence[str], now: datetime) -> Journal | None:
+        """
+        Return the journal that follows the last one, as far as it is known without reading, once.
+
+        A second try reads all of it. What is declared of a sandbox depends on its clock, which is
+        read with the rest.
+        """
         written = self._written
         accounts = {each: self._account_ends.pop(each, None) for each in account_ids}
         known = {name: end for name, end in accounts.items() if end}
         if written is None or len(known) < len(accounts):
             return None
-        return Ends(written.chain, dict(written.series), known)
+        if written.org.fiscal_regime is not org.fiscal_regime or (org.is_declared and org.sandbox):
+            return None
+        ends = replace(written.ends, series=dict(written.ends.series), accounts=known)
+        return Journal(org, written.lane, now, ends, written.fiscal)
 
     def finish(self, batch: Batch, failures: Iterable[Failure], now: datetime) -> None:
         """
