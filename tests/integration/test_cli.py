@@ -44,6 +44,8 @@ from tests.integration.billing import NOW, Runs
 from tests.integration.callers import issue
 from tests.integration.conftest import Invoker
 from tests.integration.fiscal import Books, Time
+from tests.integration.test_fiscal_records import issue as declare
+from tests.integration.test_fiscal_records import refuse, switch_on
 
 type Run = Callable[..., Result]
 
@@ -533,6 +535,63 @@ def test_prints_how_far_the_sending_of_fiscal_records_is(
     ]
     senders.replace(two.org_id, failed, failed.answered(sending.wait, NOW, is_complete=True))
     assert "last         2026-11-21 10:00:00Z, answered" in run(*command).stdout.splitlines()
+
+
+@pytest.fixture
+def rejected(billed: Invoker) -> Invoker:
+    """Have the agency reject the fiscal records of two invoices, and not answer to a third."""
+    switch_on(billed)
+    declare(billed, 2)
+    refuse(billed, AgencyError("1239", "NIF no identificado"), AgencyError("1110", "Otro"))
+    assert billed("invoices_create", {"external_invoice_unique_id": "third"}).status == 201
+    return billed
+
+
+def test_lists_the_fiscal_records_in_a_state(
+    run: Run, rejected: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing_cli.verifactu.RECORDS_AT_ONCE", 1)
+    command = ["verifactu", "records", "--org", rejected.org_id]
+    year = clock.now().year
+
+    assert run(*command).stdout.splitlines() == [
+        f"F{year}-000001  F1  1239 NIF no identificado; 1110 Otro",
+        f"F{year}-000002  F1  1239 NIF no identificado; 1110 Otro",
+    ]
+    assert run(*command, "--state", "pending").stdout == f"F{year}-000003  F1\n"
+    assert run(*command, "--state", "accepted").stdout == ""
+    [line] = run(*command, "--state", "pending", "--json").stdout.splitlines()
+    listed = rejected("verifactu_list_records", query={"state": "pending"}).json
+    assert [json.loads(line)] == listed["fiscal_records"]
+
+
+def test_corrects_fiscal_records_by_their_numbers(run: Run, rejected: Invoker) -> None:
+    command = ["verifactu", "correct", "--org", rejected.org_id]
+    first, second, third, fourth = (f"F{clock.now().year}-00000{number}" for number in range(1, 5))
+
+    done = run(*command, "--buyer-id-type", "not_in_census", first, second)
+    refused = run(*command, first, third, fourth, "none")
+
+    assert done.exit_code == 0
+    assert done.stdout == f"{first}: corrected by record 4\n{second}: corrected by record 5\n"
+    pending = FiscalRecordRepository().pending(rejected.org_id, 10)
+    assert [each.record.declaration.number for each in pending] == [third, first, second]
+    recipients = [each.record.declaration.recipient for each in pending]
+    assert [each and each.id_type for each in recipients] == [None, "07", "07"]
+    assert refused.exit_code == 1
+    said = [line.split(": ", 1) for line in refused.output.splitlines()]
+    assert [number for number, _ in said] == [first, third, fourth, "none"]
+    assert said[2][1] == f"{rejected.org_id} has no document {fourth}."
+    assert len(FiscalRecordRepository().pending(rejected.org_id, 10)) == 3
+
+
+def test_corrects_what_can_be_corrected_behind_what_cannot(run: Run, rejected: Invoker) -> None:
+    first, third = (f"F{clock.now().year}-00000{number}" for number in (1, 3))
+
+    result = run("verifactu", "correct", "--org", rejected.org_id, third, first)
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1] == f"{first}: corrected by record 4"
 
 
 def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:
