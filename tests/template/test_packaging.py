@@ -35,18 +35,19 @@ def test_both_processors_are_built_for_alike() -> None:
 def test_a_function_is_built_where_nothing_else_of_the_project_is(
     architecture: str, tmp_path: Path
 ) -> None:
-    shutil.copytree(ROOT / "packaging" / architecture, tmp_path / "manifest")
-    shutil.copytree(ROOT / "functions" / "tokens", tmp_path / "source")
+    folder = tmp_path / "a folder"
+    shutil.copytree(ROOT / "packaging" / architecture, folder / "manifest")
+    shutil.copytree(ROOT / "functions" / "tokens", folder / "source")
 
     subprocess.run(
-        ["make", "--makefile", str(tmp_path / "manifest" / "Makefile"), "build-TokensFunction"],
-        cwd=tmp_path / "source",
-        env={**os.environ, "PATH": PATH, "ARTIFACTS_DIR": str(tmp_path / "artifacts")},
+        ["make", "--makefile", str(folder / "manifest" / "Makefile"), "build-TokensFunction"],
+        cwd=folder / "source",
+        env={**os.environ, "PATH": PATH, "ARTIFACTS_DIR": str(folder / "artifacts")},
         check=True,
     )
 
-    assert (tmp_path / "artifacts" / "app.py").exists()
-    assert list((tmp_path / "artifacts").glob("__pycache__/app.*.pyc"))
+    assert (folder / "artifacts" / "app.py").exists()
+    assert list((folder / "artifacts").glob("__pycache__/app.*.pyc"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_the_sdk_is_cut_to_what_the_code_calls() -> None:
 @pytest.fixture(scope="module")
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a layer of Powertools and botocore, with one service more than is called."""
-    folder = tmp_path_factory.mktemp("layer")
+    folder = tmp_path_factory.mktemp("layer") / "a folder"
     whole = Path(botocore.__file__).parent
     kept = {"acm", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs"}
 
