@@ -23,6 +23,7 @@ USES = {
     "billing.persistence.issuing": ISSUES,
     "billing.domain.issuing": ISSUES,
     "billing.domain.cycle_invoices": {"bill_accounts"},
+    "billing.domain.subdivisions": set[str](),
     "billing.einvoice": {"invoices", "documents"},
     "billing.dialects.v2": {"invoices"},
     "billing.dialects.v3": {"invoices"},
@@ -44,6 +45,14 @@ def test_what_is_large_comes_with_the_functions_that_use_it(large: str) -> None:
     carriers = {name for name in FUNCTIONS if large in _at_start(f"functions.{name}.app")}
 
     assert carriers <= USES[large]
+
+
+@pytest.mark.parametrize("other", ["billing.adapters.ecb", "billing.adapters.vies"])
+def test_no_request_waits_for_an_authority(other: str) -> None:
+    askers = {name for name in FUNCTIONS if other in _at_start(f"functions.{name}.app")}
+
+    assert askers == {"lookups"}
+    assert not _answers_http("lookups")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
