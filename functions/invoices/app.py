@@ -24,6 +24,7 @@ from billing.api.access import ORG_READER, READER, WRITER
 from billing.api.app import BillingApp, created
 from billing.api.etags import KEPT_BY_CLIENT
 from billing.api.files import BODY_LIMIT, Syntax, e_invoice, redirect
+from billing.api.invoice_keys import invoice_key
 from billing.api.locations import location
 from billing.api.logger import logger
 from billing.api.params import (
@@ -35,7 +36,6 @@ from billing.api.params import (
     OrgId,
     PaymentId,
     PayoutId,
-    invoice_key,
 )
 from billing.dialects.fields import Date, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO

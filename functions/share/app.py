@@ -11,6 +11,7 @@ from billing import clock, config
 from billing.api import cursors
 from billing.api.access import READER, WRITER
 from billing.api.app import BillingApp, no_content
+from billing.api.invoice_keys import invoice_key
 from billing.api.logger import logger
 from billing.api.params import (
     AccountId,
@@ -19,7 +20,6 @@ from billing.api.params import (
     Limit,
     OrgId,
     ShareLinkId,
-    invoice_key,
 )
 from billing.dialects.v1.share_links import (
     ShareLinkCreatedResponseDTO,

@@ -13,9 +13,10 @@ from billing.adapters.documents import XML
 from billing.api import cursors
 from billing.api.access import ADMIN, ORG_READER, READER
 from billing.api.app import BillingApp, created
+from billing.api.invoice_keys import invoice_key
 from billing.api.locations import location
 from billing.api.logger import logger
-from billing.api.params import AccountId, Cursor, InvoiceId, Limit, OrgId, invoice_key
+from billing.api.params import AccountId, Cursor, InvoiceId, Limit, OrgId
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.verifactu import (
     DeclarationDTO,

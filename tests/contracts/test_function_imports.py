@@ -32,6 +32,33 @@ USES = {
     "stdnum": set[str](),
 }
 """What is large, with the functions that use it."""
+SHARE = {
+    "announce_events": 25,
+    "audit": 54,
+    "bill_accounts": 74,
+    "billing_info": 79,
+    "billing_run": 70,
+    "consumptions": 74,
+    "deliver_webhooks": 47,
+    "dispatch_billing": 48,
+    "documents": 71,
+    "front": 43,
+    "invoices": 97,
+    "location_tax": 56,
+    "lookups": 49,
+    "movements": 85,
+    "publish_events": 62,
+    "refunds": 79,
+    "sandbox_clock": 65,
+    "send_fiscal_records": 64,
+    "send_invoice": 65,
+    "share": 72,
+    "shared_page": 78,
+    "tokens": 48,
+    "verifactu": 78,
+    "webhooks": 69,
+}
+"""How many modules of ours each function imports at its start, at most, packages included."""
 FOR_HTTP = ("pydantic", "billing.dialects", "billing.api.app")
 """What answers HTTP requests is made of."""
 
@@ -53,6 +80,13 @@ def test_no_request_waits_for_an_authority(other: str) -> None:
 
     assert askers == {"lookups"}
     assert not _answers_http("lookups")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_imports_no_more_than_its_share(function: str) -> None:
+    imported = sorted(name for name in _at_start(f"functions.{function}.app") if _file(name))
+
+    assert len(imported) <= SHARE[function], "\n".join(imported)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -39,16 +39,18 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import batched
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billing import config
 from billing.aws import call, sqs
 from billing.domain.billing_runs import Batch
-from billing.domain.chains import Stretch
 from billing.domain.errors import UpstreamFailedError
 from billing.domain.invoices import InvoiceKey
 from billing.domain.records import known
-from billing.domain.webhooks import Delivery
+
+if TYPE_CHECKING:
+    from billing.domain.chains import Stretch
+    from billing.domain.webhooks import Delivery
 
 _MESSAGES_AT_ONCE = 10
 
@@ -73,7 +75,7 @@ class AuditsQueue:
     def __init__(self, hops: int = 0) -> None:
         self._url, self._hops = config.audits_queue(), hops
 
-    def send_stretch(self, stretch: Stretch) -> None:
+    def send_stretch(self, stretch: "Stretch") -> None:
         _send(self._url, {**asdict(stretch), "hops": self._hops})
 
     def send_orgs(self, after: str) -> None:
@@ -118,7 +120,7 @@ class WebhooksQueue:
     def __init__(self, hops: int = 0) -> None:
         self._url, self._hops = config.webhooks_queue(), hops
 
-    def send(self, deliveries: Iterable[Delivery], delay: timedelta = timedelta()) -> None:
+    def send(self, deliveries: "Iterable[Delivery]", delay: timedelta = timedelta()) -> None:
         """Send deliveries, to be tried after a delay of at most 15 minutes."""
         for some in batched(deliveries, _MESSAGES_AT_ONCE, strict=False):
             entries: Any = [

@@ -1,15 +1,12 @@
 """Parameters that stand in the paths of several groups."""
 
-import re
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator
 
 from billing.dialects.fields import ID_PATTERN, Digits
-from billing.domain.errors import NotFoundError
 from billing.domain.ids import check_account_id
-from billing.domain.invoices import InvoiceKey
 
 OrgId = Annotated[
     str,
@@ -142,10 +139,3 @@ IfMatch = Annotated[
         description="ETag of the version to change; any other version gives a 412.",
     ),
 ]
-
-
-def invoice_key(org_id: str, account_id: str, invoice_id: str) -> InvoiceKey:
-    """Read an invoice id. Raise NotFoundError for one that is no ordinal: it names no invoice."""
-    if not re.fullmatch("[1-9][0-9]{0,9}", invoice_id):
-        raise NotFoundError
-    return InvoiceKey(org_id, account_id, int(invoice_id))

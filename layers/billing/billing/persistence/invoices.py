@@ -48,7 +48,6 @@ from billing.persistence.dynamodb import (
     transact,
     update,
 )
-from billing.persistence.fiscal_records import erase_records
 from billing.persistence.invoice_items import (
     BLOCK,
     account_pk,
@@ -463,6 +462,9 @@ class InvoiceRepository:
         Raise ContentionError where the document or its fiscal record was written meanwhile, and
         ConflictError where the record is still to be sent.
         """
+        # Imported by the command line, which alone erases: every cold start would wait for it.
+        from billing.persistence.fiscal_records import erase_records
+
         at = {":at": {"S": instant(now)}}
         empty = {":empty": {"S": ""}}
         found = get_items_of(self._table, document_key(key), unpaid_key(key))
