@@ -96,8 +96,9 @@ def _checked(single: Sequence[Billed], shared: Sequence[Billed]) -> str:
     for what, pairs in rates.items():
         ratios = [told / measured for measured, told in pairs]
         met = max(abs(ratio - 1) for ratio in ratios) <= 0.25
-        texts = [Figure.of(some).text(0) for some in zip(*pairs, strict=True)]
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        figures = [Figure.of(some) for some in zip(*pairs, strict=True)]
+        texts = [each.text(0) if pairs[1:] else f"{each.median:.0f}" for each in figures]
+        spread = " to ".join(f"{each:.2f}" for each in sorted({min(ratios), max(ratios)}))
         rows.append([what, *texts, spread, f"within 25%: {'met' if met else '**missed**'}"])
     parts = [[each / max(done[:2]) for each in sorted(done[2:])] for done in both]
     texts = [f"half {statistics.median(some):.2f}, last {some[-1]:.2f}" for some in parts]

@@ -94,6 +94,8 @@ _step: ContextVar[Step | None] = ContextVar("step", default=None)
 
 
 def _watch_calls() -> None:
+    """Note the calls of this process with the steps that make them."""
+
     def begin(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
         context["noted"] = params, time.perf_counter(), time.thread_time()
         return {**params, "ReturnConsumedCapacity": "INDEXES"}
@@ -167,6 +169,7 @@ def _watched[T](repository: type[T], noted: list[Step]) -> T:
 
 
 def _bill(batch: Batch) -> Billed:
+    """Bill a batch as the function does, and note how."""
     steps: list[Step] = []
     before, began, cpu = emulator(), time.monotonic(), time.process_time()
     billing = _watched(BillingRepository, steps)
@@ -178,6 +181,7 @@ def _bill(batch: Batch) -> Billed:
 
 
 def _get_ready(all_ready: Any) -> None:
+    """Connect, and wait until all can begin at once."""
     aws.dynamodb().list_tables()
     _watch_calls()
     all_ready.wait()
