@@ -8,7 +8,7 @@
 # make moto   plain paths on moto, a second opinion      make planted, make soak  planted bugs, walks
 # make attack racing writes, ten minutes at most         SEED=7 SECONDS=60 make attack
 # make lock   requirements files from pyproject.toml     make clean               forget all local state
-# make openapi, make docs      written from the code     the API's document; tables, commands, costs
+# make openapi, make docs      written from the code     the API's document; tables, guides, costs
 # make token ORG=demo ROLE=reader      a token of the local stack     make audit ORG=demo   its chains
 # make billing ARGS='audit --org demo'                   the whole command line, on the local stack
 # make bench  cold, warm, growth, runs, model, documents writes benchmarks/RESULTS.md, takes minutes
@@ -151,6 +151,8 @@ lock: .venv/ready
 		--output-file functions/shared_page/requirements.txt
 	$(COMPILE) --group presentation --constraint requirements-dev.txt \
 		--output-file functions/send_invoice/requirements.txt
+	$(COMPILE) --group reference --constraint requirements-dev.txt \
+		--output-file functions/front/requirements.txt
 	$(COMPILE) --group local --output-file local/requirements.txt
 	$(COMPILE) --group checkov --output-file tests/requirements-checkov.txt
 	$(COMPILE) --group lambda --output-file benchmarks/requirements.txt

@@ -1,7 +1,7 @@
 """A browser for tests of pages, and what axe finds wrong with one."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,10 +71,15 @@ def wait_for(browser: Chrome, selector: str, text: str = "") -> WebElement:
     )  # type: ignore[return-value]
 
 
-def violations(browser: Chrome) -> list[str]:
+def violations(
+    browser: Chrome, impacts: Container[str] = ("minor", "moderate", "serious", "critical")
+) -> list[str]:
     """Ask axe what is wrong, by WCAG 2.2 and by what it knows besides."""
     browser.execute_script(AXE.read_text())
     found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
     return [
-        f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]
+        f"{each['id']}: {node['html']}"
+        for each in found["violations"]
+        if each["impact"] in impacts
+        for node in each["nodes"]
     ]

@@ -32,6 +32,8 @@ from billing.api.errors import render, status_of
 from billing.dialects.registry import NAMES, dialect
 from local.stack import ROOT
 from tools.failures import EXAMPLES
+from tools.pages import GUIDES
+from tools.samples import samples
 
 FILE = ROOT / "functions" / "front" / "openapi.json"
 EVENTS = ROOT / "events"
@@ -40,11 +42,14 @@ type Json = dict[str, Any]
 
 TITLE = "Billing API"
 DIALECTS = "\n".join(f"- {dialect(name).description}" for name in NAMES)
+GUIDE_LINKS = " · ".join(f"[{name}](/docs#/{name})" for name in GUIDES)
 DESCRIPTION = f"""\
 Movements and usage in, numbered invoices, refunds and credit notes out: {len(NAMES)} dialects over
 one set of data.
 
 {DIALECTS}
+
+**Guides.** {GUIDE_LINKS}. To look at data without a program: the [console](/console).
 
 **Access.** Every call carries a token, in the header `{TOKEN}` or as `Authorization: {BEARER}`;
 if both are sent, the tokens must be the same. A token belongs to one org, may use some or all of
@@ -168,9 +173,9 @@ def document() -> Json:
     for model in (dialect(name).error_schema for name in NAMES):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
-    events = _events()
+    examples = events()
     for path, method, operation in operations(whole):
-        _complete(operation, path, method, events.get(f"{method.upper()} {path}", []), schemas)
+        _complete(operation, path, method, examples.get(f"{method.upper()} {path}", []), schemas)
     for path, method, operation in operations(whole):
         if links := _links(whole, path, method):
             operation["responses"]["201"]["links"] = links
@@ -251,7 +256,7 @@ def _tag(tag: str, modules: dict[str, ModuleType]) -> str:
     return about.partition(": ")[2].capitalize()
 
 
-def _events() -> dict[str, list[str]]:
+def events() -> dict[str, list[str]]:
     """Return the names of the events of each route, the simplest first."""
     found: dict[str, list[str]] = {}
     for path in sorted(EVENTS.glob("*.json"), key=lambda path: (len(path.stem), path.stem)):
@@ -307,6 +312,8 @@ def _complete(operation: Json, path: str, method: str, events: list[str], schema
         answers["405"] = {"$ref": "#/components/responses/v2-405"}
     answers["429"] = {"$ref": f"#/components/responses/{name}-429"}
     operation["responses"] = dict(sorted(answers.items()))
+    if sent:
+        operation["x-codeSamples"] = samples(sent[0], operation["responses"])
 
 
 def _sends_a_file(event: Json) -> bool:

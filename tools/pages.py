@@ -1,31 +1,38 @@
 """
-Writes functions/front/pages.html: the pages of docs/ that `/docs` shows beside the reference.
+Writes functions/front/guides.md: the pages of docs/ that `/docs` shows before the operations.
 
     make docs
 """
 
 import re
 
-from markdown_it import MarkdownIt
-
 from local.stack import ROOT
 
-FILE = ROOT / "functions" / "front" / "pages.html"
-PAGES = ("errors", "paging", "retries", "clients")
+FILE = ROOT / "functions" / "front" / "guides.md"
+GUIDES = ("start", "clients", "errors", "paging", "retries", "money", "tax", "events")
 
 
 def text() -> str:
-    """Return all pages, each a section with its name as its id."""
-    return "".join(
-        f'<section class="page" id="{name}" hidden>\n{_html(name)}</section>\n' for name in PAGES
-    )
+    """Return all guides, one after the other, each under its name."""
+    return "\n".join(_guide(name) for name in GUIDES)
 
 
-def _html(name: str) -> str:
-    """Return a page as HTML; its links to other pages lead to their sections."""
+def _guide(name: str) -> str:
+    """Return a guide; its links lead to guides and to the web, others become plain words."""
     markdown = (ROOT / "docs" / f"{name}.md").read_text()
-    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    return re.sub(r'href="(\w+)\.md"', r'href="#/\1"', html)
+    markdown = re.sub(r"<!--.*?-->\n?", "", markdown, flags=re.DOTALL)
+    markdown = re.sub(r"\A# .*", f"# {name.capitalize()}", markdown)
+    return re.sub(r"\[([^\]]+)\]\(([^)]+)\)", _link, markdown)
+
+
+def _link(link: re.Match[str]) -> str:
+    words, target = link.groups()
+    if target.startswith("https://"):
+        return link[0]
+    if target.startswith("#"):
+        return f"[{words}](#description/{target[1:]})"
+    guide = target.removesuffix(".md")
+    return f"[{words}](#/{guide})" if guide in GUIDES else words
 
 
 if __name__ == "__main__":

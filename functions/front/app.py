@@ -10,12 +10,11 @@ import json
 import re
 from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response, content_types
-from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -58,9 +57,9 @@ def get_console() -> Response[str]:
 def refuse(_: Exception) -> Response[str]:
     """Return a 405 for a method that a path does not have, a 404 for an unknown path."""
     path = app.current_event.path
-    for template, operations in json.loads(_openapi().text)["paths"].items():
+    for template, methods in _methods().items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
-            raise MethodNotAllowedError(method.upper() for method in operations)
+            raise MethodNotAllowedError(methods)
     raise NotFoundError("There is no such path. GET /openapi.json lists all paths.")
 
 
@@ -75,13 +74,29 @@ def _openapi() -> Static:
 
 
 @cache
+def _methods() -> dict[str, list[str]]:
+    """Return the methods of each path."""
+    paths = json.loads(_openapi().text)["paths"]
+    return {path: [method.upper() for method in operations] for path, operations in paths.items()}
+
+
+@cache
 def _docs() -> Static:
-    assets = files(swagger_ui)
     page = (HERE / "docs.html").read_text()
-    page = page.replace("/* style */", (assets / "swagger-ui.min.css").read_text())
-    page = page.replace("/* script */", (assets / "swagger-ui-bundle.min.js").read_text())
-    page = page.replace("<!-- pages -->", (HERE / "pages.html").read_text())
-    return Static.page(page)
+    page = page.replace("/* guides */", "\n" + (HERE / "guides.md").read_text())
+    page = page.replace("/* script */", _for_html(_viewer().read_text()))
+    return Static.page(page, any_style=True)
+
+
+def _viewer() -> Path:
+    """Return the script of Scalar; the package around it, which needs Flask, is not imported."""
+    [folder] = getattr(find_spec("flask_openapi_scalar"), "submodule_search_locations", [])
+    return Path(folder, "templates", "scalar", "js", "scalar.standalone.js")
+
+
+def _for_html(script: str) -> str:
+    """Return a script that means the same, and has nothing that HTML reads in it."""
+    return re.sub(r"<(?=!--|/?script)", r"\\x3C", script)
 
 
 @cache

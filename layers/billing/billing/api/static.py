@@ -38,11 +38,12 @@ class Static:
         return cls(content_type, text, tag, headers)
 
     @classmethod
-    def page(cls, html: str) -> Self:
+    def page(cls, html: str, *, any_style: bool = False) -> Self:
         """
         Prepare a page that may ask its own API, and nobody else, for anything.
 
-        Its own scripts and styles run, by their hashes, and no others.
+        Its own scripts and styles run, by their hashes, and no others; with `any_style` also the
+        styles that its scripts make. They can fetch nothing either.
         """
         rules = {
             "default-src": ["'none'"],
@@ -52,6 +53,7 @@ class Static:
             "frame-ancestors": ["'none'"],
             "img-src": ["data:"],
             **{name: [_hash(each) for each in tag.findall(html)] for name, tag in _INLINE.items()},
+            **({"style-src": ["'unsafe-inline'"]} if any_style else {}),
         }
         policy = "; ".join(" ".join([name, *sources]) for name, sources in rules.items())
         headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
