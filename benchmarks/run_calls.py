@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import sub
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,11 +50,12 @@ NOBODY: Any = SimpleNamespace(send_run=lambda *_: None)
 
 @dataclass(frozen=True)
 class Call:
-    """A call: how many items it is about, its seconds, and the processor's part of them."""
+    """A call: its seconds, those of the processor, and those in which it waited for one; items."""
 
     operation: str
     seconds: float
     cpu: float
+    waited: float
     items: int
     units: dict[str, float]
     """Of the tables and indexes that it writes, and of partitions that accounts share."""
@@ -67,6 +69,7 @@ class Step:
     name: str
     calls: list[Call] = field(default_factory=list)
     cpu: float = 0
+    waited: float = 0
     thread: int = field(default_factory=threading.get_ident)
 
 
@@ -85,9 +88,18 @@ class Billed:
 
 def emulator() -> float:
     """Return the seconds in which the emulator's loop was at work, or waited for a processor."""
-    pid = (from_environment().directory / "emulator.pid").read_text().strip()
-    ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return (int(ran) + int(waited)) / 1e9
+    return sum(_schedule((from_environment().directory / "emulator.pid").read_text().strip()))
+
+
+def _schedule(thread: str) -> tuple[float, float]:
+    """Return the seconds in which a processor ran a thread, and in which it waited for one."""
+    ran, waited, _ = Path(f"/proc/{thread}/schedstat").read_text().split()
+    return int(ran) / 1e9, int(waited) / 1e9
+
+
+def _clock() -> tuple[float, float]:
+    """Return the same of this thread; what it ran in the last milliseconds is not in that file."""
+    return time.thread_time(), _schedule("thread-self")[1]
 
 
 _step: ContextVar[Step | None] = ContextVar("step", default=None)
@@ -97,16 +109,17 @@ def _watch_calls() -> None:
     """Note the calls of this process with the steps that make them."""
 
     def begin(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
-        context["noted"] = params, time.perf_counter(), time.thread_time()
+        context["noted"] = params, time.perf_counter(), _clock()
         return {**params, "ReturnConsumedCapacity": "INDEXES"}
 
     def end(parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
         if step := _step.get():
-            params, began, cpu = context["noted"]
-            cpu = time.thread_time() - cpu
+            params, began, before = context["noted"]
+            cpu, waited = map(sub, _clock(), before)
             took = time.perf_counter() - began
-            step.calls.append(Call(model.name, took, cpu, *_asked(params, parsed)))
-            step.cpu -= cpu if threading.get_ident() == step.thread else 0
+            step.calls.append(Call(model.name, took, cpu, waited, *_asked(params, parsed)))
+            if threading.get_ident() == step.thread:
+                step.cpu, step.waited = step.cpu - cpu, step.waited - waited
 
     hooks: dict[str, Any] = {"provide-client-params": begin, "after-call": end}
     for event, hook in hooks.items():
@@ -140,15 +153,15 @@ def _watched[T](repository: type[T], noted: list[Step]) -> T:
 
     What comes between opening the journal and writing is a step too: drafting.
     """
-    opened: list[float] = []
+    opened: list[tuple[float, float]] = []
 
     def watch(name: str) -> Callable[..., Any]:
         method = getattr(repository, name)
 
         def step(*arguments: Any) -> Any:
-            began = time.thread_time()
+            began = _clock()
             if name == "write":
-                noted.append(Step("draft", cpu=began - opened.pop()))
+                noted.append(Step("draft", [], *map(sub, began, opened.pop())))
             step = Step(name)
             noted.append(step)
             token = _step.set(step)
@@ -156,9 +169,11 @@ def _watched[T](repository: type[T], noted: list[Step]) -> T:
                 return method(*arguments)
             finally:
                 _step.reset(token)
-                step.cpu += time.thread_time() - began
+                ended = _clock()
+                cpu, waited = map(sub, ended, began)
+                step.cpu, step.waited = step.cpu + cpu, step.waited + waited
                 if name == "open_journal":
-                    opened.append(time.thread_time())
+                    opened.append(ended)
 
         return step
 

@@ -76,6 +76,9 @@ class Recorded:
 class World:
     """Where steps are taken; here, messages and starts of functions take no time."""
 
+    is_shared = False
+    """Whether others use the processors too."""
+
     def __init__(self, recorded: Recorded, functions: int) -> None:
         self.env, self.dice = simpy.Environment(), random.Random(1)
         self.recorded, self.functions = recorded, functions
@@ -93,13 +96,17 @@ class World:
     def take(self, name: str, cpu: simpy.Resource, org: str, lane: int = 0) -> Events:
         """Take a step as it was recorded once."""
         step = self.dice.choice(self.recorded.steps[name])
-        yield from self.compute(step.cpu, cpu)
+        yield from self.compute(step.cpu, cpu, step.waited)
         at_once = [step.calls] if name in ("gather", "list_due") else [[c] for c in step.calls]
         for calls in at_once:
-            yield from self.compute(sum(call.cpu for call in calls), cpu)
+            waited = max(call.waited for call in calls)
+            yield from self.compute(sum(call.cpu for call in calls), cpu, waited)
             yield from self.answer(name, calls, org, lane)
 
-    def compute(self, seconds: float, cpu: simpy.Resource) -> Events:
+    def compute(self, seconds: float, cpu: simpy.Resource, waited: float) -> Events:
+        """Use the function's processor; wait as long as that was busy with something else."""
+        if self.is_shared:
+            yield self.env.timeout(waited)
         with cpu.request() as turn:
             yield turn
             yield self.env.timeout(seconds * self.recorded.more_cpu)
@@ -107,6 +114,8 @@ class World:
 
 class Emulator(World):
     """Answers one call after the other, each in the time that such a call took."""
+
+    is_shared = True
 
     def __init__(self, recorded: Recorded, functions: int, took: dict[tuple[str, str], float]):
         super().__init__(recorded, functions)
@@ -296,7 +305,7 @@ def replay(billed: Sequence[Billed], functions: int) -> list[float]:
     """
     waits: dict[tuple[str, str], list[float]] = defaultdict(list)
     for step, call in [(s, c) for each in billed for s in each.steps for c in s.calls]:
-        waits[step.name, call.operation].append(max(1e-5, call.seconds - call.cpu))
+        waits[step.name, call.operation].append(max(1e-5, call.seconds - call.cpu - call.waited))
     alone = {kind: sorted(some)[len(some) // 10] for kind, some in waits.items()}
     took = max(each.emulator[1] for each in billed) - min(each.emulator[0] for each in billed)
     scale = took / sum(alone[kind] * len(some) for kind, some in waits.items())
