@@ -341,6 +341,27 @@ def test_the_records_of_a_sandbox_are_for_the_test_service_and_for_nobody_by_its
     assert all(each["qr_url"].startswith("https://prewww2.aeat.es/") for each in shown)
 
 
+def test_a_correction_in_a_sandbox_whose_clock_was_set_is_for_nobody_either(
+    aws: None, org_id: str
+) -> None:
+    """The agency would get it behind a record that it never gets."""
+    sandbox = Invoker(org_id, sandbox=True)
+    switch_on(sandbox)
+    assert sandbox("billing_info_put_account").status == 204
+    [first] = issue(sandbox)
+    refuse(sandbox)
+    soon = (clock.now() + timedelta(days=40)).isoformat()
+    assert sandbox("sandbox_clock_put", {"now": soon}).status == 204
+    body = {"external_invoice_unique_id": "behind"}
+    assert sandbox("invoices_create", body).status == 201
+
+    assert sandbox("verifactu_correct", invoiceId=first).status == 201
+
+    assert sandbox("verifactu_get_record", invoiceId=first).json["state"] == "not_sent"
+    assert FiscalRecordRepository().pending(org_id, 10) == []
+    assert audited(org_id) == 3
+
+
 def test_what_is_personal_can_be_erased_and_the_fingerprint_holds(billed: Invoker) -> None:
     switch_on(billed)
     [invoice_id] = issue(billed)

@@ -62,6 +62,7 @@ from billing.persistence.fiscal_items import (
 from billing.persistence.idempotency import external_key, put_external, to_idempotency_record
 from billing.persistence.invoice_items import summary_key, to_summary
 from billing.persistence.numbering import lane_key, number_key
+from billing.persistence.org_time import clock_key
 
 _AT_ONCE = 100
 """Writes that one transaction takes."""
@@ -136,7 +137,9 @@ class FiscalRecordRepository:
 
     def setting(self, org: Org) -> FiscalSetting | None:
         """Return how records of an org are made; None where nobody answers for the software."""
-        return fiscal_setting(org, is_sent=True)
+        clock = clock_key(org.id)
+        was_set = org.sandbox and bool(get_items_of(config.accounts_table(), clock))
+        return fiscal_setting(org, is_sent=not was_set)
 
     # ---------------------------------------------------------------- write
 
@@ -161,17 +164,18 @@ class FiscalRecordRepository:
         record: FiscalRecord,
         end: FiscalEnd,
         external: ExternalId,
+        *,
+        is_sent: bool,
     ) -> None:
         """
         Write a record that takes the place of the latest of a document's records.
 
-        `before` are all of them, as they were read. Raise ContentionError where another record is
-        the last of the chain by now, or the agency has answered meanwhile, or the document was
-        erased.
+        `before` are all of them, as they were read; `is_sent` tells whether it is to be sent. Raise
+        ContentionError where another record is the last of the chain by now, or the agency has
+        answered meanwhile, or the document was erased.
         """
         latest, later = before[-1], before[1:]
         key = latest.key
-        is_sent = latest.state is not RecordState.NOT_SENT
         state = RecordState.PENDING if is_sent else RecordState.NOT_SENT
         amendments = [each.record.position for each in later]
         unlisted = "REMOVE fiscal_list, fiscal_place"

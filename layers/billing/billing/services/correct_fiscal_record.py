@@ -52,6 +52,8 @@ class Records(Protocol):
         record: FiscalRecord,
         end: FiscalEnd,
         external: ExternalId,
+        *,
+        is_sent: bool,
     ) -> None: ...
 
 
@@ -98,7 +100,7 @@ def correct_fiscal_record(
         )
         said = identified_by(said, id_type, invoice.buyer) if id_type else said
         record = chained(said, end, setting, now, org.time_zone, amendment)
-        records.amend(before, record, end, external)
+        records.amend(before, record, end, external, is_sent=setting.is_sent)
         return Created(str(record.position))
 
     return deadline.retry(correct)
