@@ -13,7 +13,8 @@ from billing.domain.errors import InvalidRequestError
 from billing.domain.parties import Account, Address, Org, VatNumberStatus
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax import NO_TAX, Tax, TaxType, VatCategory
-from billing.domain.tax_rates import NO_OWN_RATES, OwnRates
+from billing.domain.tax_rates import NO_OWN_RATES, OwnRates, rate_at
+from billing.domain.territories import place_of
 from billing.domain.vat import Rule, Supply, exemption
 from billing.domain.vatex import VATEX
 from billing.einvoice.model import to_e_invoice
@@ -327,6 +328,14 @@ def test_where_nothing_is_known_the_caller_is_told_what_to_do() -> None:
     assert [detail.field for detail in caught.value.details] == ["lines.0.tax"]
 
 
+def test_where_no_rate_can_be_set_the_caller_is_told_to_name_the_tax() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        Supply(seller("US"), consumer("heligoland"), NO_OWN_RATES).tax(None, TODAY, "tax")
+
+    [detail] = caught.value.details
+    assert detail.message == "no rate is known for Heligoland: name the tax"
+
+
 @pytest.mark.parametrize(
     ("reason", "category", "code", "words"),
     [
@@ -416,6 +425,54 @@ def _rule_that_fits(supply: Supply) -> Rule:
     }
     [rule] = [rule for rule, it_does in fits.items() if it_does]
     return rule
+
+
+@given(
+    sold=PLACES, bought=PLACES, is_business=st.booleans(), shop=st.booleans(), has_own=st.booleans()
+)
+def test_the_default_is_that_of_the_row(
+    *, sold: str, bought: str, is_business: bool, shop: bool, has_own: bool
+) -> None:
+    org, account = seller(sold, shop=shop), (business if is_business else consumer)(bought)
+    there = place_of(account.address)
+    has_own &= bool(there.names)  # what has no code has no own rates either
+    set_there = Rate(date(2020, 1, 1), Tax(there.taxes[0], OWN))
+    rates = NO_OWN_RATES.plus(there.names[0], set_there) if has_own else NO_OWN_RATES
+    supply = Supply(org, account, rates)
+
+    rule, tax = supply.rule, supply.decide(TODAY).tax
+
+    match _default(rule, is_business=is_business, shop=shop, has_own=has_own):
+        case "own":
+            assert tax
+            assert (tax.percentage, tax.place) == (OWN, there.territory)
+        case "AE" | "O" as category:
+            assert tax
+            assert (tax.category, tax.place) == (category, there.territory)
+        case "buyer" | "seller" as whose:
+            place = there if whose == "buyer" else supply.seller
+            rate = rate_at(place, TODAY, NO_OWN_RATES, supply.seller)
+            assert tax == (replace(rate.tax, place=place.territory) if rate else None)
+        case _:
+            assert tax is None
+
+
+OWN = Decimal("12.5")
+"""No rate that we ship."""
+
+
+def _default(rule: Rule, *, is_business: bool, shop: bool, has_own: bool) -> str:
+    """Return the last column of the table: whose rate, no tax in a category, or nothing known."""
+    by_rule = {
+        A: ("buyer", "buyer"),
+        B: ("AE", "buyer" if shop else "seller"),
+        C: ("O", "buyer"),
+        D: ("O", "O"),
+        E: ("O", "buyer" if shop else "unknown"),
+        F: ("unknown", "unknown"),
+    }
+    own_wins = rule in (A, C, D, F) or not is_business
+    return "own" if has_own and own_wins else by_rule[rule][not is_business]
 
 
 def test_every_pair_of_countries_has_one_rule() -> None:

@@ -226,6 +226,9 @@ class Supply:
         return vat_id(tax_id, self.buyer.country) if tax_id else None
 
     def _unknown(self, field: str) -> InvalidRequestError:
+        if not self.buyer.names:  # no own rate can be set for it
+            name = self._name(self.buyer)
+            return InvalidRequestError.of(field, f"no rate is known for {name}: name the tax")
         code = self.buyer.code or self.buyer.country
         path = f"{self.buyer.country}/{code}" if self.buyer.code else code
         return InvalidRequestError.of(
