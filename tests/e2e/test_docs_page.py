@@ -81,6 +81,14 @@ def test_a_link_shows_its_heading(
     _shows(browser, heading)
 
 
+def test_a_link_keeps_its_address(browser: Chrome, stack: dict[str, Any]) -> None:
+    for place in ("#description/tax", "#tag/v1-refunds/create_refund"):
+        _open(browser, stack, place)
+        _shows(browser, "Tax" if "tax" in place else "Refund a movement")
+
+        assert browser.current_url.endswith(place)
+
+
 def test_guides_stand_beside_the_operations(page: Chrome) -> None:
     for name in GUIDES:
         _click(page, ".markdown a", name)
