@@ -75,10 +75,10 @@ def measure(workers: Workers, run: str) -> str:
 
     both, rows = (in_run, one_by_one), []
     for name, what, digits in (("CPU", "cpu", 2), ("wall", "wall", 1)):
-        times, texts = ratio(*both[::-1], what), [milliseconds(each, what, digits) for each in both]
-        rows.append([name, *texts, times.text(1), times.verdict(5, at_least=True)])
+        part, texts = ratio(*both, what), [milliseconds(each, what, digits) for each in both]
+        rows.append([name, *texts, part.text(), part.verdict(0.5) if what == "cpu" else ""])
     asked_for = [figure(each, "requests").median for each in both]
-    requests = [f"{each:.1f}" for each in (*asked_for, asked_for[1] / asked_for[0])]
+    requests = [f"{each:.1f}" for each in (*asked_for, asked_for[0] / asked_for[1])]
     rows.append(["requests to AWS", *requests, ""])
     return f"""## Billing run
 
@@ -86,7 +86,7 @@ def measure(workers: Workers, run: str) -> str:
 that bills them came to {bill.peak_megabytes():.0f} MB. A batch of {documents} asks for
 {billed.requests}.
 
-{table(["one document", "in a run", "issued alone", "times fewer", "goal"], rows)}"""
+{table(["one document", "in a run", "issued alone", "in a run / alone", "goal"], rows)}"""
 
 
 def _received(sqs: Any, queue: str, example: str) -> Iterator[Json]:

@@ -35,8 +35,8 @@ RUNTIME_HEAD = (
 FIRST_EVENTS = {"dispatch_billing_daily", "front_openapi"}
 """What is measured where a shorter name is not what the function is for."""
 GOALS = {
-    "of the bare handler": 1.25,
-    "of the twin, compiled as ours": 0.5,
+    "of the bare handler": 1.6,
+    "of the twin, compiled as ours": 0.72,
     "of the twin as stock `sam build` leaves it": 0.5,
     "of ourselves without byte code": None,
 }

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice, repeat
 
-import boto3
-
+from benchmarks import lists
 from benchmarks.accounts import ACCOUNT, issue, many, new_refunds, page, set_up, with_body
 from benchmarks.figures import how_many, milliseconds, ratio, table
 from benchmarks.workers import Json, Worker, Workers, called_in_turns
@@ -17,6 +16,7 @@ UNPAID_EVERY = 4
 
 def measure(workers: Workers, run: str) -> str:
     """Write the section about growth."""
+    of_lists = lists.measure(workers, run)
     size, rounds = how_many("LARGE", 3000), how_many("WARM_ROUNDS", 60)
     small, large = (f"bench-small-{run}", ACCOUNT), (f"bench-large-{run}", LARGE_ACCOUNT)
     invoices, refunds = workers.of("Invoices"), workers.of("Refunds")
@@ -26,7 +26,6 @@ def measure(workers: Workers, run: str) -> str:
     began = time.monotonic()
     _fill(invoices, *large, size)
     filling = time.monotonic() - began
-    _wait_for_pdfs(workers.settings["DOCUMENTS_BUCKET"])
 
     def pages(name: str, *starts: int) -> tuple[Worker, int, list[Iterator[Json]]]:
         made = [page(large[0], start, 25, large[1], name) for start in starts]
@@ -57,7 +56,8 @@ Pages: at start 0 and 25 beside start {deep:,} (unpaid: 0 beside {unpaid:,}) of 
 account of {size:,} invoices, of which every fourth is unpaid (issued in {filling:.0f} s). Writes:
 in an account of 10 beside that one.
 
-{table(head, rows)}"""
+{table(head, rows)}
+{of_lists}"""
 
 
 def _fill(invoices: Worker, org_id: str, account_id: str, size: int) -> None:
@@ -67,11 +67,3 @@ def _fill(invoices: Worker, org_id: str, account_id: str, size: int) -> None:
     for number, request in enumerate(islice(requests, size)):
         unpaid = number % UNPAID_EVERY == 0
         invoices(request if unpaid else with_body(request, lines=[line]), expect=201)
-
-
-def _wait_for_pdfs(bucket: str) -> None:
-    """Wait until no more PDFs are made of what was issued, as that keeps a processor busy."""
-    pages, before = boto3.client("s3").get_paginator("list_objects_v2"), -1
-    while (now := sum(page["KeyCount"] for page in pages.paginate(Bucket=bucket))) > before:
-        before = now
-        time.sleep(2)

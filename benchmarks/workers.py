@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -92,7 +92,7 @@ class Workers(ExitStack):
 
 
 def called_in_turns(
-    pairs: list[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
+    pairs: Sequence[tuple[Worker, Iterator[Json]]], rounds: int, expect: int = 200
 ) -> list[list[Call]]:
     """Call workers in turns, each with the next of its events."""
 
