@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 
 from billing import aws
 from billing.adapters import queues
+from billing.domain.fiscal_sending import BUSY_FOR
 from billing.domain.mails import LEASE
 from billing.persistence.item_events import draw
 from billing.services.deliver_webhooks import SLOT_TIME
@@ -64,8 +65,8 @@ class Kind:
     unreadable: tuple[Any, ...]
     is_written_down: bool = True
     """Whether anything is kept of it."""
-    is_leased: bool = False
-    """Whether what failed in its middle is let alone for a while."""
+    lease: timedelta = timedelta()
+    """For how long what failed in its middle is let alone."""
     is_after_charges: bool = False
     """
     Whether all is charged before there are any: what is charged later is in another bill, or to
@@ -160,6 +161,16 @@ def _exchange_rates(world: World) -> list[Json]:
     _send_scheduled(world, "LookupsQueue", "exchange rates")
     _send_scheduled(world, "LookupsQueue", "exchange rates")
     return world.take(SOURCES["LookupsQueue"])
+
+
+def _senders(world: World) -> list[Json]:
+    source = SOURCES["FiscalRecordsQueue"]
+    world.switch_on()
+    world.issue("declared")
+    world.drain()
+    _send_scheduled(world, "FiscalRecordsQueue")
+    assert world.deliver(source, world.take(source)) == []
+    return world.take(source)
 
 
 def _changes(table: str) -> Callable[[World], list[Json]]:
@@ -296,7 +307,7 @@ KINDS = {
     "exchange rates": Kind(
         "LookupsQueue", _exchange_rates, lambda _: "exchange-rates", unreadable=BODIES
     ),
-    "a mail": Kind("MailQueue", _mails, _of_document, unreadable=BODIES, is_leased=True),
+    "a mail": Kind("MailQueue", _mails, _of_document, unreadable=BODIES, lease=LEASE),
     "a bounce": Kind(
         "MailQueue",
         _bounces,
@@ -304,6 +315,13 @@ KINDS = {
             **{name: value[0] for name, value in _body(each)["detail"]["mail"]["tags"].items()}
         ),
         unreadable=BODIES,
+    ),
+    "a sender of fiscal records": Kind(
+        "FiscalRecordsQueue",
+        _senders,
+        lambda each: f"fiscal#{_body(each)['org_id']}",
+        unreadable=BODIES,
+        lease=BUSY_FOR,
     ),
     "the audits of the week": Kind(
         "AuditsQueue",
@@ -322,12 +340,8 @@ KINDS = {
 }
 
 
-ELSEWHERE = {"FiscalRecordsQueue"}
-"""What needs the tax agency's service: test_fiscal_sending.py has it."""
-
-
 def test_there_is_a_message_of_every_source() -> None:
-    assert {kind.queue for kind in KINDS.values()} | ELSEWHERE == SOURCES.keys()
+    assert {kind.queue for kind in KINDS.values()} == SOURCES.keys()
     assert {queue for queue, _ in SCHEDULES} <= SOURCES.keys()
 
 
@@ -363,8 +377,7 @@ def _half_failed_though_done(world: World, kind: Kind, messages: list[Json]) -> 
     with failing(messages, kind, lose_the_answer, writes_only=True):
         again = world.deliver(kind.source, messages)
     assert again
-    if kind.is_leased:
-        world.now += LEASE
+    world.now += kind.lease
     assert world.deliver(kind.source, again) == []
 
 
@@ -566,6 +579,8 @@ def _go_on(world: World) -> None:
     world.drain()
     _send_scheduled(world, "RunsQueue")
     world.drain()  # the runs of that day, which find nothing more to bill
+    _send_scheduled(world, "FiscalRecordsQueue")
+    world.drain()
 
 
 @contextmanager

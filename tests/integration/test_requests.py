@@ -17,9 +17,9 @@ HEADING = "## The example of each route\n"
 READS = {"GetItem", "BatchGetItem", "Query", "TransactGetItems"}
 WRITES = {"TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 START = """
-Each event of [events](../events), in an org that has little more than what it is about. Messages to
-SQS are not counted. Routes that hand out access (tokens, links, webhooks) read the caller's token
-each time; that is counted here.
+Each event of [events](../events), in an org that has little more than what the event needs.
+Messages to SQS are not counted. Routes that hand out access (tokens, links, webhooks) read the
+caller's token each time; that is counted here.
 
 | route | reads | writes | calls to S3 and Lambda |
 |---|--:|--:|---|

@@ -8,7 +8,7 @@ both in the same state, byte by byte.
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,15 +24,18 @@ from botocore.retries.quota import RetryQuota
 
 from billing import aws, config
 from billing.adapters.documents import DocumentsFunction
+from billing.domain.fiscal_answers import DUPLICATE, Answer, RecordAnswer, StoredRecord
 from billing.domain.invoices import InvoiceKey, IssuedInvoice
 from billing.domain.issuing import SALT_BYTES
 from billing.domain.mails import Mail
-from billing.domain.parties import VatNumberStatus
+from billing.domain.parties import FiscalRegime, VatNumberStatus
+from billing.domain.verifactu import AgencyError, FiscalRecord, RecordState
 from billing.domain.webhooks import Outcome
 from tests import resources, template
 from tests.integration import streams
 from tests.integration.billing import Subscriber, call, record, subscribers
 from tests.integration.conftest import Invoker, Json
+from tests.integration.story import switch
 
 NOVEMBER = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 3, tzinfo=UTC)
@@ -65,6 +68,8 @@ class World:
     """How many lanes each org has."""
     mails: Counter[str] = field(default_factory=Counter)
     """How often each document was mailed."""
+    declared: dict[tuple[str, int], StoredRecord] = field(default_factory=dict)
+    """The fiscal records that the tax agency has, by their places in their chains."""
     _streamed: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many records of each stream were taken for a function."""
 
@@ -121,6 +126,11 @@ class World:
             for url in ("https://well.example.com/", GONE):
                 answer = Invoker(org_id)("webhooks_create_endpoint", {"url": url, "types": None})
                 assert answer.status == 201, answer
+
+    def switch_on(self) -> None:
+        """Let all documents be declared from now on."""
+        for org_id in ACCOUNTS:
+            switch(org_id, FiscalRegime.VERIFACTU)
 
     def move_abroad(self) -> None:
         """Let every account be a company of another member state, whose VAT number is to check."""
@@ -262,6 +272,7 @@ class World:
             _EVENTS: _told(tables[_EVENTS]),
             _WEBHOOKS: _delivered(tables[_WEBHOOKS]),
             _INVOICES: _mailed(tables[_INVOICES], self.mails),
+            "tax agency": self.declared,
             _LINKS: _linked(tables[_LINKS]),
             _BUCKET: {each["Key"]: _digest(bucket, each["Key"]) for each in objects},
         }
@@ -298,6 +309,37 @@ class _Mailer:
         """Count a mail."""
         key = mail.key
         self._world.mails[f"{key.org_id} {key.account_id} {key.ordinal} {mail.id}"] += 1
+
+
+class _Agency:
+    """Takes every fiscal record once, and knows those that it has."""
+
+    def __init__(self, world: World) -> None:
+        self._kept = world.declared
+
+    def submit(self, records: Sequence[FiscalRecord], **_: Any) -> Answer:
+        """Tell what becomes of some records, all of one taxpayer."""
+        answers = [self._take(each) for each in records]
+        return Answer("A-CSV", timedelta(seconds=60), answers)
+
+    def find(self, records: Sequence[FiscalRecord]) -> list[StoredRecord]:
+        """Tell which of some records it has."""
+        return [self._kept[_place(each)] for each in records]
+
+    def _take(self, record: FiscalRecord) -> RecordAnswer:
+        said = record.declaration
+        known = self._kept.get(_place(record))
+        if known:
+            twice = AgencyError(DUPLICATE, "Registro duplicado")
+            state = RecordState.REJECTED
+            return RecordAnswer(said.number, said.issue_date, state, twice, known.answer)
+        stored = StoredRecord(said.number, said.issue_date, record.huella, RecordState.ACCEPTED)
+        self._kept[_place(record)] = stored
+        return stored.answer
+
+
+def _place(record: FiscalRecord) -> tuple[str, int]:
+    return record.system.installation, record.position
 
 
 class _Vies:
@@ -348,6 +390,8 @@ def new_world(lanes: int = 1) -> Iterator[World]:
         patch.setattr(DocumentsFunction, "make_pdf", _make_pdf)
         patch.setattr("functions.deliver_webhooks.app.WebhookSender", _Sender)
         patch.setattr("functions.send_invoice.app.Mailer", lambda: _Mailer(world))
+        patch.setattr("functions.send_fiscal_records.app._agency", lambda _: _Agency(world))
+        patch.setattr("billing.services.send_fiscal_records.MESSAGE_SECONDS", 10)
         patch.setattr("functions.lookups.app.Vies", _Vies)
         patch.setattr("functions.lookups.app.ReferenceRates", _Rates)
         for setting in ("VIES_URL", "EXCHANGE_RATES_URL"):
@@ -410,14 +454,26 @@ def _delivered(items: Json) -> Json:
 
 
 def _mailed(items: Json, mails: Counter[str]) -> Json:
-    """Read how far the mails are, each of which went out once, however often it was tried."""
+    """
+    Read how far mails and fiscal records are.
+
+    Each mail went out once. How often messages to the tax agency were tried, when, and whether the
+    answer was lost, is left out.
+    """
     sent = {}
     for key, item in items.items():
         if "mail_status" in item:
             pk, sk = key.split(" ")
             sent[" ".join([*pk.split("#")[1:], sk.split("#")[1]])] = item["mail_status"]["S"]
     assert mails == dict.fromkeys(sent, 1)
-    return {key: item.get("mail_status", item) for key, item in items.items()}
+    return {key: item.get("mail_status") or _declared(item) for key, item in items.items()}
+
+
+def _declared(item: Json) -> Json:
+    """Read how far a fiscal record is, or the sending of all; other items as they are."""
+    if item["sk"]["S"] == "sending":
+        return {name: item[name] for name in ("tried_through", "answered_through")}
+    return {name: value for name, value in item.items() if name != "fiscal_verdict"}
 
 
 def _linked(items: Json) -> Json:
