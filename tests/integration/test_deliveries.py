@@ -414,13 +414,20 @@ def _killed(world: World, kind: Kind, messages: list[Json]) -> None:
             if not died():
                 break
         kills += 1
+        world.now += kind.lease
         if kind.queue == "WebhooksQueue":
             world.now += SLOT_TIME * 1.1  # when the place of the one that died is free again
     assert kills > 3
 
 
 WAYS = [_once, _twice, _shuffled, _half_failed, _half_failed_though_done, _redriven, _killed]
-TELLS = {"announce_events", "deliver_webhooks", "lookups", "publish_events"}
+TELLS = {
+    "announce_events",
+    "deliver_webhooks",
+    "lookups",
+    "publish_events",
+    "send_fiscal_records",
+}
 """Functions that are killed here; those of billing runs are in test_billing_exactly_once.py."""
 
 

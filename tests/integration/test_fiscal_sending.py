@@ -337,6 +337,21 @@ def test_a_sender_that_is_killed_loses_nothing(
     check_all_is_well(books, place)
 
 
+def test_a_sender_that_is_killed_once_all_is_answered_leaves_nothing_to_do(
+    books: Books, sender: Sender, place: Place, time: Time
+) -> None:
+    books.issue(2)
+    for call in range(1, 20):
+        if books.states[2] is ACCEPTED:
+            break
+        sender.killed(call)
+        time.passes(minutes=6)
+
+    sender.send()
+
+    check_all_is_well(books, place)
+
+
 def test_only_one_of_two_senders_sends(
     books: Books, sender: Sender, place: Place, time: Time
 ) -> None:

@@ -78,6 +78,26 @@ class Sending:
             following += position == following
         return chosen
 
+    def is_given_up(self, end: int) -> bool:
+        """
+        Return whether a sender ended within its message, of which no record was left to be sent.
+
+        It may have written all answers by then. What it sent was listed, so nothing of it is
+        missing from the list but what has an answer.
+        """
+        return self.busy_until is not None and self.tried_through >= end
+
+    def all_answered(self) -> "Sending":
+        """Return how it is where all that was sent has an answer."""
+        return replace(
+            self,
+            answered_through=self.tried_through,
+            failures=0,
+            reason=None,
+            busy_until=None,
+            version=self.version + 1,
+        )
+
     def is_late(self, record: FiscalRecord, now: datetime) -> bool:
         """Return whether something kept a record from being sent in time."""
         age = now - datetime.fromisoformat(record.generated_at)

@@ -1,6 +1,7 @@
 """Send fiscal records to the tax agency: in the order of their chain, until each has an answer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -93,7 +94,12 @@ def send_fiscal_records(
             return
         if not sending.may_begin(end, now):
             return
-        batch = sending.batch(records.pending(org_id, AT_ONCE), now)
+        pending = records.pending(org_id, AT_ONCE)
+        if not pending and sending.is_given_up(end):
+            with suppress(ContentionError):  # another sender was faster
+                senders.replace(org_id, sending, sending.all_answered())
+            continue
+        batch = sending.batch(pending, now)
         if not batch:
             return
         begun = sending.begun(batch, now)
