@@ -152,7 +152,8 @@ class Aws(World):
         self.used: dict[str, float] = defaultdict(float)
 
     def functions_now(self) -> float:
-        return min(self.functions, FUNCTIONS_AT_FIRST + FUNCTIONS_A_SECOND * self.env.now)
+        now: float = self.env.now
+        return min(self.functions, FUNCTIONS_AT_FIRST + FUNCTIONS_A_SECOND * now)
 
     def seconds(self, spread: Spread) -> float:
         return drawn(spread, self.dice)

@@ -13,6 +13,8 @@ import pycountry
 from local.stack import ROOT
 
 FILE = ROOT / "layers" / "billing" / "billing" / "domain" / "subdivisions.py"
+ADDED = {"FR": ("75",), "IN": ("OR",), "NO": ("31", "32", "33", "39", "40", "55", "56")}
+"""Norway's counties of 2024, and older codes that addresses still have."""
 HEAD = '''\
 """
 The subdivisions of countries, ISO 3166-2: written by `python -m tools.subdivisions`.
@@ -24,13 +26,13 @@ A row begins with the country; a country without subdivisions has none.
 
 def module() -> str:
     """Return the source of the table."""
-    by_country: dict[str, list[str]] = {}
+    by_country = {country: list(codes) for country, codes in ADDED.items()}
     for each in pycountry.subdivisions:
         country, _, code = each.code.partition("-")
         by_country.setdefault(country, []).append(code)
     rows = [
         textwrap.fill(
-            " ".join(sorted(codes)),
+            " ".join(sorted(set(codes))),
             width=100,
             initial_indent=f"{country} ",
             subsequent_indent=f"{country} ",

@@ -105,8 +105,8 @@ def correct(org: str, buyer_id_type: BuyerIdType | None, numbers: tuple[str, ...
     same document is sent. What is wrong on the document itself takes a credit note.
 
     \b
-    Correct all that was rejected:
-        billing verifactu records --org ORG | cut -d' ' -f1 |
+    Correct all that was rejected for one cause, by its code:
+        billing verifactu records --org ORG | grep ' 1110 ' | cut -d' ' -f1 |
             xargs billing verifactu correct --org ORG
 
     The exit status is 1 where one could not be corrected.

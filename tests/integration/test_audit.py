@@ -559,6 +559,18 @@ def test_where_time_gets_short_the_rest_is_verified_by_the_next_message(
     ] == [1, 1, 1]
 
 
+def test_the_end_of_a_lane_is_verified_however_short_time_is(
+    three: Invoker, audits: "Audits", logged: list[str]
+) -> None:
+    event = _message("audit_lane")
+    [whole] = stretches(three.org_id, ChainRepository())
+    event["Records"][0]["body"] = json.dumps(asdict(replace(whole, last_hash="another")))
+
+    audits.deliver(event, seconds=deadline.STEP_SECONDS)
+
+    assert "the last hash of the lane is not that of its last document" in "".join(logged)
+
+
 def test_a_stretch_that_begins_behind_a_changed_document_notices_it(three: Invoker) -> None:
     [whole] = stretches(three.org_id, ChainRepository())
     [first, *_] = [each.left for each in audit_stretch(whole, chains=ChainRepository())]

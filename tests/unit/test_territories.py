@@ -119,6 +119,8 @@ def test_the_table_of_regions_is_that_of_the_standard() -> None:
     [
         pytest.param("PT", "PT-30", True, id="Madeira"),
         pytest.param("US", "US-CA", True, id="California"),
+        pytest.param("NO", "NO-32", True, id="a county of Norway since 2024"),
+        pytest.param("NO", "NO-30", True, id="a county of Norway until then"),
         pytest.param("FR", "FR-20R", True, id="three characters"),
         pytest.param("FR", "FR-RE", True, id="an older code of a region that we know"),
         pytest.param("PT", "PT-31", False, id="a slip of the finger"),

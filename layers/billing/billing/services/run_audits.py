@@ -33,7 +33,6 @@ def audit_in_time(stretch: Stretch, *, chains: Chains, queue: AuditsQueue) -> It
     """Verify documents of a lane; continue later if time runs short."""
     for audited in audit_stretch(stretch, chains=chains):
         yield audited
-        if deadline.seconds_left() < deadline.STEP_SECONDS:
-            if not audited.left.is_done:
-                queue.send_stretch(audited.left)
+        if not audited.left.is_done and deadline.seconds_left() < deadline.STEP_SECONDS:
+            queue.send_stretch(audited.left)
             return
