@@ -50,9 +50,9 @@ def create_refund(
     have settled it elsewhere, and it only counts against the charge.
 
     Refused with 409 if the movement is an allowance (`MOVEMENT_NOT_REFUNDABLE`), less is left of it
-    (`REFUND_EXCEEDS_MOVEMENT`) or of its invoice (`REFUND_NOT_CREDITABLE`), it is being invoiced at
-    this moment (`CYCLE_BEING_BILLED`), or the refund of this request was deleted
-    (`REFUND_WITHDRAWN`).
+    (`REFUND_EXCEEDS_MOVEMENT`) or of its invoice (`REFUND_NOT_CREDITABLE`, also where one credit
+    note would have too many rates of tax), it is being invoiced at this moment
+    (`CYCLE_BEING_BILLED`), or the refund of this request was deleted (`REFUND_WITHDRAWN`).
     """
     external = request.external_id(request.external_refund_unique_id, subscription_id, movement_id)
     return _issue(MovementKey(org_id, subscription_id, movement_id), request.to_domain(), external)

@@ -19,7 +19,7 @@ from billing.domain.invoices import CreditReason, InvoiceSummary, NewInvoice, Ne
 from billing.domain.issuing import AccountEnd, Ends, Journal
 from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account, Address, FiscalRegime, FiscalService, Org
-from billing.domain.tax import Tax, TaxType, VatCategory
+from billing.domain.tax import Tax, TaxType, VatCategory, tax_totals
 from billing.domain.tax_rates import NO_OWN_RATES
 from billing.domain.vatex import VATEX
 from billing.domain.verifactu import (
@@ -32,7 +32,8 @@ from billing.domain.verifactu import (
 from billing.services.convert_tax import with_national_tax
 from tests.documents.fiscal_rules import broken, other_huella
 from tests.documents.test_matrix import CASES, CURRENCIES, NOW, _rate, line
-from tests.sample_invoices import AMERICAN, BUYER, CANARIAN, CEUTAN, GERMAN, SELLER
+from tests.sample_invoices import AMERICAN, BUYER, CANARIAN, CEUTAN, GERMAN, SELLER, invoice
+from tests.sample_invoices import line as invoice_line
 
 SYSTEM = System("Software Ejemplo, S.L.", "B75777847", "Billing API", "BA", "1.0.0", "1-org_1")
 SETTING = FiscalSetting(SYSTEM, FiscalService.TEST)
@@ -85,6 +86,30 @@ def test_every_case_is_valid_in_every_currency(case: str, currency: str) -> None
     assert types[0] in {"F1", "F2"}
     assert types[1] == ("R4" if identified else "R5")
     assert set(types[2:]) <= {"R1" if identified else "R5"}
+
+
+def test_what_was_charged_at_a_rate_of_its_time_is_credited_by_the_rules() -> None:
+    org = replace(SELLER, fiscal_regime=FiscalRegime.VERIFACTU)
+    issued = invoice(invoice_line())
+    line_then = replace(issued.lines[0], tax=Tax(TaxType.IVA, Decimal(5)))
+    issued = replace(
+        issued,
+        lines=(line_then,),
+        taxes=tax_totals([(line_then.tax, line_then.net)]),
+        issue_date=date(2024, 9, 16),
+    )
+    original = Creditable(issued, InvoiceSummary.of(issued, ""), {}, {}, 1)
+    note = CreditNote.of(original, original.all_left(), org, BUYER, "Abono")
+    journal = Journal(org, LANE, NOW, Ends(ChainEnd(), {}, {BUYER.id: AccountEnd()}), SETTING)
+
+    journal.credit(note)
+
+    [credited] = journal.issued
+    assert credited.fiscal
+    assert credited.fiscal.declaration.operation_date == date(2024, 9, 16)
+    assert broken(credited.fiscal) == []
+    today = replace(credited.fiscal.declaration, operation_date=None)
+    assert broken(replace(credited.fiscal, declaration=today)) != []
 
 
 @pytest.mark.parametrize("reason", sorted(VATEX))

@@ -1,6 +1,8 @@
 """Where fiscal records meet what goes on: mails and links that wait, audits that are under way."""
 
+import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -8,14 +10,16 @@ from uuid import uuid4
 import pytest
 from pypdf import PdfReader
 
+from billing import clock
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.chains import ChainRepository
+from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing.services.audit import audit_stretch, stretches
 from functions.documents.pdf.render import render
-from tests.integration.billing import audited, have_lanes
+from tests.integration.billing import Runs, audited, charge, give_back, have_lanes, untaxed
 from tests.integration.conftest import Invoker
 from tests.integration.post import Post, post  # noqa: F401 - a fixture
-from tests.integration.test_fiscal_records import put_org, refuse, switch_on
+from tests.integration.test_fiscal_records import put_org, refuse, switch_on, whole
 
 
 def test_mails_and_links_of_before_the_switch_are_as_they_were(
@@ -116,3 +120,60 @@ def test_what_is_corrected_during_an_audit_is_no_fault(billed: Invoker) -> None:
         assert billed("verifactu_correct", body, invoiceId=invoices[step]).status == 201
 
     _audited_while(billed, correct)
+
+
+def _sell_to_america(invoke: Invoker, tax_id: str) -> None:
+    address = {"street": "1 Main St", "postal_code": "10118", "city": "New York", "country": "US"}
+    account = invoke("billing_info_get_account").json
+    account |= {"address": address, "country": "US", "state_id": None, "tax_id": tax_id}
+    answer = invoke("billing_info_put_account", json.dumps(account))
+    assert answer.status == 204, answer
+
+
+def test_what_named_a_tax_id_that_is_too_long_is_credited_once_the_profile_has_another(
+    billed: Invoker, runs: Runs
+) -> None:
+    assert put_org(billed).status == 204
+    _sell_to_america(billed, "1" * 26)
+    movement_id = charge(billed, amount=untaxed(100_00))
+    assert runs.run(until="2026-12-01")["failures"] == []
+    give_back(billed, movement_id, amount=untaxed(10_00))
+    switch_on(billed)
+
+    [failure] = runs.run(until="2027-01-01")["failures"]
+    _sell_to_america(billed, "12-3456789")
+    run = runs.run(until="2027-01-01")
+    note = billed("invoices_credit", invoiceId="1")
+
+    assert failure["code"] == "TAX_ID_REQUIRED"
+    assert "correct it in the profile of account 100001" in failure["message"]
+    assert (run["invoices_issued"], run["failures"], note.status) == (1, [], 201)
+    said = [kept.record.declaration for kept in whole(billed)]
+    assert [(each.type, each.recipient and each.recipient.id) for each in said] == [
+        ("R1", "123456789")
+    ] * 2
+    assert audited(billed.org_id) == 3
+
+
+def test_what_was_charged_at_a_rate_of_its_time_is_credited_as_of_that_time(
+    billed: Invoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.domain.vat.check_rate", lambda *_: None)  # as version 1.0 did
+    monkeypatch.setattr(clock, "now", lambda: datetime(2024, 9, 16, tzinfo=UTC))
+    assert put_org(billed).status == 204
+    account = billed("billing_info_get_account").json | {"billing_day": 10}
+    assert billed("billing_info_put_account", json.dumps(account)).status == 204
+    tax = {"type": "IVA", "percentage": 5}
+    lines = [{"description": "Aceite", "quantity": 1, "unit_price": 100, "tax": tax}]
+    assert billed("invoices_create", {"lines": lines}).status == 201
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    switch_on(billed)
+
+    note = billed("invoices_credit", invoiceId="1")
+    assert note.status == 201, note
+    refuse(billed)
+    corrected = billed("verifactu_correct", invoiceId=note.json["id"])
+
+    assert corrected.status == 201, corrected
+    records = FiscalRecordRepository().list_of(InvoiceKey(billed.org_id, "100001", 2))
+    assert [each.record.declaration.operation_date for each in records] == [date(2024, 9, 16)] * 2

@@ -17,8 +17,19 @@ from billing.domain.errors import (
 )
 from billing.domain.invoices import InvoiceKind, InvoiceSummary, IssuedInvoice, Line
 from billing.domain.money import Money
+from billing.domain.parties import Account, FiscalRegime
 from billing.domain.tax import NO_TAX, Tax, TaxType
-from tests.sample_invoices import BUYER, IVA, IVA_10, SELLER, invoice, line
+from tests.sample_invoices import (
+    AMERICAN,
+    BUYER,
+    CEUTAN,
+    GERMAN,
+    IVA,
+    IVA_10,
+    SELLER,
+    invoice,
+    line,
+)
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 ODD = Tax(TaxType.VAT, Decimal("5.2"))
@@ -55,6 +66,31 @@ def test_mirrors_the_lines_of_a_whole_invoice() -> None:
     assert note.draft.corrects.number == issued.number
     assert after.left == Money.zero("EUR")
     assert after.summary.is_fully_credited
+
+
+@pytest.mark.parametrize(
+    ("was", "regime", "today", "named"),
+    [
+        pytest.param("1" * 21, "VERIFACTU", AMERICAN, "12-3456789", id="too long"),
+        pytest.param("1" * 20, "VERIFACTU", AMERICAN, "1" * 20, id="as it was"),
+        pytest.param("1" * 21, "NONE", AMERICAN, "1" * 21, id="not declared"),
+        pytest.param("1" * 21, "VERIFACTU", GERMAN, "1" * 21, id="of another country"),
+        pytest.param(
+            "1" * 21, "VERIFACTU", replace(AMERICAN, tax_id=None), "1" * 21, id="none today"
+        ),
+    ],
+)
+def test_names_the_buyer_as_the_invoice_does_if_that_can_be_declared(
+    was: str, regime: str, today: Account, named: str
+) -> None:
+    issued = invoice(line(tax=NO_TAX), buyer=replace(AMERICAN, name="Ada", tax_id=was))
+    org = replace(SELLER, fiscal_regime=FiscalRegime(regime))
+    original = _creditable(issued)
+
+    buyer = CreditNote.of(original, original.all_left(), org, today, "Credit").draft.buyer
+
+    renamed = today.name if named == today.tax_id else "Ada"
+    assert (buyer.tax_id, buyer.name, buyer.country) == (named, renamed, "US")
 
 
 def test_says_a_part_as_one_amount() -> None:
@@ -132,6 +168,28 @@ def test_what_was_reserved_and_released_can_be_credited_again() -> None:
     released = creditable.reserve(1, Money(300, "EUR")).release(1, Money(300, "EUR"))
 
     assert (released.reserved, released.left) == ({}, creditable.left)
+
+
+@pytest.mark.parametrize(("seller", "most"), [("ES", 12), ("IE", 13)])
+def test_refunds_that_wait_come_to_no_more_rates_than_a_record_holds(
+    seller: str, most: int
+) -> None:
+    rates = [Tax(TaxType.IPSI, Decimal(number)) for number in range(1, 14)]
+    issued = invoice(*(line("Plan", "1", "10", tax) for tax in rates), buyer=CEUTAN)
+    place = replace(SELLER.address, country=seller)
+    issued = replace(issued, seller=replace(SELLER, address=place))
+    creditable, cent = _creditable(issued), Money(1, "EUR")
+    for number in range(1, most + 1):
+        creditable = creditable.reserve(number, cent)
+
+    again = creditable.reserve(1, cent).release(1, cent).reserve(1, cent, cent)
+
+    assert len(again.reserved) == most
+    if most < 13:
+        assert creditable.refundable_net(13) == Money(0, "EUR")
+        with pytest.raises(RefundNotCreditableError, match="after the next billing run"):
+            creditable.reserve(13, cent)
+        creditable.release(1, cent).reserve(13, cent)
 
 
 def test_a_refunds_credit_note_takes_what_was_reserved() -> None:

@@ -33,6 +33,7 @@ from billing.domain.issuing import AccountEnd, Ends, Journal, RegimeChangedError
 from billing.domain.money import Money
 from billing.domain.numbering import LANE, ChainEnd
 from billing.domain.parties import Account, Address, FiscalRegime, FiscalService, Org
+from billing.domain.periods import BillingPeriod
 from billing.domain.tax import NO_TAX, Tax, TaxType, VatCategory, tax_totals
 from billing.domain.tax_rates import NO_OWN_RATES
 from billing.domain.vat import Supply
@@ -42,6 +43,7 @@ from billing.domain.verifactu import (
     FiscalSetting,
     System,
     chained,
+    day_of_operation,
     declare,
     fingerprint,
     qr_url,
@@ -335,12 +337,44 @@ def test_rates_of_iva_are_those_of_the_day(
             declare(document)
 
 
+SEPTEMBER = LinePeriod(date(2024, 9, 1), date(2024, 9, 30))
+
+
+@pytest.mark.parametrize(
+    ("percentage", "issued", "period", "said"),
+    [
+        pytest.param("5", date(2024, 9, 16), None, date(2024, 9, 16), id="of its time"),
+        pytest.param("5", date(2024, 10, 1), SEPTEMBER, date(2024, 9, 30), id="in arrears"),
+        pytest.param("5", date(2024, 10, 1), None, None, id="after its time"),
+        pytest.param("21", date(2024, 9, 16), None, date(2026, 2, 28), id="of today"),
+    ],
+)
+def test_a_credit_note_is_of_the_day_of_its_invoice_where_only_that_had_its_rate(
+    percentage: str, issued: date, period: LinePeriod | None, said: date | None
+) -> None:
+    original = replace(bought("10", period=period), issue_date=issued)
+    tax = replace(original.lines[0].tax, percentage=Decimal(percentage))
+    cycle = BillingPeriod(issued_at := datetime(2024, 9, 16, tzinfo=UTC), NOW)
+    original = replace(original, cycle=cycle, issued_at=issued_at)
+    note = bought("10")  # of February 2026
+    note = replace(note, kind=InvoiceKind.CREDIT_NOTE, taxes=tax_totals([(tax, -note.net)]))
+
+    if said:
+        assert declare(note, original_day=day_of_operation(original)).operation_date == said
+    else:
+        with pytest.raises(InvalidRequestError, match="no rate of IVA"):
+            declare(note, original_day=day_of_operation(original))
+
+
 def test_refuses_more_than_twelve_rows() -> None:
     rates = [rate("IPSI", str(number)) for number in range(1, 14)]
 
     declare(supplied(CEUTA, CEUTAN, *rates[:12]))
-    with pytest.raises(InvalidRequestError, match="13 rates"):
-        declare(supplied(CEUTA, CEUTAN, *rates))
+    too_many = supplied(CEUTA, CEUTAN, *rates)
+    with pytest.raises(InvalidRequestError, match=r"13 rates .* divide them"):
+        declare(too_many)
+    with pytest.raises(InvalidRequestError, match=r"13 rates .* some of them at a time"):
+        declare(replace(too_many, kind=InvoiceKind.CREDIT_NOTE))
 
 
 def test_amounts_are_in_euros_at_the_rate_of_the_document() -> None:

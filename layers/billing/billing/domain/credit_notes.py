@@ -35,6 +35,7 @@ from billing.domain.money import Money
 from billing.domain.parties import Account, Org
 from billing.domain.periods import BillingPeriod
 from billing.domain.tax import TaxTotal, tax_totals
+from billing.domain.verifactu import MAX_ROWS, day_of_operation, is_named_as_declared, rows_of
 
 MAX_CORRECTIONS = 100
 """Credit notes that an invoice names; the text of their numbers would else outgrow its item."""
@@ -95,9 +96,10 @@ class Creditable:
         """
         Return the largest net amount of a line that a refund can still reserve.
 
-        It is zero for an erased invoice: a credit note would have no texts.
+        It is zero for an erased invoice: a credit note would have no texts; and where a fiscal
+        record of the credit note would have no room for one more rate of tax.
         """
-        if self.invoice.erased:
+        if self.invoice.erased or not self._has_row_for(number):
             return Money.zero(self.invoice.currency)
         taken = _plus(self.credited, self.reserved)
         left_in_all = self.summary.net - sum(taken.values(), Money.zero(self.invoice.currency))
@@ -116,8 +118,15 @@ class Creditable:
         Reserve a net amount of a line for a refund.
 
         What the same refund had reserved and freed before it can always have again. Raise
-        RefundNotCreditableError where less is left of the line or of the whole invoice.
+        RefundNotCreditableError where less is left of the line or of the whole invoice, or there
+        are too many rates of tax for one credit note.
         """
+        if not freed and not self._has_row_for(number):
+            raise RefundNotCreditableError(
+                f"The refunds of invoice {self.invoice.number} that wait for a billing run have "
+                f"{MAX_ROWS} rates of tax, and its credit note cannot have more: send this one "
+                "after the next billing run."
+            )
         left = max(self.refundable_net(number), freed or Money.zero(net.currency))
         if left < net:
             raise RefundNotCreditableError(
@@ -221,6 +230,13 @@ class Creditable:
     def _gross_in_all(self, nets: Nets) -> Money:
         return gross_of(self._tax_totals(nets), self.invoice.currency)
 
+    def _has_row_for(self, number: int) -> bool:
+        """Return whether a line's tax fits with all that is reserved, for a seller in Spain."""
+        seller, lines = self.invoice.seller, self.invoice.lines
+        taxes = {lines[each - 1].tax for each in (*self.reserved, number)}
+        is_in_spain = seller.address.country == "ES"
+        return not is_in_spain or rows_of(taxes, seller, self.invoice.buyer) <= MAX_ROWS
+
     def _rest(self, number: int) -> Money:
         net = self.invoice.lines[number - 1].net
         nothing = Money.zero(net.currency)
@@ -270,7 +286,7 @@ class CreditNote:
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,
             seller=org,
-            buyer=_as_named(invoice, account),
+            buyer=_as_named(invoice, account, org),
             currency=invoice.currency,
             description=description,
             cycle=cycle or invoice.cycle,
@@ -279,6 +295,7 @@ class CreditNote:
             taxes=tuple(taxes),
             corrects=CorrectedInvoice(invoice.key.ordinal, invoice.number, invoice.issue_date),
             conversion=original.conversion_of(nets),
+            original_day=day_of_operation(invoice),
         )
         return cls(original, nets, draft, is_reserved)
 
@@ -310,23 +327,22 @@ class CreditNote:
         return self.original.summary.settlement.plus_credit(-self.draft.gross)
 
 
-def _as_named(original: IssuedInvoice, account: Account) -> Account:
+def _as_named(original: IssuedInvoice, account: Account, org: Org) -> Account:
     """
     Return the account as an original names its buyer; as it is today, where that was erased.
 
     A tax id belongs to a name and a country: where the account has moved to another one since,
-    the address is that of the original, too.
+    the address is that of the original, too. One that cannot be declared gives way to today's, and
+    so does the name, if the country is the same.
     """
     if original.erased:
         return account
     buyer = original.buyer
-    named = replace(
-        account,
-        name=buyer.name,
-        company_name=buyer.company_name,
-        tax_id=buyer.tax_id,
-        buyer_reference=buyer.buyer_reference,
-    )
+    named = replace(account, buyer_reference=buyer.buyer_reference)
+    is_corrected = account.tax_id is not None and account.country == buyer.country
+    if org.is_declared and is_corrected and not is_named_as_declared(original):
+        return named
+    named = replace(named, name=buyer.name, company_name=buyer.company_name, tax_id=buyer.tax_id)
     if buyer.country == account.country:
         return named
     return replace(named, address=buyer.address, country=buyer.country, state_id=buyer.state_id)

@@ -492,9 +492,11 @@ class Draft(Content):
     A document before it has a number and a date.
 
     Without a `due_date` it is due by the buyer's payment term, a credit note at once.
+    `original_day` is the day of the operation that a credit note corrects.
     """
 
     due_date: date | None = None
+    original_day: date | None = None
     credit_reason: CreditReason = CreditReason.REFUND
 
     def __post_init__(self) -> None:

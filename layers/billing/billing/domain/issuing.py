@@ -148,7 +148,7 @@ class Journal:
             return invoice, None
         if self.fiscal is None:
             raise FiscalRegimeError(NO_PRODUCER)
-        said = declare(invoice, draft.credit_reason)
+        said = declare(invoice, draft.credit_reason, draft.original_day)
         record = chained(said, self.ends.fiscal, self.fiscal, self.now, self.org.time_zone)
         self.ends.fiscal = record.end
         return replace(invoice, fiscal=summary_of(said, self.fiscal.service)), record

@@ -448,17 +448,21 @@ def check_switch(org: Org, last_issue: date | None, end: FiscalEnd, today: date)
 # ---------------------------------------------------------------- a document → what is declared
 
 
-def declare(invoice: IssuedInvoice, reason: CreditReason = CreditReason.REFUND) -> Declaration:
+def declare(
+    invoice: IssuedInvoice,
+    reason: CreditReason = CreditReason.REFUND,
+    original_day: date | None = None,
+) -> Declaration:
     """
     Return what is declared of a document.
 
-    Raise InvalidRequestError where the agency would refuse it, TaxIdRequiredError where only the
-    buyer's tax id is missing.
+    `original_day` is the day of the operation that a credit note corrects. Raise
+    InvalidRequestError where the agency would refuse it, TaxIdRequiredError where only the buyer's
+    tax id is missing.
     """
     rows = _rows(invoice)
     recipient = _recipient(invoice)
     is_credit = invoice.kind is InvoiceKind.CREDIT_NOTE
-    operation_date = _operation_date(invoice)
     corrects = invoice.corrects
     said = Declaration(
         seller_tax_id=spanish_tax_id(invoice.seller.tax_id) or "",
@@ -467,7 +471,7 @@ def declare(invoice: IssuedInvoice, reason: CreditReason = CreditReason.REFUND) 
         issue_date=invoice.issue_date,
         type=_type(reason, is_credit=is_credit, is_identified=recipient is not None),
         corrects=CorrectedDocument(corrects.number, corrects.issue_date) if corrects else None,
-        operation_date=operation_date,
+        operation_date=_operation_date(invoice, rows, original_day),
         description=cut(invoice.description, 500) or invoice.number,
         without_recipient=recipient is None and all(row.treatment == "N2" for row in rows),
         recipient=recipient,
@@ -490,16 +494,27 @@ def _type(reason: CreditReason, *, is_credit: bool, is_identified: bool) -> Reco
     return RecordType.OTHER_CREDIT if reason is CreditReason.OTHER else RecordType.REFUND
 
 
-def _operation_date(invoice: IssuedInvoice) -> date | None:
-    """
-    Return the last day of the supply where that is before the day of issue.
-
-    One that became too old for the agency since it was charged is left out, as the document has to
-    be issued all the same.
-    """
+def day_of_operation(invoice: IssuedInvoice) -> date:
+    """Return the day of the operation: the last of the supply, or that of issue before it."""
     period = supply_period(invoice)
+    return min(period.end, invoice.issue_date) if period else invoice.issue_date
+
+
+def _operation_date(
+    invoice: IssuedInvoice, rows: Iterable[TaxRow], original_day: date | None
+) -> date | None:
+    """
+    Return the day of the operation where that is before the day of issue.
+
+    For a credit note it is the original's where the rates were those of that day alone. One that
+    became too old for the agency since it was charged is left out, as the document has to be
+    issued all the same.
+    """
+    day = day_of_operation(invoice)
+    if original_day and not all(_is_rate(row, day) for row in rows):
+        day = original_day
     oldest = years_before(invoice.issue_date, OLDEST_YEARS)
-    return period.end if period and oldest <= period.end < invoice.issue_date else None
+    return day if oldest <= day < invoice.issue_date else None
 
 
 def _check(said: Declaration, invoice: IssuedInvoice) -> None:
@@ -508,10 +523,11 @@ def _check(said: Declaration, invoice: IssuedInvoice) -> None:
             "issue_date", f"the tax agency takes no document issued before {FIRST_DAY}"
         )
     if len(said.rows) > MAX_ROWS:
+        cure = "credit some of them at a time" if said.is_credit else "divide them"
         raise InvalidRequestError.of(
             "lines",
             f"they come to {len(said.rows)} rates and kinds of tax, and the tax agency takes "
-            f"{MAX_ROWS} in a document: divide them",
+            f"{MAX_ROWS} in a document: {cure}",
         )
     _check_rates(said)
     amounts = [said.total, said.tax, *(row.base for row in said.rows)]
@@ -533,15 +549,18 @@ def _check_rates(said: Declaration) -> None:
     """Check that each rate of IVA was one on the day of the operation."""
     on = said.operation_date or said.issue_date
     for row in said.rows:
-        if row.treatment != "S1" or row.rate is None:
+        if _is_rate(row, on):
             continue
         if row.tax != _IVA:
-            if row.rate != round(row.rate, 2):
-                raise InvalidRequestError.of("tax.percentage", "has more than two decimals")
-        elif not is_rate_of_iva(row.rate, on):
-            raise InvalidRequestError.of(
-                "tax.percentage", f"{row.rate:f} % was no rate of IVA on {on}"
-            )
+            raise InvalidRequestError.of("tax.percentage", "has more than two decimals")
+        raise InvalidRequestError.of("tax.percentage", f"{row.rate:f} % was no rate of IVA on {on}")
+
+
+def _is_rate(row: TaxRow, on: date) -> bool:
+    """Return whether the agency takes the rate of a row for an operation of a day."""
+    if row.treatment != "S1" or row.rate is None:
+        return True
+    return is_rate_of_iva(row.rate, on) if row.tax == _IVA else row.rate == round(row.rate, 2)
 
 
 def is_rate_of_iva(rate: Decimal, on: date) -> bool:
@@ -695,6 +714,15 @@ def _recipient(invoice: IssuedInvoice) -> Recipient | None:
         return Recipient(name, id_type=IdType.VAT_NUMBER, id=number)
     country = _COUNTRIES.get(buyer.country, buyer.country)
     return Recipient(name, id_type=IdType.NATIONAL_ID, id=_foreign_id(buyer), country=country)
+
+
+def is_named_as_declared(invoice: IssuedInvoice) -> bool:
+    """Return whether the agency takes a document's buyer as the document names it."""
+    try:
+        _recipient(invoice)
+    except TaxIdRequiredError:
+        return False
+    return True
 
 
 def identified_by(said: Declaration, id_type: IdType, buyer: Account) -> Declaration:

@@ -90,9 +90,12 @@ def correct_fiscal_record(
         invoice, _ = invoices.get(key)
         if invoice.erased:
             raise ErasedError
-        is_other = latest.record.declaration.type is RecordType.OTHER_CREDIT
+        declared = latest.record.declaration
+        is_other = declared.type is RecordType.OTHER_CREDIT
         said = declare(
-            _as_known(invoice, account), CreditReason.OTHER if is_other else CreditReason.REFUND
+            _as_known(invoice, account),
+            CreditReason.OTHER if is_other else CreditReason.REFUND,
+            declared.operation_date,
         )
         amendment = Amendment(
             is_known=any(each.state in _ACCEPTED for each in before),
