@@ -9,6 +9,7 @@ from typing import Any
 from billing import clock, config
 from billing.domain.events import Event, EventType
 from billing.domain.parties import FiscalRegime
+from billing.domain.periods import local_date
 from billing.domain.verifactu import AgencyError, RecordState, Verdict
 from billing.domain.webhooks import Delivery
 from billing.persistence.accounts import put_org
@@ -109,7 +110,9 @@ def switch(org_id: str, regime: FiscalRegime) -> None:
     org, version = orgs.get(org_id)
     switched = replace(org, fiscal_regime=regime)
     # Without what keeps series apart: all stories are told of one taxpayer.
-    lanes = orgs.lane_writes(switched, orgs.find_lanes(org_id))
+    lanes = orgs.lane_writes(
+        switched, orgs.find_lanes(org_id, local_date(clock.now(), org.time_zone))
+    )
     transact([*put_org(config.accounts_table(), switched, version), *lanes])
 
 

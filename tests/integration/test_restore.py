@@ -24,6 +24,9 @@ TABLES = [
     if resource["Type"] == "AWS::DynamoDB::Table"
 ]
 
+SWITCHED_OFF = "it has no fiscal record, and documents before it that year have"
+"""The one fault of every story: it switches VERIFACTU off within a year, which no org can."""
+
 
 @pytest.fixture
 def told(aws: None, org_id: str) -> Story:
@@ -60,13 +63,13 @@ def test_backups_come_back_in_a_new_stack_where_the_audit_passes(
 
     assert len(audited) > 1
     assert _audited(told.invoke.org_id) == audited
-    assert not any(faults for _, faults in audited)
+    assert {fault for _, faults in audited for fault in faults} == {SWITCHED_OFF}
     assert _answers(told) == before
     # What came after the backup is lost, and its number is given to the next document.
     assert told.invoke("invoices_create", {"external_invoice_unique_id": "next"}).status == 201
     after = _audited(told.invoke.org_id)
     assert len(after) == len(audited) + 1
-    assert not any(faults for _, faults in after)
+    assert {fault for _, faults in after for fault in faults} == {SWITCHED_OFF}
 
 
 def test_a_lost_item_is_noticed_after_a_restore(
@@ -76,7 +79,9 @@ def test_a_lost_item_is_noticed_after_a_restore(
     copy(table, new_stack["INVOICES_TABLE"])
 
     monkeypatch.setenv("INVOICES_TABLE", new_stack["INVOICES_TABLE"])
-    assert not any(faults for _, faults in _audited(told.invoke.org_id))
+    assert {fault for _, faults in _audited(told.invoke.org_id) for fault in faults} == {
+        SWITCHED_OFF
+    }
 
     pages = (
         _client()
@@ -94,7 +99,7 @@ def test_a_lost_item_is_noticed_after_a_restore(
     key = {name: document[name] for name in ("pk", "sk")}
     _client().delete_item(TableName=new_stack["INVOICES_TABLE"], Key=key)
 
-    assert any(faults for _, faults in _audited(told.invoke.org_id))
+    assert any({*faults} - {SWITCHED_OFF} for _, faults in _audited(told.invoke.org_id))
 
 
 def test_the_page_names_the_tables_and_the_tool() -> None:

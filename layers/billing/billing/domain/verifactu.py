@@ -219,7 +219,7 @@ class FiscalEnd:
 @dataclass(frozen=True, slots=True)
 class FiscalLanes:
     """
-    The lanes of an org as a switch of its regime finds them: the last position of each.
+    The lanes of an org as a switch of its regime finds them today: the last position of each.
 
     `last_issue` is the day of the newest document, and `end` that of the fiscal records.
     """
@@ -227,6 +227,7 @@ class FiscalLanes:
     positions: Mapping[str, int]
     last_issue: date | None
     end: FiscalEnd
+    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,19 +427,20 @@ def check_seller(org: Org, system: System | None) -> None:
         raise FiscalRegimeError(NO_PRODUCER)
 
 
-def check_switch(org: Org, last_issue: date | None, end: FiscalEnd, today: date) -> None:
+def check_switch(org: Org, lanes: FiscalLanes) -> None:
     """
     Check that an org can change its fiscal regime today.
 
     Who sends records does so to the end of the year: off is only possible before the first
-    document of another year. Raise FiscalRegimeError where it cannot.
+    one that is declared in another year. Raise FiscalRegimeError where it cannot.
     """
+    today, last = lanes.today, lanes.end.link
     if org.is_declared:
-        if last_issue and last_issue > today:
+        if lanes.last_issue and lanes.last_issue > today:
             raise FiscalRegimeError(
-                f"the last document is dated {last_issue}; VERIFACTU can begin on that day"
+                f"the last document is dated {lanes.last_issue}; VERIFACTU can begin on that day"
             )
-    elif end.position and last_issue and last_issue.year >= today.year:
+    elif last and last.issue_date.year >= today.year:
         raise FiscalRegimeError(
             f"VERIFACTU ends with a year: documents of {today.year} are declared already. Switch "
             f"it off from 1 January {today.year + 1} on, before the first document of that year."

@@ -6,6 +6,7 @@ How an org's own profile is written, in the accounts' table; accounts.py has its
                                           taxpayer, for ever
 """
 
+from datetime import date
 from typing import Any
 
 from billing import config
@@ -48,8 +49,8 @@ class OrgRepository:
         item = get_item(self._table, org_key(org_id))
         return (org_of(item), version_of(item)) if item else (None, 0)
 
-    def find_lanes(self, org_id: str) -> FiscalLanes:
-        """Read the ends of an org's lanes, which a switch of its fiscal regime writes."""
+    def find_lanes(self, org_id: str, today: date) -> FiscalLanes:
+        """Read the ends of an org's lanes, which a switch of its fiscal regime writes today."""
         pk = {":pk": {"S": lane_key(org_id, LANE.letter)[0]}}
         lanes = {item["sk"]["S"]: item for item in query(self._invoices, "pk = :pk", pk)}
         days = [date_of(item, "issue_date") for item in lanes.values()]
@@ -57,6 +58,7 @@ class OrgRepository:
             positions={letter: int_of(item, "last_position") for letter, item in lanes.items()},
             last_issue=max((day for day in days if day), default=None),
             end=to_fiscal_end(lanes.get(LANE.letter, {})),
+            today=today,
         )
 
     def replace(
@@ -103,10 +105,14 @@ class OrgRepository:
         """
         Return the writes of a switch into the ends of all lanes that an org ever had.
 
-        What is being issued meanwhile depends on them, or else on the profile: it starts again.
+        What is being issued meanwhile depends on them, or else on the profile: it starts again,
+        and where nothing is declared any more, it is dated on the day of the switch at the
+        earliest, as all of the year before is declared.
         """
-        regime = {":regime": {"S": org.fiscal_regime.value}} if org.is_declared else {}
-        change = "SET fiscal_regime = :regime" if org.is_declared else "REMOVE fiscal_regime"
+        if org.is_declared:
+            change, named = "SET fiscal_regime = :now", org.fiscal_regime.value
+        else:
+            change, named = "SET issue_date = :now REMOVE fiscal_regime", lanes.today.isoformat()
         writes = []
         for letter in LETTERS[: org.most_lanes]:
             key = lane_key(org.id, letter)
@@ -116,7 +122,9 @@ class OrgRepository:
             expected: dict[str, int | str | None] = {"last_position": lanes.positions[letter]}
             if letter == LANE.letter:
                 expected["fiscal_position"] = lanes.end.position or None
-            writes.append(update(self._invoices, key, change, regime, expected=expected))
+            writes.append(
+                update(self._invoices, key, change, {":now": {"S": named}}, expected=expected)
+            )
         return writes
 
     def _fiscal_series(self, org: Org) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from billing import deadline
@@ -17,7 +17,7 @@ from billing.domain.versions import check_version
 class Orgs(Protocol):
     def find(self, org_id: str) -> tuple[Org | None, int]: ...
 
-    def find_lanes(self, org_id: str) -> FiscalLanes: ...
+    def find_lanes(self, org_id: str, today: date) -> FiscalLanes: ...
 
     def replace(
         self, org: Org, known: Org | None, version: int, switched: FiscalLanes | None = None
@@ -74,9 +74,10 @@ def replace_org(
                 "numbers with one more letter",
             )
         former = known.fiscal_regime if known else FiscalRegime.NONE
-        lanes = orgs.find_lanes(org.id) if former is not org.fiscal_regime else None
-        if lanes:
-            check_switch(org, lanes.last_issue, lanes.end, local_date(now, org.time_zone))
+        lanes = None
+        if former is not org.fiscal_regime:
+            lanes = orgs.find_lanes(org.id, local_date(now, org.time_zone))
+            check_switch(org, lanes)
         orgs.replace(asked, known, version, lanes)
         return version + 1
 
