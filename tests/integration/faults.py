@@ -299,7 +299,7 @@ class Killed(BaseException):
 
 @contextmanager
 def dying(nth: int, is_sent: bool) -> Iterator[Callable[[], bool]]:
-    """End the process at the nth call to AWS, before it is sent or after; tell whether it ended."""
+    """End the process at the nth call to AWS, before or after it is sent; return whether it did."""
     calls = 0
 
     def interfere(client: Any, request: Any) -> None:

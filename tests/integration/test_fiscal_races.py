@@ -1,4 +1,4 @@
-"""Whoever declares documents of an org at the same time as others: it is one chain."""
+"""Documents of an org that are declared at the same time are in one chain."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

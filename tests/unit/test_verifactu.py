@@ -40,9 +40,12 @@ from billing.domain.vat import Supply
 from billing.domain.verifactu import (
     Amendment,
     FiscalEnd,
+    FiscalLanes,
     FiscalSetting,
+    Link,
     System,
     chained,
+    check_switch,
     day_of_operation,
     declare,
     fingerprint,
@@ -529,3 +532,17 @@ def test_a_document_keeps_what_it_says_of_its_record() -> None:
     document = replace(bought("10"), fiscal=summary)
 
     assert read_record(write_record(document, "salt")).fiscal == summary
+
+
+@pytest.mark.parametrize(("declared_on", "is_free"), [("2026-12-31", True), ("2027-01-02", False)])
+def test_who_declared_nothing_this_year_switches_off(declared_on: str, is_free: bool) -> None:
+    """Also where it was switched off and on again this year, and other documents are there."""
+    end = FiscalEnd(1, Link("F2026-000001", date.fromisoformat(declared_on), "0" * 64))
+    today = date(2027, 1, 3)
+    lanes = FiscalLanes({"A": 2}, last_issue=date(2027, 1, 2), end=end, today=today)
+
+    if is_free:
+        check_switch(SELLER, lanes)
+    else:
+        with pytest.raises(FiscalRegimeError, match="Switch it off from 1 January 2028"):
+            check_switch(SELLER, lanes)

@@ -170,7 +170,7 @@ class FiscalRecordRepository:
         """
         Write a record that takes the place of the latest of a document's records.
 
-        `before` are all of them, as they were read; `is_sent` tells whether it is to be sent. Raise
+        `before` are all of them, as they were read; `is_sent` says whether it is to be sent. Raise
         ContentionError where another record is the last of the chain by now, or the agency has
         answered meanwhile, or the document was erased.
         """
