@@ -23,7 +23,7 @@ from billing.domain.issuing import Journal
 from billing.domain.parties import FiscalRegime
 from billing.persistence.accounts import AccountRepository
 from billing.persistence.chains import ChainRepository
-from billing.persistence.dynamodb import key_of
+from billing.persistence.dynamodb import bytes_of, key_of
 from billing.persistence.fiscal_senders import SenderRepository
 from billing.persistence.invoices import InvoiceRepository
 from billing.persistence.orgs import OrgRepository
@@ -658,7 +658,7 @@ def _rewrite(
 ) -> None:
     key = key_of((f"invoice#{invoke.org_id}#100001#{ordinal}", "document"))
     item = dynamodb().get_item(TableName=config.invoices_table(), Key=key)["Item"]
-    record, personal = zlib.decompress(item["record"]["B"]).split(b"\n")
+    record, personal = zlib.decompress(bytes_of(item, "record")).split(b"\n")
     lines = {"record": record, "personal": personal}
     changed = json.loads(lines[part])
     change(changed)
@@ -670,7 +670,7 @@ def _rewrite(
 def _record(invoke: Invoker, ordinal: int) -> dict[str, Any]:
     key = key_of((f"invoice#{invoke.org_id}#100001#{ordinal}", "document"))
     item = dynamodb().get_item(TableName=config.invoices_table(), Key=key)["Item"]
-    record: dict[str, Any] = json.loads(zlib.decompress(item["record"]["B"]).split(b"\n")[0])
+    record: dict[str, Any] = json.loads(zlib.decompress(bytes_of(item, "record")).split(b"\n")[0])
     return record
 
 

@@ -16,6 +16,7 @@ from billing.domain import cycle_invoices
 from billing.domain.errors import ErasedError
 from billing.domain.invoices import InvoiceKey
 from billing.persistence.chains import ChainRepository
+from billing.persistence.dynamodb import bytes_of
 from billing.persistence.invoices import InvoiceRepository
 from billing.services.audit import audit_invoices
 from billing.services.erase_documents import RENDER_SECONDS
@@ -403,10 +404,10 @@ def _traces(invoke: Invoker, ordinal: int) -> set[str]:
     """Return which personal texts the tables have in a document's items."""
     texts = []
     for item in _items(invoke, ordinal):
-        record = item.pop("record", None)
-        texts.append(
-            zlib.decompress(record["B"]).decode() if record else json.dumps(item, default=str)
-        )
+        if "record" in item:
+            texts.append(zlib.decompress(bytes_of(item, "record")).decode())
+        else:
+            texts.append(json.dumps(item))
     whole = "\n".join(texts)
     assert whole
     assert ("Secret-" in whole) == ("Secret line" in whole)

@@ -86,11 +86,12 @@ def test_each_request_is_a_line_without_any_value(
         billed.org_id,
         answers[0].headers["x-request-id"],
     )
+    assert found["correlation_id"] == found["trace_id"]
     assert found["token_id"]
     assert refused["token_id"]
     assert 0 <= found["ms"] < 20_000
     assert "org_id" not in unknown
-    ours = {"method", "route", "status", "ms", "trace_id", "org_id", "token_id"}
+    ours = {"method", "route", "status", "ms", "trace_id", "org_id", "token_id", "correlation_id"}
     assert set(found) - set(_plain_line()) == ours
 
 

@@ -9,7 +9,6 @@ the release's name and is then never written again.
 
 import json
 import os
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,7 +46,7 @@ def test_record(aws: None) -> None:
     story = Story(Invoker(org_id))
     refused = [name for name in in_order() if story.tell(name).status >= 300]
     items = {
-        setting: [_to_json(item) for item in _items(table) if org_id in json.dumps(_to_json(item))]
+        setting: [item for item in _items(table) if org_id in json.dumps(item)]
         for setting, table in _tables().items()
     }
     answers = {name: _answer(story.invoke, name, story.known) for name in _read_requests()}
@@ -73,7 +72,7 @@ def old(request: pytest.FixtureRequest, aws: None, monkeypatch: pytest.MonkeyPat
     _empty(old["org_id"])
     for setting, items in old["items"].items():
         for item in items:
-            _client().put_item(TableName=os.environ[setting], Item=_from_json(item))
+            _client().put_item(TableName=os.environ[setting], Item=item)
     return old
 
 
@@ -150,28 +149,10 @@ def _items(table: str) -> Iterator[Json]:
 def _empty(org_id: str) -> None:
     for table in _tables().values():
         for item in _items(table):
-            if org_id in json.dumps(_to_json(item)):
+            if org_id in json.dumps(item):
                 key = {name: item[name] for name in ("pk", "sk")}
                 _client().delete_item(TableName=table, Key=key)
 
 
 def _client() -> Any:
     return aws.dynamodb()
-
-
-def _to_json(value: Any) -> Any:
-    """Write an item; its binary values in base 64."""
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    if isinstance(value, dict):
-        return {name: _to_json(each) for name, each in value.items()}
-    return [_to_json(each) for each in value] if isinstance(value, list) else value
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: b64decode(each) if name == "B" and isinstance(each, str) else _from_json(each)
-            for name, each in value.items()
-        }
-    return [_from_json(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,7 @@
-"""What DynamoDB answers is taken as it comes: alike to what botocore would make of it."""
+"""
+What goes to DynamoDB and what comes from it is taken as it is: alike to what botocore would make
+of it, but that a binary value of an answer stays in base64.
+"""
 
 import json
 from typing import Any
@@ -6,10 +9,14 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
-from billing.aws import _PlainParser, _PlainParserFactory
+from billing.aws import _PlainParser, _PlainParserFactory, _PlainSerializer, dynamodb
+from billing.persistence.dynamodb import bytes_of
 
-ITEM = {"pk": {"S": "a"}, "n": {"N": "1"}, "none": {"NULL": True}, "record": {"B": "AAEC/w=="}}
+KEY = {"pk": {"S": "a"}, "sk": {"S": "ñ \x00 \u2028 \N{GRINNING FACE}"}}
+ITEM = {**KEY, "n": {"N": "1"}, "none": {"NULL": True}, "yes": {"BOOL": True}}
+WHOLE = {**ITEM, "record": {"B": bytes(range(256))}, "texts": {"SS": ["a", "b"]}}
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 
 
@@ -55,6 +62,63 @@ def test_understands_an_answer_as_botocore_does(
     ours = _PlainParser().parse(answer, shape)
 
     assert ours == by_botocore
+
+
+def test_a_binary_value_stays_in_base64() -> None:
+    body = b'{"Item": {"record": {"B": "AAEC/w=="}}}'
+    answer = {"status_code": 200, "headers": {}, "body": body}
+    service = botocore.session.get_session().get_service_model("dynamodb")
+    shape: Any = service.operation_model("GetItem").output_shape
+
+    by_botocore = create_parser("json").parse(answer, shape)["Item"]
+    item = _PlainParser().parse(answer, shape)["Item"]
+
+    assert item == {"record": {"B": "AAEC/w=="}}
+    assert bytes_of(item, "record") == by_botocore["record"]["B"] == b"\x00\x01\x02\xff"
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        pytest.param(
+            "GetItem", {"TableName": "t", "Key": KEY, "ConsistentRead": True}, id="a read"
+        ),
+        pytest.param("PutItem", {"TableName": "t", "Item": WHOLE}, id="an item"),
+        pytest.param(
+            "Query",
+            {"TableName": "t", "ExpressionAttributeValues": {":pk": {"S": "a"}}, "Limit": 5},
+            id="a query",
+        ),
+        pytest.param(
+            "TransactWriteItems",
+            {
+                "ClientRequestToken": "token",
+                "TransactItems": [
+                    {"Put": {"TableName": "t", "Item": WHOLE}},
+                    {"Update": {"TableName": "t", "Key": KEY, "UpdateExpression": "SET a = :a"}},
+                ],
+            },
+            id="a transaction",
+        ),
+    ],
+)
+def test_asks_as_botocore_does(operation: str, parameters: dict[str, Any]) -> None:
+    service = botocore.session.get_session().get_service_model("dynamodb")
+    model = service.operation_model(operation)
+
+    by_botocore = create_serializer("json").serialize_to_request(parameters, model)
+    ours = _PlainSerializer().serialize_to_request(parameters, model)
+
+    assert json.loads(ours.pop("body")) == json.loads(by_botocore.pop("body"))
+    assert ours == by_botocore
+
+
+def test_the_client_of_dynamodb_asks_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    client: Any = dynamodb.__wrapped__()
+
+    assert type(client._serializer) is _PlainSerializer
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>"])

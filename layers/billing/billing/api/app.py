@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -92,6 +93,7 @@ class BillingApp(APIGatewayHttpResolver):
         snapshots.prepare()
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        logger.set_correlation_id(_request_id(event))
         deadline.start(context.get_remaining_time_in_millis())
         began, facts = time.monotonic(), dict[str, str]()
         # The gateway writes header names in lower case; sam local leaves them as they were sent.
@@ -144,12 +146,18 @@ class BillingApp(APIGatewayHttpResolver):
 
         Raise NotFoundError where there is no such route, and LookupError where it declares none.
         """
-        for route in [*self._static_routes, *self._dynamic_routes]:
-            if f"{route.method} {route.openapi_path}" == route_key:
-                if route.security is None:
-                    raise LookupError(f"{route_key} declares no role")
-                return route.security[0][TOKEN] if route.security else []
-        raise NotFoundError
+        if route_key not in self._securities:
+            raise NotFoundError
+        security = self._securities[route_key]
+        if security is None:
+            raise LookupError(f"{route_key} declares no role")
+        return security[0][TOKEN] if security else []
+
+    @cached_property
+    def _securities(self) -> Mapping[str, list[dict[str, list[str]]] | None]:
+        """What each route requires, by its key. All are there when the first call comes."""
+        routes = [*self._static_routes, *self._dynamic_routes]
+        return {f"{route.method} {route.openapi_path}": route.security for route in routes}
 
     @contextmanager
     def _authorised(self, event: Mapping[str, Any], facts: dict[str, str]) -> Iterator[None]:

@@ -1,13 +1,18 @@
 """The logger of all functions: JSON lines, without anything secret."""
 
+import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from aws_lambda_powertools import Logger
 
-logger = Logger()
+# No line of ours says which thread or process wrote it: that need not be found out.
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+logger = Logger(json_serializer=lambda line: orjson.dumps(line, default=str).decode())
 
 
 class ReportedError(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from billing.domain.parties import (
@@ -92,8 +93,13 @@ def known(kind: type, record: Mapping[str, Any]) -> Record:
 
     While a new version takes over, and after it was taken back, the old one reads what it wrote.
     """
-    names = {each.name for each in fields(kind)}
+    names = _names(kind)
     return {name: value for name, value in record.items() if name in names}
+
+
+@cache
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(each.name for each in fields(kind))
 
 
 def period_record(period: BillingPeriod) -> Record:

@@ -17,9 +17,10 @@ an org fix (`tax_id`, `invoice_series`, `credit_series`) are also stored beside 
 is a `fiscal_regime` that is not NONE, so that conditions can name them.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.cycles import BillableAccount
@@ -331,5 +332,5 @@ def _put_profile(
 def _profile(item: Item | None, what: str) -> dict[str, Any]:
     if item is None:
         raise NotFoundError(f"The {what} has no billing profile. Create it with a PUT first.")
-    profile: dict[str, Any] = json.loads(item["profile"]["S"])
+    profile: dict[str, Any] = orjson.loads(item["profile"]["S"])
     return profile

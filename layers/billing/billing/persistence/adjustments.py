@@ -10,8 +10,9 @@ Adjustments, in the movements' table.
 Ids sort by time, and so do the adjustments of an account. They never change.
 """
 
-import json
 from datetime import date
+
+import orjson
 
 from billing import config
 from billing.domain.adjustments import Adjustment, AdjustmentKey, NewAdjustment
@@ -111,7 +112,7 @@ def adjustment_key(key: AdjustmentKey) -> Key:
 
 
 def to_adjustment(item: Item) -> Adjustment:
-    record: Record = json.loads(item["record"]["S"])
+    record: Record = orjson.loads(item["record"]["S"])
     return Adjustment(
         key=AdjustmentKey(record["org_id"], record["account_id"], record["id"]),
         request=NewAdjustment(

@@ -20,12 +20,13 @@ their transactions do not meet; with its last batch, a lane's counts are added t
 and lanes sort behind the failures, so that one query answers all of it.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import batched, chain, islice
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.billing_runs import (
@@ -203,7 +204,7 @@ class BillingRunRepository:
 
         def read(lane: tuple[str, str | None]) -> list[Item]:
             letter, position = lane
-            options = {"ExclusiveStartKey": json.loads(position)} if position else {}
+            options = {"ExclusiveStartKey": orjson.loads(position)} if position else {}
             items = query(
                 self._accounts,
                 "org = :org AND due_on <= :until",
@@ -290,7 +291,7 @@ class BillingRunRepository:
                 run_id=run.id,
                 number=int(item["sk"]["S"].split(SEPARATOR)[1]),
                 until=run.until,
-                account_ids=json.loads(item["accounts"]["S"]),
+                account_ids=orjson.loads(item["accounts"]["S"]),
                 lanes=run.lanes,
             )
             for item in items
@@ -340,7 +341,7 @@ def to_run(org_id: str, run_id: str, item: Item) -> BillingRun:
     """Read a run, with what is counted in its own item: lanes of which all is done."""
     listed_to = item.get("listed_to", {}).get("S")
     if "lanes" in item:
-        unlisted = json.loads(listed_to)
+        unlisted = orjson.loads(listed_to)
     else:  # of an older release, which knew one lane
         unlisted = {} if item["is_listed"]["BOOL"] else {LANE.letter: listed_to}
     return BillingRun(

@@ -3,11 +3,12 @@ The texts of charges, to be erased: descriptions of movements, adjustments and r
 usage reached. They stand in the items of those and in their copies, which get `erased_at`.
 """
 
-import json
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from itertools import batched
 from typing import Any
+
+import orjson
 
 from billing import config, deadline
 from billing.domain.adjustments import AdjustmentKey
@@ -127,7 +128,7 @@ class ChargeTextRepository:
         writes = (
             write
             for item in items
-            if json.loads(item["record"]["S"])["cycle"] in days
+            if orjson.loads(item["record"]["S"])["cycle"] in days
             for write in _without_texts(self._consumptions, item, now)
         )
         erased = 0
@@ -141,7 +142,7 @@ def _without_texts(
     table: str, item: Item, now: datetime, expected: Expected | None = None
 ) -> Iterator[Any]:
     """Return the write of an item without its texts; nothing if it has none (any more)."""
-    record = json.loads(item["record"]["S"])
+    record = orjson.loads(item["record"]["S"])
     if any(record.get(name) for name in _EMPTY):
         empty = {name: _EMPTY[name] for name in record.keys() & _EMPTY.keys()}
         erased = {"record": {"S": to_json(record | empty)}, "erased_at": {"S": instant(now)}}

@@ -14,12 +14,13 @@ they were consumed. A total moves in the transaction that stores its records, so
 any time. Version 1.0 kept totals without a treatment, under keys that end with the currency.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from heapq import merge
 from itertools import batched, islice
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.consumptions import (
@@ -265,7 +266,7 @@ def _place(item: Item) -> str:
 
 def _to_consumption(item: Item) -> Consumption:
     kind, _, consumption_id = item["sk"]["S"].split(SEPARATOR)
-    record = json.loads(item["record"]["S"])
+    record = orjson.loads(item["record"]["S"])
     currency = record["currency"]
     return Consumption(
         id=consumption_id,
@@ -291,7 +292,7 @@ def to_total(item: Item) -> ConsumptionTotal:
         type=ConsumptionType(kind),
         unit=Unit(unit),
         tax=to_tax(
-            json.loads(item["tax"]["S"])
+            orjson.loads(item["tax"]["S"])
             if "tax" in item
             else {"type": tax, "percentage": percentage}
         ),

@@ -14,11 +14,12 @@ being billed, `closing` names that one, with the documents that were planned and
 of an org's lane by it, and contains these items only.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.cycles import (
@@ -218,7 +219,7 @@ def bill_cycle(
 def to_billable_account(account: Account, version: int, item: Item) -> BillableAccount:
     """Read the open cycle of an account, and the one before it while that is being billed."""
     open_cycle = to_open_cycle(item)
-    record = json.loads(item["closing"]["S"]) if "closing" in item else None
+    record = orjson.loads(item["closing"]["S"]) if "closing" in item else None
     return BillableAccount(
         account=account,
         version=version,
@@ -268,7 +269,7 @@ def _to_documents(record: Record) -> CycleDocuments:
 def _to_closed_cycle(item: Item) -> ClosedCycle:
     return ClosedCycle(
         ends_on=date.fromisoformat(item["sk"]["S"].split(SEPARATOR)[1]),
-        documents=_to_documents(json.loads(item["documents"]["S"]))
+        documents=_to_documents(orjson.loads(item["documents"]["S"]))
         if "documents" in item
         else None,
     )

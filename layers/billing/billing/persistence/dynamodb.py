@@ -1,6 +1,7 @@
 """DynamoDB as the repositories use it: keys, batches, and transactions that can be retried."""
 
 import uuid
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -72,6 +73,11 @@ def expiring(at: datetime) -> Item:
 def int_of(item: Item, name: str) -> int:
     """Read a number; 0 where there is none."""
     return int(item[name]["N"]) if name in item else 0
+
+
+def bytes_of(item: Item, name: str) -> bytes:
+    """Read a binary value, which an answer of DynamoDB has in base64."""
+    return b64decode(item[name]["B"])
 
 
 def date_of(item: Item, name: str) -> date | None:

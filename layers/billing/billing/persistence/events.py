@@ -11,11 +11,12 @@ the new end of the feed are written in one transaction, so positions have no gap
 with twelve digits, so that they sort.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.errors import UpstreamBusyError
@@ -152,7 +153,7 @@ def org_of_feed(item: Item) -> str:
 
 
 def event_of(item: Item) -> PublishedEvent:
-    record = json.loads(item["event"]["S"])
+    record = orjson.loads(item["event"]["S"])
     return PublishedEvent(
         position=int(item["sk"]["S"]),
         published_at=to_instant(record["published_at"]),

@@ -9,9 +9,10 @@ Exchange rates, in the accounts' table.
 The rate of a day is the last one up to it, so that each is found by one query for one item.
 """
 
-import json
 from datetime import date
 from decimal import Decimal
+
+import orjson
 
 from billing import config
 from billing.domain.errors import NotFoundError
@@ -54,7 +55,7 @@ class ExchangeRateRepository:
         if own:
             return ExchangeRate(currency, _day_of(own), Decimal(own["per_euro"]["S"]))
         item = self._last((_OF_ALL, day.isoformat()), day)
-        rates = json.loads(item["rates"]["S"]) if item else {}
+        rates = orjson.loads(item["rates"]["S"]) if item else {}
         if item is None or currency not in rates:
             return None
         return ExchangeRate(currency, _day_of(item), Decimal(rates[currency]))

@@ -1,9 +1,10 @@
 """Fiscal records as items keep them: what is hashed or is no secret, and what is personal."""
 
-import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.parties import FiscalService, Org
@@ -141,7 +142,7 @@ def verdict_without_words(item: Item) -> dict[str, Any]:
     """Return the verdict of an item, if it has one, without the agency's words about a buyer."""
     if "fiscal_verdict" not in item:
         return {}
-    kept = json.loads(item["fiscal_verdict"]["S"])
+    kept = orjson.loads(item["fiscal_verdict"]["S"])
     wordless = [[code, ""] for code, _ in kept["errors"]]
     return {"fiscal_verdict": {"S": to_json({**kept, "errors": wordless})}}
 
@@ -159,17 +160,17 @@ def amendments_of(item: Item) -> list[int]:
     """Return the positions of the records that amend that of an item, oldest first."""
     positions: list[int] = []
     if "fiscal_amendments" in item:
-        positions = json.loads(item["fiscal_amendments"]["S"])
+        positions = orjson.loads(item["fiscal_amendments"]["S"])
     return positions
 
 
 def to_kept_record(org_id: str, item: Item) -> KeptRecord:
     """Read the record of an item."""
     state = RecordState(item["fiscal_state"]["S"])
-    personal = json.loads(item["fiscal_personal"]["S"]) if "fiscal_personal" in item else None
+    personal = orjson.loads(item["fiscal_personal"]["S"]) if "fiscal_personal" in item else None
     return KeptRecord(
         key=numbered(org_id, item),
-        record=_to_record(json.loads(item["fiscal"]["S"]), personal),
+        record=_to_record(orjson.loads(item["fiscal"]["S"]), personal),
         state=state,
         verdict=_to_verdict(state, item["fiscal_verdict"]["S"])
         if "fiscal_verdict" in item
@@ -216,7 +217,7 @@ def _to_recipient(kept: list[Any] | None) -> Recipient | None:
 
 
 def _to_verdict(state: RecordState, text: str) -> Verdict:
-    kept = json.loads(text)
+    kept = orjson.loads(text)
     errors = tuple(AgencyError(*each) for each in kept["errors"])
     return Verdict(state, to_instant(kept["sent_at"]), kept["csv"], errors)
 
@@ -231,7 +232,7 @@ def to_fiscal_end(lane: Item) -> FiscalEnd:
     """Read the end of the chain of fiscal records from the item of its lane."""
     if "fiscal_end" not in lane:
         return FiscalEnd()
-    link, generated_at, installation = json.loads(lane["fiscal_end"]["S"])
+    link, generated_at, installation = orjson.loads(lane["fiscal_end"]["S"])
     return FiscalEnd(int_of(lane, "fiscal_position"), _to_link(link), generated_at, installation)
 
 

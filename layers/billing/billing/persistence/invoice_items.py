@@ -28,11 +28,12 @@ has the description of every document and nothing else. The index `owed` lists t
 org's lane by `due`.
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+
+import orjson
 
 from billing.domain.credit_notes import Creditable, Nets
 from billing.domain.invoice_record import InvoiceRecord, read_record
@@ -48,7 +49,16 @@ from billing.domain.money import Money
 from billing.domain.numbering import LANE
 from billing.domain.parties import DeliveryMode
 from billing.domain.records import instant, period_record, to_instant, to_json, to_period
-from billing.persistence.dynamodb import SEPARATOR, Item, Key, int_of, joined, padded, put
+from billing.persistence.dynamodb import (
+    SEPARATOR,
+    Item,
+    Key,
+    bytes_of,
+    int_of,
+    joined,
+    padded,
+    put,
+)
 from billing.persistence.lanes import lane_of
 
 BLOCK = 1000
@@ -144,7 +154,7 @@ def issued_item(summary: InvoiceSummary, previous_hash: str) -> dict[str, Any]:
 
 def previous_hash_of(item: Item) -> str | None:
     """Read the hash before a document; None where release 1.0.0 wrote it, which kept none here."""
-    return item["before"]["B"].hex() if "before" in item else None
+    return bytes_of(item, "before").hex() if "before" in item else None
 
 
 def paid_at(settlement: Settlement) -> Mapping[str, Any]:
@@ -153,7 +163,7 @@ def paid_at(settlement: Settlement) -> Mapping[str, Any]:
 
 
 def to_summary(key: InvoiceKey, item: Item) -> InvoiceSummary:
-    head = json.loads(item["head"]["S"])
+    head = orjson.loads(item["head"]["S"])
     currency = head["currency"]
     at = item["paid_at"].get("S")
     return InvoiceSummary(
@@ -213,7 +223,7 @@ def document_item(record: InvoiceRecord) -> dict[str, Any]:
 
 
 def to_record(item: Item) -> InvoiceRecord:
-    record, _, personal = zlib.decompress(item["record"]["B"]).partition(b"\n")
+    record, _, personal = zlib.decompress(bytes_of(item, "record")).partition(b"\n")
     return InvoiceRecord(record, personal or None)
 
 
@@ -228,7 +238,7 @@ def to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:
     item = found.get(credits_, {})
 
     def nets(name: str) -> Nets:
-        lines = json.loads(item[name]["S"]) if name in item else {}
+        lines = orjson.loads(item[name]["S"]) if name in item else {}
         return {int(number): Money(net, invoice.currency) for number, net in lines.items()}
 
     return Creditable(
@@ -238,7 +248,7 @@ def to_creditable(key: InvoiceKey, found: Mapping[Key, Item]) -> Creditable:
         reserved=nets("reserved"),
         version=int_of(item, "version"),
         corrections=tuple(
-            Correction(*each) for each in json.loads(item.get("corrected_by", {}).get("S", "[]"))
+            Correction(*each) for each in orjson.loads(item.get("corrected_by", {}).get("S", "[]"))
         ),
     )
 

@@ -5,11 +5,12 @@ A record has the keys of an item, and the item before and after the change, as D
 Records of items that no event comes from are ignored.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from billing.domain.billing_runs import RunStatus
 from billing.domain.events import Event, EventType, event_id, settlement_event
@@ -100,7 +101,7 @@ def _head(change: Change) -> list[Event]:
     """Return what has become of a document: it was issued, or its settlement has changed."""
     if change.is_gone:
         return []
-    head = json.loads(change.after["head"]["S"])
+    head = orjson.loads(change.after["head"]["S"])
     kind, currency = InvoiceKind(head["kind"]), head["currency"]
     if change.is_new:
         type_: EventType | None = _ISSUED[kind]
@@ -201,7 +202,7 @@ def _document_ids(account_id: str, ordinal: str) -> dict[str, str]:
 def _movement(change: Change) -> list[Event]:
     if not change.is_new and not change.is_gone:
         return []  # so much of it was refunded
-    record = json.loads((change.after or change.before)["record"]["S"])
+    record = orjson.loads((change.after or change.before)["record"]["S"])
     type_ = EventType.MOVEMENT_DELETED if change.is_gone else EventType.MOVEMENT_CREATED
     ids = {
         "account_id": record["account_id"],

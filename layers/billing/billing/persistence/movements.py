@@ -13,8 +13,9 @@ change; the copy in the cycle does not get these changes. While its cycle is ope
 is refunded, both can be deleted; the external id stays.
 """
 
-import json
 from datetime import date
+
+import orjson
 
 from billing import config
 from billing.domain.cycles import OpenCycle
@@ -186,7 +187,7 @@ def movement_key(key: MovementKey) -> Key:
 
 
 def to_movement(item: Item) -> Movement:
-    record: Record = json.loads(item["record"]["S"])
+    record: Record = orjson.loads(item["record"]["S"])
     currency = record["currency"]
     return Movement(
         key=MovementKey(record["org_id"], record["subscription_id"], record["id"]),

@@ -7,7 +7,7 @@ Payments, in the invoices' table, among the items of their invoice: see invoice_
                                                          that external id
 """
 
-import json
+import orjson
 
 from billing import config
 from billing.domain.idempotency import ExternalId, IdempotencyRecord
@@ -149,7 +149,7 @@ def payment_key(key: InvoiceKey, payment_id: str) -> Key:
 
 
 def to_payment(item: Item) -> Payment:
-    record = json.loads(item["reversal"]["S"]) if "reversal" in item else None
+    record = orjson.loads(item["reversal"]["S"]) if "reversal" in item else None
     return Payment(
         id=item["sk"]["S"].removeprefix(joined("payment", "")),
         amount=Money(int_of(item, "amount"), item["currency"]["S"]),

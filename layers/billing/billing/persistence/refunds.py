@@ -15,11 +15,12 @@ The refunded amount is kept with the movement, and the amount reserved on its in
 invoice: both change in the same transaction as the refund.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.credit_notes import Creditable
@@ -301,7 +302,7 @@ def _item(refund: Refund) -> dict[str, Any]:
 
 
 def to_refund(item: Item) -> Refund:
-    record: Record = json.loads(item["record"]["S"])
+    record: Record = orjson.loads(item["record"]["S"])
     movement = MovementKey(record["org_id"], record["subscription_id"], record["movement_id"])
     return Refund(
         key=RefundKey(movement, record["id"]),

@@ -9,12 +9,12 @@ Share links, in the links' table: known by the hash of their secret only.
 A link that was revoked or has expired stays for another year, to say so; then DynamoDB deletes it.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
 
+import orjson
 from botocore.exceptions import ClientError
 
 from billing import config
@@ -138,7 +138,7 @@ def _to_json(link: ShareLink) -> str:
 
 
 def _to_link(item: Item) -> ShareLink:
-    record: dict[str, Any] = json.loads(item["link"]["S"])
+    record: dict[str, Any] = orjson.loads(item["link"]["S"])
     return ShareLink(
         id=record["id"],
         invoice=InvoiceKey(*record["invoice"]),

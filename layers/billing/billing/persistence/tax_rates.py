@@ -7,9 +7,10 @@ The rates that orgs have set themselves, in the accounts' table.
 They are one item, so that whatever reads the profiles reads them in the same request.
 """
 
-import json
 from datetime import date
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.records import tax_record, to_json, to_tax
@@ -57,7 +58,7 @@ def to_own_rates(item: Item | None) -> OwnRates:
     """Read an org's own rates; most have none."""
     if item is None:
         return OwnRates()
-    record: dict[str, list[Any]] = json.loads(item["rates"]["S"])
+    record: dict[str, list[Any]] = orjson.loads(item["rates"]["S"])
     return OwnRates(
         version=int(item["version"]["N"]),
         by_place={

@@ -7,10 +7,11 @@ Tokens, known by their hash only. DynamoDB deletes them a month after they expir
                    kind          whether the org is a sandbox, for ever
 """
 
-import json
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
+
+import orjson
 
 from billing import config
 from billing.domain.errors import NotFoundError
@@ -127,7 +128,7 @@ def _to_json(grant: Grant) -> str:
 
 
 def _to_grant(item: Item) -> Grant:
-    record: dict[str, Any] = json.loads(item["grant"]["S"])
+    record: dict[str, Any] = orjson.loads(item["grant"]["S"])
     return Grant(
         id=record["id"],
         org_id=record["org_id"],

@@ -14,7 +14,6 @@ A delivery that waits longer than a queue can hold it is in the index `due`, and
 other that is pending is in a queue. Deliveries are deleted with their events.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import orjson
 from botocore.exceptions import ClientError
 
 from billing import config
@@ -268,7 +268,7 @@ def _item(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def to_endpoint(org_id: str, item: Item) -> Endpoint:
-    record = json.loads(item["endpoint"]["S"])
+    record = orjson.loads(item["endpoint"]["S"])
     return Endpoint(
         org_id=org_id,
         id=record["id"],
@@ -303,7 +303,7 @@ def _delivery_item(delivery: Delivery) -> dict[str, Any]:
 
 
 def to_delivery(item: Item) -> Delivery:
-    record = json.loads(item["delivery"]["S"])
+    record = orjson.loads(item["delivery"]["S"])
     return Delivery(
         org_id=record["org_id"],
         endpoint_id=record["endpoint_id"],
