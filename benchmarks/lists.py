@@ -105,7 +105,8 @@ def measure(workers: Workers, run: str) -> str:
         cpu, requests = ratio(more, few, "cpu"), [calls[0].requests for calls in (few, more)]
         same = requests[1] if requests[1] != requests[0] else "the same"
         times = [milliseconds(calls) for calls in (few, more)]
-        rows.append([name, *times, cpu.text(), requests[0], same, cpu.verdict(1.1)])
+        read = " / ".join(str(calls[0].read) for calls in (few, more))
+        rows.append([name, *times, cpu.text(), requests[0], same, read, cpu.verdict(1.1)])
     head = [
         "a page of",
         "of ten",
@@ -113,12 +114,15 @@ def measure(workers: Workers, run: str) -> str:
         "CPU",
         "requests, of ten",
         f"of {size:,}",
+        "items read",
         "goal",
     ]
     return f"""### Lists at size
 
 {ROWS} rows of each list, where there are ten things that the API has made, and where the oldest
 of them was written {size:,} times more, as it is but for its id (in {took:.0f} s, by batches).
+`items read` is what DynamoDB looked at for the page, of ten and of {size:,}: where that is alike,
+what lies behind the page costs nothing, however much it is.
 
 {table(head, rows)}"""
 

@@ -3,7 +3,7 @@ Calls one function again and again, as a warm Lambda process does, and measures 
 
 It runs with what the function was built with and with no more: see workers.py. Requests and
 answers are lines of JSON. Of a call it tells the processor's time, botocore's part of that, the
-wall clock's time, and what was asked of AWS.
+wall clock's time, what was asked of AWS, and how many items DynamoDB read for it.
 """
 
 import importlib
@@ -18,8 +18,8 @@ from botocore.client import BaseClient
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:function"
 IN_A_CENTURY = 5 * 10**12
 CONTEXT = LambdaContext("request", None, None, IN_A_CENTURY, ARN)
-asked: list[tuple[str, int]] = []
-"""What was asked of AWS in a call, and the nanoseconds that botocore took for it."""
+asked: list[tuple[str, int, int]] = []
+"""What was asked of AWS in a call, the nanoseconds that botocore took, the items that were read."""
 
 
 def watch() -> None:
@@ -27,13 +27,20 @@ def watch() -> None:
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def watched(client: Any, operation: str, *arguments: Any) -> Any:
-        began = time.process_time_ns()
+        began, answer = time.process_time_ns(), dict[str, Any]()
         try:
-            return call(client, operation, *arguments)
+            answer = call(client, operation, *arguments)
+            return answer
         finally:
-            asked.append((operation, time.process_time_ns() - began))
+            asked.append((operation, time.process_time_ns() - began, _items_read(answer)))
 
     BaseClient._make_api_call = watched  # type: ignore[attr-defined]
+
+
+def _items_read(answer: dict[str, Any]) -> int:
+    """Count what DynamoDB read: with a filter, also what it did not return."""
+    found = [len(items) for items in answer.get("Responses", {}).values()]
+    return int(answer.get("ScannedCount", sum(found) + ("Item" in answer)))
 
 
 def main() -> None:
@@ -45,9 +52,9 @@ def main() -> None:
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         answer = handler(event, CONTEXT)
         cpu, wall = time.process_time_ns() - cpu, time.perf_counter_ns() - wall
-        spent = sum(nanoseconds for _, nanoseconds in asked)
-        measured = {"cpu": cpu / 1e6, "botocore": spent / 1e6, "wall": wall / 1e6}
-        calls = [operation for operation, _ in asked]
+        spent, read = sum(took for _, took, _ in asked), sum(read for *_, read in asked)
+        measured = {"cpu": cpu / 1e6, "botocore": spent / 1e6, "wall": wall / 1e6, "read": read}
+        calls = [operation for operation, *_ in asked]
         print(json.dumps({**measured, "calls": calls, "answer": answer}), flush=True)
 
 

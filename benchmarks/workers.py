@@ -22,11 +22,15 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class Call:
-    """One call: milliseconds of the processor, of that botocore's, and of the clock."""
+    """
+    One call: milliseconds of the processor, of that botocore's, and of the clock; items that
+    DynamoDB read.
+    """
 
     cpu: float
     botocore: float
     wall: float
+    read: int
     calls: list[str]
     answer: Json
 
