@@ -12,14 +12,31 @@ from pypdf import PdfReader
 
 from billing import clock
 from billing.domain.invoices import InvoiceKey
+from billing.domain.verifactu import IdType
 from billing.persistence.chains import ChainRepository
 from billing.persistence.fiscal_records import FiscalRecordRepository
 from billing.services.audit import audit_stretch, stretches
 from functions.documents.pdf.render import render
 from tests.integration.billing import Runs, audited, charge, give_back, have_lanes, untaxed
 from tests.integration.conftest import Invoker
+from tests.integration.declared import records_of
 from tests.integration.post import Post, post  # noqa: F401 - a fixture
 from tests.integration.test_fiscal_records import put_org, refuse, switch_on, whole
+from tests.integration.test_place_of_supply import GERMAN
+
+SPANISH: dict[str, Any] = {
+    "name": "Ana Pérez Ejemplo",
+    "company_name": "Talleres Ejemplo S.L.",
+    "tax_id": "B58378431",
+    "country": "ES",
+    "address": {
+        "street": "Calle Mayor 2",
+        "postal_code": "28001",
+        "city": "Madrid",
+        "country": "ES",
+    },
+    "state_id": None,
+}
 
 
 def test_mails_and_links_of_before_the_switch_are_as_they_were(
@@ -153,6 +170,43 @@ def test_what_named_a_tax_id_that_is_too_long_is_credited_once_the_profile_has_a
         ("R1", "123456789")
     ] * 2
     assert audited(billed.org_id) == 3
+
+
+@pytest.mark.parametrize(
+    ("charged", "moved", "treatment", "named"),
+    [
+        (GERMAN, SPANISH, "N2", (None, IdType.VAT_NUMBER, "DE136695976")),
+        (SPANISH, GERMAN, "S2", ("B58378431", None, None)),
+    ],
+    ids=["to Spain", "from Spain"],
+)
+def test_a_reverse_charge_names_whom_it_was_for_wherever_the_buyer_has_moved_to(
+    billed: Invoker,
+    runs: Runs,
+    charged: dict[str, Any],
+    moved: dict[str, Any],
+    treatment: str,
+    named: tuple[str | None, IdType | None, str | None],
+) -> None:
+    switch_on(billed)
+    assert billed("billing_info_put_account", charged).status == 204
+    tax = {"type": "NONE", "percentage": 0, "category": "AE"}
+    charge(billed, amount={**untaxed(100_00), "tax": tax})
+    assert billed("billing_info_put_account", moved).status == 204
+
+    assert runs.run(until="2026-12-01")["failures"] == []
+    assert billed("invoices_credit", invoiceId="1").status == 201
+    refuse(billed)
+    body = {"external_fiscal_correction_unique_id": "passport", "buyer_id_type": "passport"}
+    assert billed("verifactu_correct", body, invoiceId="1").status == 201
+
+    invoice, note, corrected = (kept.record.declaration for kept in records_of(billed.org_id))
+    for said in (invoice, note):
+        assert [row.treatment for row in said.rows] == [treatment]
+        assert said.recipient
+        assert (said.recipient.tax_id, said.recipient.id_type, said.recipient.id) == named
+    assert corrected.recipient
+    assert corrected.recipient.country == charged["country"]
 
 
 def test_what_was_charged_at_a_rate_of_its_time_is_credited_as_of_that_time(

@@ -85,6 +85,21 @@ def test_a_german_company_is_charged_no_tax_and_told_why(billed: Invoker) -> Non
     assert "Reverse charge (art. 196, Directive 2006/112/EC)" in xml
 
 
+def test_who_names_a_reverse_charge_names_the_buyer_by_the_vat_id_of_its_own_country(
+    billed: Invoker,
+) -> None:
+    _put(billed, {**GERMAN, "company_name": None, "tax_id": "136695976"})
+    tax = {"type": "NONE", "percentage": 0, "category": "AE"}
+
+    created = billed("invoices_create", {"lines": [{**LINE, "tax": tax}]})
+
+    assert created.status == 201
+    [invoice] = _issued(billed)
+    assert (invoice.vat_id, invoice.lines[0].tax.place) == ("DE136695976", "DE")
+    xml = billed("invoices_e_invoice", invoiceId="1").text
+    assert '<ram:ID schemeID="VA">DE136695976</ram:ID>' in xml
+
+
 def test_a_movement_answers_how_it_is_treated(billed: Invoker) -> None:
     _put(billed, GERMAN)
     movement_id = charge(billed, amount=UNTAXED)

@@ -181,7 +181,8 @@ class Supply:
             if asked.reason is None:
                 return default
             return replace(default, ground=None, reason=asked.reason)
-        if category is VatCategory.REVERSE_CHARGE and not self.account.tax_id:
+        is_reversed = category is VatCategory.REVERSE_CHARGE
+        if is_reversed and not self.account.tax_id:
             raise InvalidRequestError.of(
                 f"{field}.category", "AE is for an account with a tax_id; this one has none"
             )
@@ -192,8 +193,8 @@ class Supply:
             category,
             None if asked.reason else self._ground(category, place),
             asked.reason,
-            default.place if default else self.buyer.territory,
-            self._vat_id() if category is VatCategory.REVERSE_CHARGE else None,
+            self.buyer.territory if is_reversed or default is None else default.place,
+            self._vat_id() if is_reversed else None,
         )
 
     def _category(self, default: Tax | None) -> VatCategory:

@@ -708,14 +708,24 @@ def _recipient(invoice: IssuedInvoice) -> Recipient | None:
     buyer = invoice.buyer
     if buyer.tax_id is None:
         return None
-    name = cut(buyer.company_name or buyer.name, 120)
-    if buyer.country == "ES":
+    name, country = cut(buyer.company_name or buyer.name, 120), _country_of_tax_id(invoice)
+    if country == "ES":
         return Recipient(name, tax_id=_checked_tax_id(buyer))
     number = _vat_number(invoice)
     if number:
         return Recipient(name, id_type=IdType.VAT_NUMBER, id=number)
-    country = _COUNTRIES.get(buyer.country, buyer.country)
+    country = _COUNTRIES.get(country, country)
     return Recipient(name, id_type=IdType.NATIONAL_ID, id=_foreign_id(buyer), country=country)
+
+
+def _country_of_tax_id(invoice: IssuedInvoice) -> str:
+    """
+    Return the country whose tax id names the buyer.
+
+    That of a reverse charge is of the place that was charged, wherever the buyer is by now.
+    """
+    places = (line.tax.place for line in invoice.lines if line.tax.vat_id)
+    return next((place[:2] for place in places if place), invoice.buyer.country)
 
 
 def is_named_as_declared(invoice: IssuedInvoice) -> bool:
@@ -727,25 +737,25 @@ def is_named_as_declared(invoice: IssuedInvoice) -> bool:
     return True
 
 
-def identified_by(said: Declaration, id_type: IdType, buyer: Account) -> Declaration:
+def identified_by(said: Declaration, id_type: IdType, invoice: IssuedInvoice) -> Declaration:
     """
     Return a declaration that says what the buyer's tax id is.
 
     Raise InvalidRequestError where there is none, or the agency does not take it for that country.
     """
-    field = "buyer_id_type"
+    field, country = "buyer_id_type", _country_of_tax_id(invoice)
     if said.recipient is None:
         raise InvalidRequestError.of(field, "the document names no tax id")
-    in_spain = buyer.country == "ES"
+    in_spain = country == "ES"
     if in_spain and id_type not in (IdType.PASSPORT, IdType.NOT_IN_CENSUS):
         raise InvalidRequestError.of(field, "in Spain it can be a passport, or not in the census")
     if not in_spain and id_type in (IdType.NOT_IN_CENSUS, IdType.VAT_NUMBER):
-        raise InvalidRequestError.of(field, f"a tax id of {buyer.country} cannot be {id_type.name}")
+        raise InvalidRequestError.of(field, f"a tax id of {country} cannot be {id_type.name}")
     recipient = Recipient(
         said.recipient.name,
         id_type=id_type,
-        id=said.recipient.tax_id or _foreign_id(buyer),
-        country=_COUNTRIES.get(buyer.country, buyer.country),
+        id=said.recipient.tax_id or _foreign_id(invoice.buyer),
+        country=_COUNTRIES.get(country, country),
     )
     return replace(said, recipient=recipient)
 

@@ -101,7 +101,7 @@ def correct_fiscal_record(
             is_known=any(each.state in _ACCEPTED for each in before),
             after_rejection=latest.state is RecordState.REJECTED,
         )
-        said = identified_by(said, id_type, invoice.buyer) if id_type else said
+        said = identified_by(said, id_type, invoice) if id_type else said
         record = chained(said, end, setting, now, org.time_zone, amendment)
         records.amend(before, record, end, external, is_sent=setting.is_sent)
         return Created(str(record.position))
