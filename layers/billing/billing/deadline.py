@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import NoReturn
 
@@ -57,8 +57,7 @@ class OutOfTimeError(BaseException):
     """The time of a call is over; no handler of errors on its way may take it for one of them."""
 
 
-@contextmanager
-def interrupting() -> Iterator[None]:
+def interrupting() -> AbstractContextManager[None]:
     """
     Raise OutOfTimeError in a call that goes on when there is no more time for calls.
 
@@ -66,8 +65,7 @@ def interrupting() -> Iterator[None]:
     that drips would end with Lambda. Only the main thread can be interrupted; Lambda calls us
     there.
     """
-    with at_most(seconds_left()):
-        yield
+    return at_most(seconds_left())
 
 
 @contextmanager

@@ -235,7 +235,7 @@ def _line_record(line: Line) -> Record:
 
 def _treatment_record(tax: Tax) -> Record:
     """Write a treatment without the VAT id, which is the buyer's tax id."""
-    return tax_record(replace(tax, vat_id=None))
+    return tax_record(replace(tax, vat_id=None) if tax.vat_id else tax)
 
 
 def _to_treatment(record: Record, buyer: Account) -> Tax:

@@ -73,8 +73,13 @@ def to_account(record: Record) -> Account:
 
 def _said(value: Org | Account | Address) -> Record:
     """Write what differs from the defaults: all documents hold the profiles, which have many."""
-    defaults = {each.name: each.default for each in fields(value)}
-    return {name: part for name, part in asdict(value).items() if part != defaults[name]}
+    kind: type = type(value)
+    said = {name: getattr(value, name) for name in _fields(kind)}
+    return {
+        name: asdict(part) if isinstance(part, ElectronicAddress | Logo) else part
+        for name, part in said.items()
+        if part != _fields(kind)[name]
+    }
 
 
 def _to_addresses(record: Record) -> Record:
@@ -93,13 +98,14 @@ def known(kind: type, record: Mapping[str, Any]) -> Record:
 
     While a new version takes over, and after it was taken back, the old one reads what it wrote.
     """
-    names = _names(kind)
+    names = _fields(kind)
     return {name: value for name, value in record.items() if name in names}
 
 
 @cache
-def _names(kind: type) -> frozenset[str]:
-    return frozenset(each.name for each in fields(kind))
+def _fields(kind: type) -> Mapping[str, Any]:
+    """Return the fields of a kind of value, and their defaults."""
+    return {each.name: each.default for each in fields(kind)}
 
 
 def period_record(period: BillingPeriod) -> Record:
