@@ -15,7 +15,7 @@
 # make load   two minutes of a telecom's day, over HTTP  and whether the books are right after it
 # make invoke FUNCTION=Invoices EVENT=invoices_list      one function in a container, by sam local
 # make api    the API from containers (PORT=3000)        both need Docker or podman, and a stack
-# make call EVENT=refunds_create       its function in this process, for a debugger
+# make call EVENT=movements_create     its function in this process, for a debugger
 #
 # Needs Python 3.13 and make. GATEWAY_PORT=4600 make run takes another port than 4566.
 

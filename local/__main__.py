@@ -163,7 +163,7 @@ def invoke(arguments: list[str]) -> int:
 def call(arguments: list[str]) -> int:
     """Run the function of an event, given by name, in this process."""
     if len(arguments) != 1:
-        raise StackError("Say on which event: call refunds_create")
+        raise StackError("Say on which event: call movements_create")
     return events.call(from_environment(), arguments[0])
 
 

@@ -13,11 +13,12 @@ from billing.domain.ids import new_id
 from billing.persistence.billing_runs import BillingRunRepository
 from billing.services.run_billing import start_run
 from billing_cli.orgs import check_org, org_option, time_of
+from billing_cli.stack import StackCommand
 
 SECONDS_BETWEEN_READS = 1
 
 
-@click.command("run")
+@click.command("run", cls=StackCommand)
 @org_option
 @click.option(
     "--until",

@@ -36,7 +36,7 @@ from billing.api.params import (
     PaymentId,
     PayoutId,
 )
-from billing.dialects.fields import Date, IdNumber
+from billing.dialects.fields import Date, Form, IdNumber
 from billing.dialects.v1.common import GenericCreatedResponseDTO
 from billing.dialects.v1.deliveries import InvoiceDeliveryListDTO, InvoiceDeliveryRequestDTO
 from billing.dialects.v1.invoices import (
@@ -181,9 +181,9 @@ def list_invoices_of_period(
     org_id: OrgId,
     account_id: Annotated[
         str,
+        Form(r"^(0|[1-9][0-9]{0,17})$", "a number: v2 has no other account ids"),
         Path(
             alias="accountId",
-            pattern=r"^(0|[1-9][0-9]{0,17})$",
             description="ID of the account, as a number.",
         ),
     ],

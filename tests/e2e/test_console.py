@@ -52,6 +52,8 @@ def test_who_has_no_right_token_is_told_so(browser: Chrome, stack: dict[str, Any
 
     assert wait_for(browser, "[role=alert]", " ").text
     assert browser.find_elements(By.ID, "token") != []
+    assert not browser.find_element(By.ID, "nav").is_displayed()
+    assert not browser.find_element(By.ID, "leave").is_displayed()
     assert violations(browser) == []
 
 
@@ -60,6 +62,7 @@ def test_an_account_is_found_by_its_name_and_shows_what_it_owes(console: Chrome)
     wait_for(console, "[role=status]", "1 shown")
     [link] = console.find_elements(By.CSS_SELECTOR, "tbody tr td a")
     assert link.text == "100004"
+    assert "More" not in [each.text for each in console.find_elements(By.TAG_NAME, "button")]
     link.click()
 
     wait_for(console, "h1", "Grupo Hotelero Levante S.A.")
@@ -157,6 +160,13 @@ def test_it_talks_to_nobody_but_its_api(console: Chrome, stack: dict[str, Any]) 
     )
 
     assert [url for url in asked if not url.startswith((stack["base_url"], "data:"))] == []
+
+
+def test_what_cannot_be_shown_leaves_nothing_else_there(console: Chrome) -> None:
+    console.execute_script("location.hash = '#/accounts/nobody'")
+
+    assert "no billing profile" in wait_for(console, "[role=alert]", "profile").text
+    assert console.find_elements(By.CSS_SELECTOR, "#view > *") == []
 
 
 def _sign_in(browser: Chrome, token: str) -> None:

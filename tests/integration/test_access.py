@@ -187,6 +187,17 @@ def test_a_token_comes_in_one_header_or_the_other_and_both_must_agree(
     assert _send(invoke, headers={k: v.replace(GOOD, good) for k, v in headers.items()}) == status
 
 
+def test_who_sends_no_token_is_told_how_to_send_it(invoke: Invoker) -> None:
+    event = invoke.event("location_tax_get")
+    del event["headers"]["private-token"]
+
+    answer = invoke.call("location_tax", event)
+
+    assert answer.json["message"] == (
+        "The request has no token. Send it in PRIVATE-TOKEN or as `Authorization: Bearer <token>`."
+    )
+
+
 # ---------------------------------------------------------------- how long a grant is kept
 
 

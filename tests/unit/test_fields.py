@@ -21,6 +21,7 @@ from billing.dialects.fields import (
     Email,
     ExactInstant,
     ExternalIdText,
+    Id,
     Instant,
     Name,
     NotNegative,
@@ -30,6 +31,7 @@ from billing.dialects.fields import (
     TimeZone,
     number_of,
 )
+from billing.dialects.v1.common import Region
 from billing.domain.countries import COUNTRIES
 from billing.domain.letters import is_printable, letters
 from billing.domain.money import CURRENCIES, Money
@@ -108,6 +110,26 @@ def test_a_schema_says_which_numbers_the_field_takes(field: Any, value: Decimal)
     within = abs(value) < 10**12
 
     assert schema_takes(field, in_json) == (within and takes(field, value))
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "words"),
+    [
+        (Id, "a b", "must be 1 to 64 letters, digits, - and _"),
+        (Id, "", "must be 1 to 64 letters, digits, - and _"),
+        (
+            Email,
+            "ana",
+            "must be an e-mail address of at most 254 characters, such as ana@example.com",
+        ),
+        (Region, "Madeira", "must be the ISO 3166-2 code of a region, such as PT-30"),
+    ],
+)
+def test_a_text_of_the_wrong_form_is_told_the_right_one(field: Any, wrong: str, words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(field).validate_python(wrong, strict=True)
+
+    assert [each["msg"] for each in caught.value.errors()] == [words]
 
 
 @pytest.mark.parametrize("blank", [" ", "\xa0", "\u3000 \u2028", "\u200b", "\ufeff\xad"])

@@ -127,6 +127,7 @@ def test_it_says_what_to_pay_and_how() -> None:
     assert "IBAN: ES91 2100 0418 4502 0005 1332\n" in text
     assert f"Open it online: {LINK}\n" in text
     assert f'href="{LINK.replace("&", "&amp;")}"' in to_html(mail)
+    assert ">ES91 2100 0418 4502 0005 1332</td>" in to_html(mail), "it breaks between its groups"
 
 
 def test_what_is_paid_in_part_asks_for_the_rest_and_what_is_paid_for_nothing() -> None:

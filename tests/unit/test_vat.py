@@ -312,6 +312,20 @@ def test_a_tax_that_the_place_does_not_have_is_refused(
     assert [detail.field for detail in caught.value.details] == ["tax.type"]
 
 
+@pytest.mark.parametrize(
+    ("buyer", "words"),
+    [
+        ("ES", "IGIC is no tax of Madrid; the tax of Madrid is IVA"),
+        ("ceuta", "IGIC is a tax of neither Madrid nor Ceuta; the tax of Ceuta is IPSI"),
+    ],
+)
+def test_what_is_refused_says_which_tax_there_is(buyer: str, words: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        _named("IGIC 7", seller("ES"), consumer(buyer))
+
+    assert [detail.message for detail in caught.value.details] == [words]
+
+
 def test_a_reverse_charge_needs_somebody_to_charge() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         _named("NONE 0 AE", seller("ES"), consumer("ES"))

@@ -58,7 +58,9 @@ def token_in(headers: Mapping[str, str]) -> str:
             raise UnauthenticatedError(f"Authorization must be `{BEARER} <token>`.")
         said.append(token.strip())
     if not said:
-        raise UnauthenticatedError("The request has no token.")
+        raise UnauthenticatedError(
+            f"The request has no token. Send it in {TOKEN} or as `Authorization: {BEARER} <token>`."
+        )
     if len(set(said)) > 1:
         raise UnauthenticatedError("The request has different tokens. Send one.")
     return said[0]

@@ -5,85 +5,76 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator
 
-from billing.dialects.fields import ID_PATTERN, Digits
+from billing.dialects.fields import Digits, Form, Id
 from billing.domain.ids import check_account_id
 
 OrgId = Annotated[
-    str,
+    Id,
     Path(
         alias="orgId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given organization.",
     ),
 ]
 AccountId = Annotated[
-    str,
+    Id,
     Path(
         alias="accountId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given account.",
     ),
     AfterValidator(check_account_id),
 ]
 InvoiceId = Annotated[
-    str,
+    Id,
     Path(
         alias="invoiceId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given invoice.",
     ),
 ]
 PaymentId = Annotated[
-    str,
+    Id,
     Path(
         alias="paymentId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given payment.",
     ),
 ]
 PayoutId = Annotated[
-    str,
+    Id,
     Path(
         alias="payoutId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given payout.",
     ),
 ]
 SubscriptionId = Annotated[
-    str,
+    Id,
     Path(
         alias="subscriptionId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given subscription.",
     ),
 ]
 MovementId = Annotated[
-    str,
+    Id,
     Path(
         alias="movementId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing movement.",
     ),
 ]
 AdjustmentId = Annotated[
-    str,
+    Id,
     Path(
         alias="adjustmentId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given adjustment.",
     ),
 ]
 RefundId = Annotated[
-    str,
+    Id,
     Path(
         alias="refundId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing refund.",
     ),
 ]
 TokenId = Annotated[
-    str,
-    Path(alias="tokenId", pattern=ID_PATTERN, description="ID of the token that is revoked."),
+    Id,
+    Path(alias="tokenId", description="ID of the token that is revoked."),
 ]
 InvoiceNumber = Annotated[
     str,
@@ -94,34 +85,31 @@ InvoiceNumber = Annotated[
     ),
 ]
 BillingRunId = Annotated[
-    str,
+    Id,
     Path(
         alias="runId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given billing run.",
     ),
 ]
 WebhookEndpointId = Annotated[
-    str,
+    Id,
     Path(
         alias="endpointId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given webhook endpoint.",
     ),
 ]
 WebhookDeliveryId = Annotated[
     str,
+    Form(r"^[0-9]{12}$", "12 digits, as the list of deliveries has them"),
     Path(
         alias="deliveryId",
-        pattern=r"^[0-9]{12}$",
         description="ID of the delivery, as the list of deliveries has it.",
     ),
 ]
 ShareLinkId = Annotated[
-    str,
+    Id,
     Path(
         alias="linkId",
-        pattern=ID_PATTERN,
         description="Executes the request in the context of the given share link.",
     ),
 ]

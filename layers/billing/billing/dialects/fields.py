@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import (
+    custom_error_schema,
     no_info_after_validator_function,
     no_info_before_validator_function,
     str_schema,
@@ -218,6 +219,19 @@ class TextOf:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Marks a text of a pattern, and says to people what it must be."""
+
+    pattern: str
+    words: str
+    max_length: int | None = None
+
+    def __get_pydantic_core_schema__(self, *_: Any) -> CoreSchema:
+        text = str_schema(pattern=self.pattern, max_length=self.max_length)
+        return custom_error_schema(text, "form", custom_error_message=f"must be {self.words}")
+
+
 _ZONE_PATTERN = r"^(UTC|[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+){1,2})$"
 
 
@@ -267,7 +281,7 @@ def _bic(value: str) -> str:
 
 
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Id = Annotated[str, Form(ID_PATTERN, "1 to 64 letters, digits, - and _")]
 ACCOUNT_ID_SCHEMA = {"type": "string", "pattern": ID_PATTERN, "not": {"const": ALL_ACCOUNTS}}
 AccountId = Annotated[Id, AfterValidator(check_account_id), WithJsonSchema(ACCOUNT_ID_SCHEMA)]
 Name = Annotated[str, TextOf(200)]
@@ -277,7 +291,9 @@ _EMAIL_PART = rf"[^@\s{_UNPRINTABLE}]+"
 _EMAIL = rf"{_EMAIL_PART}@{_EMAIL_PART}\.{_EMAIL_PART}"
 Email = Annotated[
     str,
-    StringConstraints(pattern=f"^{_EMAIL}$", max_length=254),
+    Form(
+        f"^{_EMAIL}$", "an e-mail address of at most 254 characters, such as ana@example.com", 254
+    ),
     BeforeValidator(_text),
     AfterValidator(check_printable),
 ]

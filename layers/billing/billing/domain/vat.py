@@ -146,10 +146,13 @@ class Supply:
             return default
         for place in self._places(default, asked.type):
             return replace(asked, place=place)
+        seller, buyer = self._name(self.seller), self._name(self.buyer)
+        where = (
+            f"a tax of neither {seller} nor {buyer}" if seller != buyer else f"no tax of {buyer}"
+        )
         raise InvalidRequestError.of(
             f"{field}.type",
-            f"{asked.type} is a tax of neither {self._name(self.seller)} nor "
-            f"{self._name(self.buyer)}; there it is {self.buyer.taxes[0]}",
+            f"{asked.type} is {where}; the tax of {buyer} is {self.buyer.taxes[0]}",
         )
 
     def _standard(self, place: Place, day: date) -> Tax | None:

@@ -110,7 +110,8 @@ class InvoiceMail:
         yield self.words("due"), self._day(self.invoice.due_date)
         if self.org.iban:
             yield self.words("holder"), self.org.legal_name
-            yield "IBAN", grouped(compact(self.org.iban))
+            # On a phone it may need two lines: it breaks between groups, and never within one.
+            yield "IBAN", grouped(compact(self.org.iban)).replace("\N{NO-BREAK SPACE}", " ")
             if self.org.bic:
                 yield "BIC", self.org.bic
         yield self.words("reference"), self.invoice.number

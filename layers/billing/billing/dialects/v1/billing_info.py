@@ -12,6 +12,7 @@ from billing.dialects.fields import (
     Date,
     Dto,
     Email,
+    Form,
     Iban,
     Name,
     NextCursor,
@@ -36,8 +37,10 @@ from billing.domain.parties import (
 from billing.domain.regimes.es import province_of
 
 TaxId = Annotated[str, TextOf(32)]
-Series = Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Series = Annotated[str, Form(r"^[A-Z]{1,8}$", "1 to 8 letters from A to Z, such as F")]
+Colour = Annotated[
+    str, Form(r"^#[0-9a-fA-F]{6}$", "a colour as # and six hexadecimal digits, such as #0b5cad")
+]
 PaymentTerm = Annotated[int, Field(ge=0, le=365)]
 
 

@@ -11,6 +11,7 @@ from billing.dialects.fields import (
     Currency,
     Dto,
     ExactInstant,
+    Form,
     Instant,
     Name,
     NotNegative,
@@ -25,7 +26,9 @@ from billing.domain.regimes.es import province_of, region_of
 from billing.domain.tax import AskedAmount, Tax, TaxType, VatCategory
 from billing.domain.vatex import VATEX, is_code
 
-Region = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
+Region = Annotated[
+    str, Form(r"^[A-Z]{2}-[A-Z0-9]{1,3}$", "the ISO 3166-2 code of a region, such as PT-30")
+]
 UntaxedCategory = Literal["E", "AE", "O", "Z"]
 
 StateId = Annotated[int, Field(ge=1, le=52)]
