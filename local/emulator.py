@@ -47,8 +47,12 @@ def is_running(stack: Stack) -> bool:
     return False
 
 
-def start(stack: Stack, *, tax_agency: bool = False) -> None:
-    """Start the process and wait until it answers; with it the stand-in of the tax agency."""
+def start(stack: Stack, *, tax_agency: bool = False, keep_state: bool = True) -> None:
+    """
+    Start the process and wait until it answers; with it the stand-in of the tax agency.
+
+    Where it keeps no state, nothing is left when it ends.
+    """
     ports = [stack.port, stack.tax_agency_port] if tax_agency else [stack.port]
     for port in filter(_port_is_taken, ports):
         who = _who_answers(stack) if port == stack.port else "another program"
@@ -71,7 +75,9 @@ def start(stack: Stack, *, tax_agency: bool = False) -> None:
         process = subprocess.Popen(
             [PYTHON, "-m", "local.gateway"],
             cwd=ROOT,
-            env=_environment(stack, temporary) | (_for_tax_agency(stack) if tax_agency else {}),
+            env=_environment(stack, temporary)
+            | (_for_tax_agency(stack) if tax_agency else {})
+            | ({} if keep_state else {"PERSIST_STATE": "0", "S3_PERSIST": "0"}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -109,6 +115,13 @@ def save(stack: Stack) -> None:
     """Save the state now, so that even a killed emulator comes back with it."""
     if is_running(stack):
         os.kill(_pid(stack), signal.SIGUSR1)
+
+
+def reset(endpoint: str) -> None:
+    """Forget all that is in an emulator."""
+    request = urllib.request.Request(f"{endpoint}/_ministack/reset", method="POST")
+    with _DIRECT.open(request, timeout=STOP_SECONDS):
+        pass
 
 
 def crashed(stack: Stack) -> bool:

@@ -125,8 +125,9 @@ class State:
         self._saves_of_all = 0
 
     def used(self, service: str) -> None:
-        """Record that a service was called."""
-        self._used.add(service)
+        """Record that a service was called, where the state is kept."""
+        if persistence.PERSIST_STATE:
+            self._used.add(service)
 
     def save_all(self, *_: object) -> None:
         """Write the state of every service now; older snapshots are written no more."""

@@ -124,7 +124,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if "stack" in _fixtures(item):
         places.enter_stack()
     elif "aws" in _fixtures(item):
-        places.enter_tables(item.config.getoption("--aws"))
+        places.enter_tables(item.config.getoption("--aws"), item.location[0])
 
 
 def pytest_unconfigure() -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from concurrent.futures import Executor
 from io import BytesIO
 from typing import Any
@@ -23,7 +24,7 @@ class DocumentsHere:
         """Invoke the function, and answer as Lambda does."""
         assert f"/functions/{self.NAME}/invocations" in unquote(request.url)
         event = json.loads(request.body)  # type: ignore[arg-type]
-        answer, error = self._executor.submit(_invoke, event).result()
+        answer, error = self._executor.submit(_invoke, event, dict(os.environ)).result()
         body, headers = json.dumps(answer).encode(), HTTPHeaders()
         headers["Content-Length"] = str(len(body))
         if error:
@@ -31,9 +32,11 @@ class DocumentsHere:
         return AWSResponse(request.url, 200, headers, _Body(body))
 
 
-def _invoke(event: Any) -> tuple[Any, str | None]:
+def _invoke(event: Any, environment: dict[str, str]) -> tuple[Any, str | None]:
+    """Call the function where the caller's tables are: each file of tests has its own."""
     from tests.integration.conftest import Context
 
+    os.environ.update(environment)
     try:
         return importlib.import_module("functions.documents.app").lambda_handler(
             event, Context()

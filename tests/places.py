@@ -3,14 +3,15 @@ Where the AWS of a test is.
 
 A test that asks for the fixture `stack` meets the deployed one. A test that asks for `aws` alone
 has an emulator that this process started, with tables, queues and bucket in it and no function; by
-`pytest --aws=moto` that is moto, in this very process.
+`pytest --aws=moto` that is moto, in this very process. Each file begins with empty tables: the
+emulator reads a whole table for a query of an index, and moto copies it for a transaction.
 """
 
 import os
 import shutil
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from local import deploy, emulator
 from local.stack import NAME, REGION, ROOT, Stack, from_environment
 from tests import resources
 from tests.documents_here import DocumentsHere
-from tests.integration import aws_model, roles
+from tests.integration import aws_model, roles, streams
 
 type Settings = dict[str, str]
 
@@ -37,9 +38,16 @@ _running = ExitStack()
 _here: Settings = {}
 
 
-def enter_tables(backend: str) -> None:
-    """Go where there are tables and no function; hold what is asked of AWS to roles and limits."""
-    if _enter(_tables(backend)):
+def enter_tables(backend: str, file: str) -> None:
+    """
+    Go where there are tables and no function, empty ones for each file of tests.
+
+    What is asked of AWS is held to roles and limits.
+    """
+    is_elsewhere = _enter(_place(backend))
+    _here.update(_tables(backend, file))
+    os.environ.update(_here)
+    if is_elsewhere:
         for client in (
             aws.dynamodb(),
             aws.s3(),
@@ -66,12 +74,10 @@ def leave() -> None:
 
 
 @cache
-def _tables(backend: str) -> Settings:
-    """Start an AWS with nothing in it but what the template keeps data in."""
+def _place(backend: str) -> Settings:
+    """Start an AWS with nothing in it; return what does not depend on what is made there."""
     place = _start_moto() if backend == "moto" else _start_emulator()
-    _enter(place)
-    made = resources.settings(resources.create(NAME))
-    others = {
+    return place | {
         "DOCUMENTS_FUNCTION": DocumentsHere.NAME,
         "PUBLIC_URL": "",
         "WEBHOOKS_TO_LOOPBACK": "true",
@@ -88,7 +94,17 @@ def _tables(backend: str) -> Settings:
         "MAIL_CONFIGURATION_SET": "mail-of-tests",
         "MAIL_DOMAINS": "example.com",
     }
-    return {**place, **made, **others}
+
+
+@lru_cache(maxsize=1)
+def _tables(backend: str, file: str) -> Settings:
+    """Forget all that there is, and create what the template keeps data in."""
+    if backend == "moto":
+        _moto().reset()
+    else:
+        emulator.reset(os.environ["AWS_ENDPOINT_URL"])
+    streams.forget()
+    return resources.settings(resources.create(NAME))
 
 
 @cache
@@ -101,7 +117,7 @@ def _deployed() -> Settings:
 
 def _start_emulator() -> Settings:
     stack = Stack(emulator.free_port(), ROOT / ".local" / f"tables-{os.getpid()}")
-    emulator.start(stack)
+    emulator.start(stack, keep_state=False)
     _running.callback(shutil.rmtree, stack.directory)
     _running.callback(emulator.stop, stack)
     return {**stack.aws_environment(), "MAILBOX": str(stack.mail)}
@@ -112,13 +128,17 @@ def mailbox() -> Path:
     return Path(os.environ["MAILBOX"])
 
 
-def _start_moto() -> Settings:
+@cache
+def _moto() -> Any:
     from moto import mock_aws
 
     # It runs functions in containers; ours run in this process.
-    moto = mock_aws(config={"core": {"passthrough": {"services": ["awslambda"], "urls": []}}})
-    moto.start()
-    _running.callback(moto.stop)
+    return mock_aws(config={"core": {"passthrough": {"services": ["awslambda"], "urls": []}}})
+
+
+def _start_moto() -> Settings:
+    _moto().start()
+    _running.callback(_moto().stop)
     return _MOTO
 
 
@@ -133,13 +153,13 @@ def _executor(backend: str) -> Executor:
 def _enter(settings: Settings) -> bool:
     """Take over settings, and forget what was made with others; say whether there were others."""
     global _here  # noqa: PLW0603 - a process is in one place at a time
-    if settings == _here:
+    if settings.items() <= _here.items():
         return False
     for name in _here:
         os.environ.pop(name, None)
     os.environ.update(settings)
     os.environ["POWERTOOLS_SERVICE_NAME"] = "billing"
-    _here = settings
+    _here = settings.copy()
     for cached in (*vars(aws).values(), billing_cli.stack.outputs):
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()

@@ -1,6 +1,7 @@
 """The streams of the tables: their records, as an event source hands them to its function."""
 
 import json
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,43 @@ type Json = dict[str, Any]
 EVENTS = Path(__file__).parents[2] / "events"
 
 
+@dataclass
+class _Stream:
+    """What was read of a stream so far, and where to go on: what is in it stays as it is."""
+
+    arn: str
+    shard_id: str
+    iterator: str
+    records: list[Json] = field(default_factory=list)
+
+
 def read(table: str) -> tuple[str, str, list[Json]]:
     """Read the whole stream of a table: its ARN, its shard and its records."""
-    streams = _client()
-    [found] = streams.list_streams(TableName=table)["Streams"]
+    stream = _stream(table)
+    while True:
+        answer = _client().get_records(ShardIterator=stream.iterator)
+        stream.records += answer["Records"]
+        stream.iterator = answer["NextShardIterator"]
+        if not answer["Records"]:
+            return stream.arn, stream.shard_id, stream.records.copy()
+
+
+def forget() -> None:
+    """Forget all streams, as the tables are made anew."""
+    _stream.cache_clear()
+
+
+@cache
+def _stream(table: str) -> _Stream:
+    """Find the beginning of a table's stream."""
+    [found] = _client().list_streams(TableName=table)["Streams"]
     arn = found["StreamArn"]
-    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    [shard] = _client().describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    shard_id = shard["ShardId"]
+    iterator = _client().get_shard_iterator(
+        StreamArn=arn, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
-    records: list[Json] = []
-    while some := (answer := streams.get_records(ShardIterator=iterator))["Records"]:
-        records += some
-        iterator = answer["NextShardIterator"]
-    return arn, shard["ShardId"], records
+    return _Stream(arn, shard_id, iterator)
 
 
 def of_source(source: template.Source, records: list[Json]) -> list[Json]:
