@@ -6,6 +6,9 @@ table by its real name. So it gets a copy of the built template, in which every 
 settings that it has in the running stack, and what reaches that stack: a door in the containers'
 network, for the stack itself listens on loopback only.
 
+The layer is a published one in that copy, named by the sources: `sam local` makes the image of such
+a layer once, and that of a layer of the template for each call anew.
+
     SAM_LOCAL        a program that takes the arguments of `sam local`, to run in its place
     SAM_LOCAL_HOST   the address of this machine in the network of the containers, where neither
                      Docker nor podman tells it
@@ -23,6 +26,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stdout
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,8 +46,8 @@ GATEWAYS = {
 IP_FREEBIND = 15
 """Linux: listen at an address that the first container brings."""
 
-FUNCTION = "AWS::Serverless::Function"
-PACKAGES = {FUNCTION: "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+FUNCTION, LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
+LAYERS = deploy.FOR_CONTAINERS / "layers"
 
 
 def invoke(stack: Stack, function: str, event: str) -> int:
@@ -103,6 +107,7 @@ def _sam_local(stack: Stack, *arguments: str, stdout: IO[str] | None = None) -> 
         *program, *arguments,
         "--template", str(_template(stack, machine)),
         "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+        "--layer-cache-basedir", str(LAYERS),
     ]  # fmt: skip
     with door(machine, stack.port):
         # Of Ctrl-C it hears from us, once: interrupted twice, it leaves its containers behind.
@@ -133,10 +138,11 @@ def _template(stack: Stack, machine: str) -> Path:
     deployed = deploy.settings(stack)
     for name, resource in written["Resources"].items():
         properties = resource.get("Properties", {})
-        if resource["Type"] in PACKAGES:
-            folder = PACKAGES[resource["Type"]]
-            properties[folder] = str(built.parent / properties[folder])
+        if resource["Type"] == LAYER:
+            package = built.parent / properties["ContentUri"]
+            written["Globals"]["Function"]["Layers"] = [_layer(package, sources)]
         if resource["Type"] == FUNCTION:
+            properties["CodeUri"] = str(built.parent / properties["CodeUri"])
             if name not in deployed:
                 raise StackError(f"{name} is not deployed yet: `make start` first")
             settings = {  # queues go by their addresses
@@ -148,6 +154,17 @@ def _template(stack: Stack, machine: str) -> Path:
     partial = file.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(written, indent=1))
     return partial.replace(file)
+
+
+def _layer(package: Path, sources: str) -> str:
+    """Put the layer where `sam local` keeps what it has fetched; return the ARN it is known by."""
+    arn = f"arn:aws:lambda:{REGION}:000000000000:layer:{package.name}-{sources[:16]}:1"
+    [*_, name, version] = arn.split(":")
+    fetched = LAYERS / f"{name}-{version}-{sha256(arn.encode()).hexdigest()[:10]}"
+    LAYERS.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        fetched.symlink_to(package)
+    return arn
 
 
 @contextmanager
