@@ -18,6 +18,8 @@ from local.stack import from_environment
 from tests import places
 from tests.logs import secrets_in
 
+DEPLOYED = "tests/e2e/"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -42,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Those of the deployed stack are the longest that one process does alone.
+    items.sort(key=lambda item: not item.nodeid.startswith(DEPLOYED))
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     if config.getoption("--aws") == "moto":
         _keep_what_moto_serves(config, items)
@@ -56,8 +60,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "tests/e2e" if file.startswith("tests/e2e/") else file
+            return DEPLOYED if file.startswith(DEPLOYED) else file
 
+    # Files are done in their order, not by how many tests they have: the short ones of tests/unit
+    # come last, so that no process waits for long for the others.
+    config.option.loadscopereorder = False
     return Files(config, log)
 
 

@@ -20,11 +20,12 @@ import pytest
 
 import billing_cli.stack
 from billing import aws
+from billing.adapters.secrets import webhooks_key
 from local import deploy, emulator
 from local.stack import NAME, REGION, ROOT, Stack, from_environment
 from tests import resources
 from tests.documents_here import DocumentsHere
-from tests.integration import aws_model, roles, streams
+from tests.integration import aws_model, callers, roles, streams
 
 type Settings = dict[str, str]
 
@@ -103,7 +104,9 @@ def _tables(backend: str, file: str) -> Settings:
         _moto().reset()
     else:
         emulator.reset(os.environ["AWS_ENDPOINT_URL"])
+    callers.forget()
     streams.forget()
+    webhooks_key.cache_clear()
     return resources.settings(resources.create(NAME))
 
 

@@ -6,7 +6,9 @@ access make real tokens. Token routes read past what is known, and so do other p
 the token is in the table too, though in no list of its org.
 """
 
+import os
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -79,6 +81,11 @@ def know(event: Any) -> None:
         authentication.keep(grant, clock.now())
 
 
+def forget() -> None:
+    """Forget which tokens are in the tables, as those are made anew."""
+    _written.clear()
+
+
 def write(event: Any) -> None:
     """Put the token of an event into the table, by a client that no test watches."""
     token = event["headers"].get("private-token")
@@ -86,7 +93,13 @@ def write(event: Any) -> None:
     if token in _grants and where not in _written:
         pk, sk = stored._hash_key(_grants[token].token_hash)
         item = {"pk": pk, "sk": sk, "grant": stored._to_json(_grants[token])}
-        boto3.client("dynamodb").put_item(
+        _client(os.environ.get("AWS_ENDPOINT_URL")).put_item(
             TableName=where[0], Item={name: {"S": value} for name, value in item.items()}
         )
         _written.add(where)
+
+
+@cache
+def _client(_: str | None) -> Any:
+    """Make one client for each AWS that this process meets."""
+    return boto3.client("dynamodb")
