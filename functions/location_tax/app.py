@@ -161,10 +161,10 @@ def put_tax_rate(
     Use it to charge another rate than ours in a country, or to charge tax where we know no rate.
 
     It holds in the whole country, but for regions with a tax of their own. Outside the org's own
-    territory it says that the org charges tax there. A rate that is ours to the day, as a GET shows
-    it, changes nothing.
+    territory it says that the org charges tax there. A rate that we ship, with the day that a GET
+    shows for it, changes nothing.
 
-    Refused with 409 `CONFLICT` if the country or the org has as many own rates as are kept.
+    Refused with 409 `CONFLICT` if the country or the org has as many own rates as it can have.
     """
     _set(org_id, named_place(country), request)
     return no_content()
@@ -183,7 +183,7 @@ def put_regional_tax_rate(
 
     It holds for accounts with this region in their address, or with a postal code of it.
 
-    Refused with 409 `CONFLICT` if the region or the org has as many own rates as are kept.
+    Refused with 409 `CONFLICT` if the region or the org has as many own rates as it can have.
     """
     if not is_region(country, region):
         raise InvalidRequestError.of("region", f"{country} has no region {region} (ISO 3166-2)")

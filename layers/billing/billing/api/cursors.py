@@ -78,4 +78,6 @@ def page[T](
 
 
 def _refused(field: str = "cursor") -> InvalidRequestError:
-    return InvalidRequestError.of(field, "is not a cursor of this list and this token")
+    return InvalidRequestError.of(
+        field, "is not a cursor of this list and this token: leave it out for the first page"
+    )
