@@ -146,7 +146,7 @@ def _client(service: str, **options: Any) -> Any:
     if service == "dynamodb":
         session.register_component("response_parser_factory", _PlainParserFactory())
     client: Any = session.create_client(service, config=Config(**settings))
-    if service == "dynamodb" and type(client._serializer) is JSONSerializer:
+    if service == "dynamodb" and type(getattr(client, "_serializer", None)) is JSONSerializer:
         client._serializer = _PlainSerializer()
     once = settings["connect_timeout"] + settings["read_timeout"]
     needed = max(once, deadline.CALL_SECONDS)
