@@ -594,6 +594,13 @@ def test_corrects_what_can_be_corrected_behind_what_cannot(run: Run, rejected: I
     assert result.output.splitlines()[1] == f"{first}: corrected by record 4"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait at no queue: there are ten, and the emulator has all that was sent at once."""
+    monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_replays_events_that_were_not_published(run: Run, two: Invoker) -> None:
     url = resources(NAME, "AWS::SQS::Queue")["EventsDeadLetters"]
     streams, sqs = boto3.client("dynamodbstreams"), boto3.client("sqs")
@@ -626,6 +633,7 @@ def test_replays_messages(run: Run, queue_pair: tuple[str, str]) -> None:
     assert (letters.count(), dead_letters.Messages(sqs, source, dead).count()) == (0, 12)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_replays_documents_that_were_not_made(run: Run, two: Invoker) -> None:
     url = resources(NAME, "AWS::SQS::Queue")["DocumentsDeadLetters"]
     streams, sqs = boto3.client("dynamodbstreams"), boto3.client("sqs")
