@@ -52,6 +52,9 @@ def test_who_has_no_right_token_is_told_so(browser: Chrome, stack: dict[str, Any
 
     assert wait_for(browser, "[role=alert]", " ").text
     assert browser.find_elements(By.ID, "token") != []
+    assert wait_for(browser, "#org-id").get_attribute("value") == "demo", (
+        "it need not be typed again"
+    )
     assert not browser.find_element(By.ID, "nav").is_displayed()
     assert not browser.find_element(By.ID, "leave").is_displayed()
     assert violations(browser) == []
