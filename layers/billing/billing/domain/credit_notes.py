@@ -278,10 +278,12 @@ class CreditNote:
         """
         Create a credit note; the amounts that it credits are negated.
 
-        Its lines are those of the original, unless other texts are given. The buyer has the name
-        and the tax id that the original gives, and finds its reference on it.
+        Its lines are those of the original, unless other texts are given, and so is its cycle. The
+        buyer has the name and the tax id that the original gives, and finds its reference on it.
         """
         invoice = original.invoice
+        if cycle is None:
+            account = replace(account, time_zone=invoice.buyer.time_zone)
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,

@@ -146,7 +146,7 @@ def _invoice(org: Org, step: Step, part: Part, entries: "Sequence[_Entry]") -> D
     return Draft(
         kind=InvoiceKind.CREDIT_NOTE if below_zero else InvoiceKind.INVOICE,
         seller=org,
-        buyer=billed_as(step.cycle.account, lines),
+        buyer=billed_as(step.cycle.buyer, lines),
         currency=part.currency,
         description=_days(step.cycle.period, step.cycle.time_zone),
         cycle=step.cycle.period,
@@ -169,7 +169,7 @@ def _credit_note(org: Org, step: Step, original: Creditable) -> CreditNote:
         original,
         nets,
         org,
-        step.cycle.account,
+        step.cycle.buyer,
         description[:500],
         cycle=step.cycle.period,
         lines=lines if _fits(lines) else (),  # else the original's own, which fit

@@ -1,7 +1,7 @@
 """Cycles: the open one that writes fall into, and the closed ones that were billed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from billing.domain.mails import MailState
@@ -144,6 +144,11 @@ class ClosingCycle:
     time_zone: str
     documents: CycleDocuments
     following: OpenCycle
+
+    @property
+    def buyer(self) -> Account:
+        """Return the account as its documents have it: in the time zone of the cycle."""
+        return replace(self.account, time_zone=self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,11 @@ class IssuedInvoice(Content):
         return self.conversion if is_stated else None
 
     @property
+    def is_one_off(self) -> bool:
+        """Return whether it was issued in the middle of a cycle, and not for one that had ended."""
+        return self.cycle.end > self.issued_at
+
+    @property
     def payment_term_days(self) -> int:
         return (self.due_date - self.issue_date).days
 
@@ -504,12 +509,8 @@ class Draft(Content):
             raise InvalidRequestError.of("lines", "the total is too large")
 
     def supply_day(self, now: datetime) -> date:
-        """Return the last day of the supply; what is still to come is taxed today (art. 65)."""
-        today = local_date(now, self.seller.time_zone)
-        ends = [line.period.end for line in self.lines if line.period]
-        if not ends and self.cycle.end <= now:
-            ends = [self.cycle.last_day(self.buyer.time_zone)]
-        return min(today, max(ends, default=today))
+        """Return the last day of the supply, for the exchange rate."""
+        return last_supply(self, now, local_date(now, self.seller.time_zone))
 
 
 def gross_of(taxes: Iterable[TaxTotal], currency: str) -> Money:
@@ -597,13 +598,38 @@ def supply_period(invoice: IssuedInvoice) -> LinePeriod | None:
     """
     Return the period of supply (BG-14, art. 226 (7)).
 
-    It is what the lines' periods span; without any, the cycle that was closed. An invoice of
-    the middle of a cycle, that is a one-off, was supplied when it was issued.
+    It spans the periods of all lines, as Peppol asks. A charge without one was supplied in the
+    cycle that was closed; on a one-off when that was issued, which is no period if no line has one.
     """
     periods = [line.period for line in invoice.lines if line.period]
-    if periods:
-        return LinePeriod(min(p.start for p in periods), max(p.end for p in periods))
-    if invoice.cycle.end > invoice.issued_at:
+    if invoice.is_one_off and not periods:
         return None
-    zone = invoice.buyer.time_zone
-    return LinePeriod(local_date(invoice.cycle.start, zone), invoice.cycle.last_day(zone))
+    if not all(line.period for line in _charges(invoice)):
+        zone = invoice.buyer.time_zone
+        start, end = local_date(invoice.cycle.start, zone), invoice.cycle.last_day(zone)
+        if invoice.is_one_off:
+            start = end = invoice.issue_date
+        periods.append(LinePeriod(start, end))
+    return LinePeriod(min(p.start for p in periods), max(p.end for p in periods))
+
+
+def last_supply(content: Content, at: datetime, today: date) -> date:
+    """
+    Return the last day of the supply of a document that is issued at an instant of a day.
+
+    What is still to come counts as supplied on that day (art. 65).
+    """
+    closed = content.cycle.end <= at
+    own = content.cycle.last_day(content.buyer.time_zone) if closed else today
+    ends = (line.period.end if line.period else own for line in _charges(content))
+    return min(today, max(ends))
+
+
+def _charges(content: Content) -> Sequence[Line]:
+    """
+    Return the lines of what was supplied; a credit note has those of its original, negated.
+
+    Those that only lessen the amount are no supply, unless there is nothing else.
+    """
+    sign = -1 if content.corrects else 1
+    return [line for line in content.lines if line.net.minor * sign > 0] or content.lines

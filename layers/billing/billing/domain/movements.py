@@ -115,10 +115,15 @@ class Surroundings:
         if not (reach.is_all if self.owner_id is None else reach.includes(self.owner_id)):
             raise NotFoundError
 
-    def check_period(self, period: MomentPeriod | None, now: datetime) -> None:
-        """Raise InvalidRequestError where the org declares what it supplied too long ago."""
+    def check_period(self, period: MomentPeriod | None, now: datetime) -> date | None:
+        """
+        Return the last day of a period.
+
+        Raise InvalidRequestError where the org declares what it supplied too long ago.
+        """
         last_day = period.last_day(self.account.time_zone) if period else None
         check_period(last_day, self.org, now, "period_end_datetime")
+        return last_day
 
     @property
     def currency(self) -> str:

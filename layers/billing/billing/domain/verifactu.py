@@ -26,7 +26,7 @@ from billing.domain.invoices import (
     InvoiceKey,
     InvoiceKind,
     IssuedInvoice,
-    supply_period,
+    last_supply,
 )
 from billing.domain.money import Money
 from billing.domain.parties import Account, FiscalService, Org
@@ -498,8 +498,7 @@ def _type(reason: CreditReason, *, is_credit: bool, is_identified: bool) -> Reco
 
 def day_of_operation(invoice: IssuedInvoice) -> date:
     """Return the day of the operation: the last of the supply, or that of issue before it."""
-    period = supply_period(invoice)
-    return min(period.end, invoice.issue_date) if period else invoice.issue_date
+    return last_supply(invoice, invoice.issued_at, invoice.issue_date)
 
 
 def _operation_date(

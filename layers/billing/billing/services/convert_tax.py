@@ -37,19 +37,23 @@ def with_national_tax(draft: Draft, now: datetime, find_rate: FindRate) -> Draft
 
 
 def check_rates(
-    amounts: Iterable[TaxedAmount], seller: Org, now: datetime, find_rate: FindRate
+    amounts: Iterable[TaxedAmount],
+    seller: Org,
+    now: datetime,
+    find_rate: FindRate,
+    last_day: date | None = None,
 ) -> None:
     """
     Check that what is to be charged can be billed.
 
     Raise RateMissingError where its VAT has to be stated in the national currency, or all of it to
-    be declared, and there is no rate today.
+    be declared, and there is no rate today, or on the last day of its supply if that is over.
     """
-    today = local_date(now, seller.time_zone)
+    day = min(local_date(now, seller.time_zone), last_day or date.max)
     stated = (each for each in amounts if seller.is_declared or each.tax.percentage)
     for currency in {each.net.currency for each in stated}:
         if _is_foreign(currency, seller):
-            _conversion(currency, seller, today, find_rate)
+            _conversion(currency, seller, day, find_rate)
 
 
 def _is_foreign(currency: str, seller: Org) -> bool:

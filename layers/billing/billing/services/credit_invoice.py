@@ -13,6 +13,7 @@ from billing.domain.idempotency import Created, ExternalId
 from billing.domain.invoices import CreditReason, InvoiceKey, InvoiceKind
 from billing.domain.issuing import Journal, OpenJournal, RegimeChangedError
 from billing.domain.parties import Account, Org
+from billing.domain.periods import period_at
 from billing.services.convert_tax import with_national_tax
 
 
@@ -54,7 +55,7 @@ def credit_invoice(
     Create a credit note for some lines of an invoice, or for all that is left of it.
 
     What is reserved for refunds is left alone. A paid invoice can be credited too: then the money
-    goes back.
+    goes back. The credit note of a one-off is one itself, in the cycle of today.
     """
 
     def credit_as_of_now() -> Created:
@@ -69,7 +70,9 @@ def credit_invoice(
         if creditable is None:
             raise NotFoundError
         nets = creditable.all_left() if lines is None else creditable.lines_left(lines)
-        note = CreditNote.of(creditable, nets, org, account, description)
+        today = period_at(account.billing_day, account.time_zone, now)
+        cycle = today if creditable.invoice.is_one_off else None
+        note = CreditNote.of(creditable, nets, org, account, description, cycle=cycle)
         draft = with_national_tax(note.draft, now, rates.find) if org.is_declared else note.draft
         note = replace(note, draft=replace(draft, credit_reason=reason))
         invoice = opened.journal.credit(note)

@@ -52,8 +52,8 @@ def record_adjustment(
             return known
         cycle = to.cycle or OpenCycle.first(to.account, org_time)
         adjustment = Adjustment.charged(key, request, to, cycle, now)
-        to.check_period(request.period, org_time)
-        check_rates([adjustment.amount], to.org, org_time, rates.find)
+        last_day = to.check_period(request.period, org_time)
+        check_rates([adjustment.amount], to.org, org_time, rates.find, last_day)
         adjustments.add(adjustment, to, cycle, external)
         return Created(key.id)
 

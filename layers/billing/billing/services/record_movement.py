@@ -60,8 +60,8 @@ def record_movement(
             return known
         cycle = to.cycle or OpenCycle.first(to.account, org_time)
         movement = Movement.charged(key, request, to, cycle, now)
-        to.check_period(request.period, org_time)
-        check_rates([movement.amount], to.org, org_time, rates.find)
+        last_day = to.check_period(request.period, org_time)
+        check_rates([movement.amount], to.org, org_time, rates.find, last_day)
         movements.add(movement, to, cycle, external)
         return Created(key.id)
 
