@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.billing import Runs, untaxed
+from tests.integration.billing import Runs, charge, give_back, set_rate, untaxed
 from tests.integration.conftest import Answer, Invoker
 from tests.integration.declared import records_of
 from tests.integration.test_fiscal_records import put_org, switch_on
@@ -57,6 +57,31 @@ def test_what_was_charged_before_the_switch_is_billed_all_the_same(
     assert (ended["invoices_issued"], ended["failures"]) == (1, [])
     [kept] = records_of(billed.org_id)
     assert kept.record.declaration.operation_date is None
+
+
+def test_what_had_no_exchange_rate_before_the_switch_is_declared_at_that_of_the_day_of_issue(
+    billed: Invoker, runs: Runs
+) -> None:
+    summer: dict[str, Any] = {
+        "period_start_datetime": "2026-06-30T22:00:00Z",
+        "period_end_datetime": "2026-08-31T22:00:00Z",
+    }
+    amount, refund = ({**untaxed(cents), "currency": "USD"} for cents in (100_00, 10_00))
+    assert put_org(billed).status == 204
+    today: dict[str, Any] = dict.fromkeys(OLD)
+    movement_id = charge(billed, amount=amount, **today)
+    runs.run(until="2026-12-01")
+    charge(billed, amount=amount, **summer)
+    give_back(billed, movement_id, amount=refund, **summer)
+    switch_on(billed)
+    runs.reach("2026-12-28")
+    set_rate(billed.org_id, "USD", 2)
+
+    ended = runs.run(until="2027-01-01")
+
+    assert (ended["invoices_issued"], ended["failures"]) == (2, [])
+    totals = {str(kept.record.declaration.total) for kept in records_of(billed.org_id)}
+    assert totals == {"50.00", "-5.00"}
 
 
 @pytest.mark.parametrize("ask", [move, adjust])

@@ -209,6 +209,30 @@ def test_a_reverse_charge_names_whom_it_was_for_wherever_the_buyer_has_moved_to(
     assert corrected.recipient.country == charged["country"]
 
 
+def test_what_was_sold_by_the_one_stop_shop_is_credited_there_once_the_org_has_left_it(
+    billed: Invoker, runs: Runs
+) -> None:
+    assert put_org(billed, fiscal_regime="VERIFACTU", one_stop_shop=True).status == 204
+    consumer = {**GERMAN, "company_name": None, "tax_id": None}
+    assert billed("billing_info_put_account", consumer).status == 204
+    amount = {"value_with_taxes": 119, "value_without_taxes": 100}
+    movement_id = charge(billed, amount=amount)
+    runs.run(until="2026-12-01")
+    refund = {"value_with_taxes": 11.9, "value_without_taxes": 10}
+    give_back(billed, movement_id, amount=refund)
+    assert put_org(billed, fiscal_regime="VERIFACTU", one_stop_shop=False).status == 204
+
+    runs.run(until="2027-01-01")
+    assert billed("invoices_credit", invoiceId="1").status == 201
+
+    rows = [row for kept in records_of(billed.org_id) for row in kept.record.declaration.rows]
+    assert [(row.regime, row.treatment, str(row.base)) for row in rows] == [
+        ("17", "N2", "119.00"),
+        ("17", "N2", "-11.90"),
+        ("17", "N2", "-107.10"),
+    ]
+
+
 def test_what_was_charged_at_a_rate_of_its_time_is_credited_as_of_that_time(
     billed: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,6 +280,7 @@ class CreditNote:
 
         Its lines are those of the original, unless other texts are given, and so is its cycle. The
         buyer has the name and the tax id that the original gives, and finds its reference on it.
+        What was sold by way of the One Stop Shop is credited there.
         """
         invoice = original.invoice
         if cycle is None:
@@ -287,7 +288,7 @@ class CreditNote:
         taxes = (replace(t, net=-t.net, amount=-t.amount) for t in original.taxes_of(nets))
         draft = Draft(
             kind=InvoiceKind.CREDIT_NOTE,
-            seller=org,
+            seller=replace(org, one_stop_shop=invoice.seller.one_stop_shop),
             buyer=_as_named(invoice, account, org),
             currency=invoice.currency,
             description=description,

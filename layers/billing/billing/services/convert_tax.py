@@ -25,14 +25,24 @@ def with_national_tax(draft: Draft, now: datetime, find_rate: FindRate) -> Draft
     """
     Return a draft with its VAT in the national currency too, where it charges VAT in another.
 
-    What is declared to the tax agency needs a rate even if it charges no VAT. Only a document in a
-    foreign currency asks for rates. A credit note for an invoice takes over the rate of that: see
-    Creditable.conversion_of(). Raise RateMissingError where there is none that is fresh enough.
+    What is declared to the tax agency needs a rate even if it charges no VAT: that of today, where
+    there is none of its day, as what came in before the org was declared was accepted without. Only
+    a document in a foreign currency asks for rates. A credit note for an invoice takes over the
+    rate of that: see Creditable.conversion_of(). Raise RateMissingError where there is none that is
+    fresh enough.
     """
-    charged = draft.seller.is_declared or any(total.amount for total in draft.taxes)
-    if draft.conversion or not charged or not _is_foreign(draft.currency, draft.seller):
+    seller, has_vat = draft.seller, any(total.amount for total in draft.taxes)
+    is_stated = has_vat or seller.is_declared
+    if draft.conversion or not is_stated or not _is_foreign(draft.currency, seller):
         return draft
-    conversion = _conversion(draft.currency, draft.seller, draft.supply_day(now), find_rate)
+    day = draft.supply_day(now)
+    try:
+        conversion = _conversion(draft.currency, seller, day, find_rate)
+    except RateMissingError:
+        today = local_date(now, seller.time_zone)
+        if has_vat or day == today:
+            raise
+        conversion = _conversion(draft.currency, seller, today, find_rate)
     return replace(draft, conversion=replace(conversion, tax=conversion.of(draft.tax)))
 
 
