@@ -404,7 +404,8 @@ def webhooks(org: str, endpoint: str | None, as_json: bool) -> None:
     """List the webhook endpoints of an org: since when each fails, and whether it is disabled."""
     check_org(org)
     repository = WebhookRepository()
-    for each in repository.list_endpoints(org):
+    endpoints = repository.list_endpoints(org)
+    for each in endpoints:
         if as_json:
             click.echo(WebhookEndpointResponseDTO.from_domain(each).model_dump_json())
             continue
@@ -416,7 +417,10 @@ def webhooks(org: str, endpoint: str | None, as_json: bool) -> None:
         types = ",".join(sorted(each.types)) or "all events"
         click.echo(f"{each.id}  {state}  {types}  {each.url}")
     if endpoint:
-        for delivery in repository.list_deliveries(org, endpoint, None, DELIVERIES_SHOWN):
+        deliveries = repository.list_deliveries(org, endpoint, None, DELIVERIES_SHOWN)
+        if not deliveries and endpoint not in {each.id for each in endpoints}:
+            raise click.ClickException(f"{org} has no webhook endpoint {endpoint}.")
+        for delivery in deliveries:
             if as_json:
                 click.echo(WebhookDeliveryResponseDTO.from_domain(delivery).model_dump_json())
                 continue

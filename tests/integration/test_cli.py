@@ -431,6 +431,9 @@ def test_prints_webhooks(run: Run, two: Invoker) -> None:
 
     assert printed[0].startswith(f"{created}  works  invoice.issued,invoice.paid  https://hooks")
     assert printed[1] == "000000000001  evt_1  pending  0 tries, no answer"
+    refused = run("webhooks", "--org", two.org_id, "--endpoint", "nope")
+    assert refused.exit_code == 1
+    assert refused.output.endswith(f"Error: {two.org_id} has no webhook endpoint nope.\n")
 
 
 def test_prints_lines_of_json_where_it_is_asked_to(run: Run, two: Invoker) -> None:
