@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.retries.quota import RetryQuota
 
 from billing.api.access import ALL_ACCOUNTS_SCOPE
+from billing.api.app import BillingApp
 from tests.integration import aws_model, callers, roles
 from tests.integration.billing import runs  # noqa: F401 - a fixture
 from tools import openapi
@@ -26,6 +28,37 @@ type Json = dict[str, Any]
 
 HAND_OUT_ACCESS = {"share", "tokens", "webhooks"}
 """Functions that read the token of a call anew."""
+
+
+class _InHand(threading.local):
+    """The event that a thread handles, and what each application notes of it."""
+
+    def __init__(self) -> None:
+        self.event: Any = None
+        self.notes: dict[BillingApp, Json] = {}
+
+
+def _handle_events_side_by_side() -> None:
+    """
+    Have each thread handle an event of its own, as each process does on Lambda.
+
+    Powertools keeps what is in hand in one place of the process.
+    """
+    in_hand, worded = _InHand(), BillingApp._to_proxy_event
+
+    def take(app: BillingApp, event: Json) -> Any:
+        in_hand.event = worded(app, event)
+        return in_hand.event
+
+    for name, value in {
+        "_to_proxy_event": take,
+        "current_event": property(lambda _: in_hand.event),
+        "context": property(lambda app: in_hand.notes.setdefault(app, {}), lambda *_: None),
+    }.items():
+        setattr(BillingApp, name, value)
+
+
+_handle_events_side_by_side()
 
 
 class Context(LambdaContext):

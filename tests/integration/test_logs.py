@@ -91,7 +91,7 @@ def test_each_request_is_a_line_without_any_value(
     assert refused["token_id"]
     assert 0 <= found["ms"] < 20_000
     assert "org_id" not in unknown
-    ours = {"method", "route", "status", "ms", "trace_id", "org_id", "token_id", "correlation_id"}
+    ours = {"method", "route", "status", "ms", "trace_id", "org_id", "token_id"}
     assert set(found) - set(_plain_line()) == ours
 
 
