@@ -46,6 +46,27 @@ def test_an_operation_of_thirty_years_ago_is_refused(billed: Invoker, ask: Any, 
     assert (answer.status, [each["field"] for each in answer.json["details"]]) == (400, [field])
 
 
+@pytest.mark.parametrize("kind", ["IVA", "VAT"])
+@pytest.mark.parametrize("ask", [move, adjust])
+def test_a_rate_that_spain_has_not_is_refused_by_whatever_name(
+    billed: Invoker, runs: Runs, ask: Any, kind: str
+) -> None:
+    switch_on(billed)
+
+    def charged(percentage: int) -> Answer:
+        tax = {"type": kind, "percentage": percentage}
+        amount = {"value_with_taxes": 100 + percentage, "value_without_taxes": 100, "tax": tax}
+        answer: Answer = ask(billed, str(percentage), amount=amount, **dict.fromkeys(OLD))
+        return answer
+
+    refused = charged(20)
+
+    assert (refused.status, refused.json["code"]) == (400, "INVALID_REQUEST")
+    assert "20 is no rate of IVA" in refused.text
+    assert charged(21).status == 201
+    assert runs.run(until="2026-12-27")["failures"] == []
+
+
 def test_what_was_charged_before_the_switch_is_billed_all_the_same(
     billed: Invoker, runs: Runs
 ) -> None:

@@ -236,7 +236,9 @@ def test_what_was_sold_by_the_one_stop_shop_is_credited_there_once_the_org_has_l
 def test_what_was_charged_at_a_rate_of_its_time_is_credited_as_of_that_time(
     billed: Invoker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.domain.vat.check_rate", lambda *_: None)  # as version 1.0 did
+    monkeypatch.setattr(
+        "billing.domain.vat.check_rate", lambda *_, **__: None
+    )  # as version 1.0 did
     monkeypatch.setattr(clock, "now", lambda: datetime(2024, 9, 16, tzinfo=UTC))
     assert put_org(billed).status == 204
     account = billed("billing_info_get_account").json | {"billing_day": 10}

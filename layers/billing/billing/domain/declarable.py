@@ -19,9 +19,15 @@ OLDEST_YEARS = 20
 _MARGIN_SCHEMES = ("VATEX-EU-D", "VATEX-EU-F", "VATEX-EU-I", "VATEX-EU-J")
 
 
-def check_rate(tax: Tax, field: str) -> None:
-    """Raise InvalidRequestError where a rate is none of Spain's taxes."""
-    if tax.type is TaxType.IVA and tax.percentage not in IVA_RATES:
+def check_rate(tax: Tax, field: str, *, is_declared: bool = False) -> None:
+    """
+    Raise InvalidRequestError where a rate is none of Spain's taxes.
+
+    What is called VAT there is declared as IVA.
+    """
+    is_vat_in_spain = tax.type is TaxType.VAT and tax.place == "ES"
+    is_iva = tax.type is TaxType.IVA or (is_declared and is_vat_in_spain)
+    if is_iva and tax.percentage not in IVA_RATES:
         rates = ", ".join(f"{rate:f}" for rate in sorted(IVA_RATES))
         raise InvalidRequestError.of(
             f"{field}.percentage", f"{tax.percentage:f} is no rate of IVA; its rates are {rates}"

@@ -127,7 +127,7 @@ class Supply:
         """
         tax = self._treated(asked, day, field)
         if self.seller.country == "ES":
-            check_rate(tax, field)
+            check_rate(tax, field, is_declared=self.org.is_declared)
         if self.org.is_declared:
             check_reason(tax, field)
         return tax
