@@ -231,6 +231,19 @@ def test_long_names_stay_on_the_page() -> None:
     assert all(0 <= place < right for place in places)
 
 
+def test_an_address_in_the_footer_is_not_broken() -> None:
+    seller = replace(
+        ONE_LINE.seller,
+        legal_name="Alojamientos Web Ejemplo S.L.",
+        email="facturas@alojamientos.example",
+        url="www.alojamientos.example",
+    )
+
+    [page] = _pages(render(replace(ONE_LINE, seller=seller)))
+
+    assert "www.alojamientos.example" in page.replace("\u200b", "")
+
+
 # Conformance
 
 
