@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from billing.domain.countries import COUNTRIES
 from billing.domain.errors import InvalidRequestError
-from billing.domain.parties import Account, Address, Org, VatNumberStatus
+from billing.domain.invoice_record import read_record, write_record
+from billing.domain.parties import Account, Address, FiscalRegime, Org, VatNumberStatus
 from billing.domain.regimes.regime import Rate
 from billing.domain.tax import NO_TAX, Tax, TaxType, VatCategory
 from billing.domain.tax_rates import NO_OWN_RATES, OwnRates, rate_at
 from billing.domain.territories import place_of
 from billing.domain.vat import Rule, Supply, exemption
 from billing.domain.vatex import VATEX
+from billing.domain.verifactu import declare
 from billing.einvoice.model import to_e_invoice
 from tests.sample_invoices import BUYER, SELLER, invoice, line
 
@@ -422,6 +424,45 @@ def test_exactly_one_rule_decides_and_the_document_says_its_ground(
         assert breakdown.exemption.code is None or breakdown.exemption.code in VATEX
         assert (tax.category == "AE") == (rule is B)
         assert (tax.category == "AE") == bool(document.vat_id)
+
+
+NAMED = [
+    *(Tax(TaxType.VAT, Decimal(rate)) for rate in ("0", "20", "21", "8.125")),
+    *(Tax(TaxType.IVA, Decimal(rate)) for rate in ("0", "5", "21")),
+    *(Tax(kind, Decimal(rate)) for kind in (TaxType.IGIC, TaxType.IPSI) for rate in ("0", "9.5")),
+    *(
+        Tax(TaxType.NONE, Decimal(0), category)
+        for category in (None, VatCategory.EXEMPT, VatCategory.REVERSE_CHARGE)
+    ),
+    Tax(TaxType.NONE, Decimal(0), VatCategory.OUT_OF_SCOPE),
+    None,
+]
+"""Taxes as callers name them, or do not."""
+
+
+@pytest.mark.parametrize("sold", ["ES", "canaries", "ceuta", "melilla"])
+@pytest.mark.parametrize("bought_by", ["a business", "one with a tax id", "a person"])
+def test_all_that_is_accepted_can_be_declared_and_is_read_back_as_it_was(
+    sold: str, bought_by: str
+) -> None:
+    org = replace(seller(sold), tax_id="B58378431", fiscal_regime=FiscalRegime.VERIFACTU)
+    for bought in EVERYWHERE:
+        account = business(bought)
+        if account.country == "ES":
+            account = replace(account, tax_id="12345678Z")
+        if bought_by != "a business":
+            account = replace(account, company_name=None)
+        if bought_by == "a person":
+            account = replace(account, tax_id=None)
+        for asked in NAMED:
+            try:
+                tax = Supply(org, account, NO_OWN_RATES).tax(asked, TODAY)
+            except InvalidRequestError:
+                continue
+            document = invoice(line(tax=tax), seller=org, buyer=account)
+
+            assert declare(document).total == document.gross.major
+            assert read_record(write_record(document, "salt")) == document
 
 
 def _rule_that_fits(supply: Supply) -> Rule:
