@@ -135,7 +135,7 @@ def test_lines_come_by_subscription_and_kind_and_each_tax_once(billed: Invoker, 
         ("adjustment", "35"),
         ("discount", "-35"),
     ]
-    assert invoice["items"][4]["remarks"] == "122 seconds"
+    assert invoice["items"][4]["remarks"] == "122 segundos"
     assert (invoice["amountExclVat"], invoice["vatAmount"]) == ("1164", "34")  # 21 % of 1.64
 
 

@@ -242,15 +242,26 @@ def _noise(rng: random.Random) -> str:
     return "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(500))
 
 
-@pytest.mark.parametrize(("country", "word"), [("ES", "Datos"), ("DE", "Data")])
-def test_usage_is_named_in_the_language_of_the_document(country: str, word: str) -> None:
-    usage = ConsumptionTotal("600", ConsumptionType.DATA, Unit.BYTES, IVA, 10, Money(99, "EUR"))
+@pytest.mark.parametrize(
+    ("country", "units", "words"),
+    [
+        ("ES", 122, ("Voz", "122 segundos")),
+        ("ES", 1, ("Voz", "1 segundo")),
+        ("DE", 122, ("Voice", "122 seconds")),
+        ("DE", 1, ("Voice", "1 second")),
+    ],
+)
+def test_usage_is_named_in_the_language_of_the_document(
+    country: str, units: int, words: tuple[str, str]
+) -> None:
+    kind, unit = ConsumptionType.VOICE, Unit.SECONDS
+    usage = ConsumptionTotal("600", kind, unit, IVA, units, Money(99, "EUR"))
     cycle = replace(CLOSING, account=replace(CLOSING.account, country=country))
 
     step = next_step(SELLER, cycle, CycleContents((), (usage,), ()))
     [invoice] = draft_bill(SELLER, step, []).invoices
 
-    assert [line.description for line in invoice.lines] == [word]
+    assert [(line.description, line.remarks) for line in invoice.lines] == [words]
 
 
 def test_a_total_beyond_the_largest_amount_is_divided() -> None:

@@ -376,6 +376,7 @@ def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
     """Create the lines of usage; a sum too large for one line takes several."""
     tax = total.tax
     what = f"usage {total.type} {total.unit} {tax.type} {tax.percentage:f} {tax.treatment_id}"
+    unit = text(total.unit if total.units != 1 else total.unit.removesuffix("s"), language)
     left, currency, number = total.net.minor, total.net.currency, 0
     while left or not number:
         net = max(-MAX_MINOR // 3, min(left, MAX_MINOR // 3))
@@ -384,7 +385,7 @@ def _usage(total: ConsumptionTotal, language: Language) -> Iterator[_Entry]:
             Money(net, currency),
             total.tax,
             total.subscription_id,
-            remarks=f"{total.units} {total.unit}",
+            remarks=f"{total.units} {unit}",
         )
         key = line_key(total.tax, total.subscription_id, USAGE_RANK, f"{what.strip()} {number:04}")
         yield key, line

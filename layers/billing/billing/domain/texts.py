@@ -12,6 +12,12 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "usage_data": {"en": "Data", "es": "Datos"},
     "usage_sms": {"en": "SMS", "es": "SMS"},
     "usage_voice": {"en": "Voice", "es": "Voz"},
+    "byte": {"en": "byte", "es": "byte"},
+    "bytes": {"en": "bytes", "es": "bytes"},
+    "message": {"en": "message", "es": "mensaje"},
+    "messages": {"en": "messages", "es": "mensajes"},
+    "second": {"en": "second", "es": "segundo"},
+    "seconds": {"en": "seconds", "es": "segundos"},
     # Why no tax is charged, with the legal ground: BT-120 and the PDF's tax table.
     # The names are kept with charges and documents: add some, change the words, remove none.
     "exempt": {"en": "Exempt from VAT", "es": "Operación exenta de IVA"},
