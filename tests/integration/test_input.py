@@ -168,3 +168,33 @@ def test_a_list_of_the_right_object_is_not_the_object(invoke: Invoker) -> None:
     answer = invoke("billing_info_put_org", f"[{sound}]")
 
     assert answer.json["details"] == [{"field": "body", "message": "must be an object"}]
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "query", "field", "message"),
+    [
+        ("invoices_create", {"lines": None}, {}, "lines", "must be a list"),
+        ("invoices_create", {"lines": []}, {}, "lines", "must have 1 or more entries"),
+        ("invoices_create", {"lines": [5]}, {}, "lines.0", "must be an object"),
+        ("invoices_create", {"lines": [{}]}, {}, "lines.0.description", "is missing"),
+        ("invoices_create", {"nothing": 1}, {}, "nothing", "is not known here"),
+        ("invoices_create", "", {}, "body", "is missing"),
+        ("billing_info_put_account", {"payment_term_days": "x"}, {}, "payment_term_days",
+         "must be a whole number"),
+        ("billing_info_put_account", {"payment_term_days": 9999}, {}, "payment_term_days",
+         "must be at most 365"),
+        ("billing_info_put_account", {"closed": "yes"}, {}, "closed", "must be true or false"),
+        ("billing_info_put_account", {"delivery_mode": "FAX"}, {}, "delivery_mode",
+         "must be 'EMAIL', 'PAPER' or 'APPLICATION'"),
+        ("invoices_list_of_account", None, {"limit": "0"}, "limit", "must be at least 1"),
+        ("invoices_list_of_account", None, {"limit": "ten"}, "limit", "must be a whole number"),
+        ("invoices_list_of_account", None, {"status": "paid"}, "status", "must be 'unpaid'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_plain_words(
+    billed: Invoker, event: str, body: Any, query: dict[str, str], field: str, message: str
+) -> None:
+    answer = billed(event, body, query=query)
+
+    assert answer.status == 400
+    assert {each["field"]: each["message"] for each in answer.json["details"]}[field] == message

@@ -28,7 +28,7 @@ from pydantic_core import to_json
 from billing import clock, deadline, snapshots
 from billing.api.access import TOKEN, Caller
 from billing.api.authentication import authenticate
-from billing.api.errors import render, status_of
+from billing.api.errors import refusal, render, status_of
 from billing.api.etags import etag, is_named
 from billing.api.json_body import as_json, parse_json
 from billing.api.locations import location
@@ -36,7 +36,6 @@ from billing.api.logger import kind_of, logger, report
 from billing.domain.errors import (
     BillingError,
     ConflictError,
-    FieldError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
@@ -53,8 +52,6 @@ SHARED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 The headers of every answer, also of one that failed; what may be cached says so itself, in
 `Cache-Control` with an `ETag`.
 """
-MAX_DETAILS = 100
-"""Wrong fields that an answer names; of a hundred thousand it would not fit into any."""
 
 
 type FailurePage = Callable[[BillingError, Mapping[str, str]], tuple[dict[str, str], str]]
@@ -213,18 +210,7 @@ def _serialise(app: Any, next_middleware: NextMiddleware) -> Response[Any]:
 
 
 def _refuse(error: RequestValidationError) -> Response[Any]:
-    details = [
-        FieldError(_field(each["loc"]), each["msg"].removeprefix("Value error, "))
-        for each in error.errors()[:MAX_DETAILS]
-    ]
-    raise InvalidRequestError("The request is not well-formed.", *details) from None
-
-
-def _field(path: tuple[str | int, ...]) -> str:
-    """Return the name of a field from where it is: ('body', 'tax', 'type') is tax.type."""
-    part, *where = path
-    name = ".".join(map(str, where)) or str(part)
-    return name.upper() if part == "header" else name
+    raise refusal(error.errors()) from None
 
 
 def _pass_on(error: Exception) -> Response[Any]:
