@@ -84,7 +84,7 @@ def _row(invoice: IssuedInvoice, summary: InvoiceSummary, now: datetime) -> Row:
         "paid": str(settlement.paid.major),
         "credited": str(settlement.credited.major),
         "remaining": str(summary.remaining.major),
-        "status": "OVERDUE" if summary.is_overdue(now) else summary.payment_status.value,
+        "status": summary.status(now).name,
         "corrects": invoice.corrects and invoice.corrects.number,
         "hash": summary.hash,
         "lines": [_line(line) for line in invoice.lines],

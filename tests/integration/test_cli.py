@@ -233,6 +233,17 @@ def test_exports_csv(run: Run, two: Invoker) -> None:
     assert second["tax_id"] == "12345678Z"
 
 
+def test_exports_what_has_become_of_a_document(run: Run, two: Invoker) -> None:
+    assert two("invoices_credit", invoiceId=2).status == 201
+
+    stated = {
+        row["number"][0] + row["number"][-1]: row["status"]
+        for row in _rows(run("export", "--org", two.org_id))
+    }
+
+    assert stated == {"F1": "PARTLY_PAID", "F2": "CREDITED", "R1": "PAID"}
+
+
 def test_exports_every_number_once_and_in_order(run: Run, two: Invoker) -> None:
     assert two("invoices_credit", invoiceId=2).status == 201
     for number in (3, 4, 5):
