@@ -152,7 +152,7 @@ class BillingApp(APIGatewayHttpResolver):
 
     @cached_property
     def _securities(self) -> Mapping[str, list[dict[str, list[str]]] | None]:
-        """What each route requires, by its key. All are there when the first call comes."""
+        """Return what each route requires, by its key; at the first call all are declared."""
         routes = [*self._static_routes, *self._dynamic_routes]
         return {f"{route.method} {route.openapi_path}": route.security for route in routes}
 
